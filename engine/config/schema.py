@@ -1,0 +1,278 @@
+"""Every key a recipe may set, with its type, bounds and default. `python train.py --help` prints this file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from datazoo.spec import AugmentationConfig, PreprocessingSpec
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SectionT = TypeVar("SectionT", bound=_Section)
+
+
+def _refuse(section: SectionT, problems: list[str]) -> SectionT:
+    """Return the section, or raise with every problem on a line of its own."""
+    if problems:
+        raise ValueError("\n".join(problems))
+    return section
+
+
+class FeatureCacheConfig(_Section):
+    """Cached outputs of a frozen backbone, so that only the head is computed while training."""
+
+    enabled: bool = Field(False, description="train the head on cached pooled features (the backbone must be frozen)")
+    views: int = Field(1, ge=1, description="views per picture: 1 is the evaluation view, more are augmented ones")
+    cache_dir: Path = Field(Path("cache/features"), description="folder of the cache files")
+    backend: Literal["onnxruntime", "mindspore"] = Field(
+        "onnxruntime", description="what computes the features on a CPU; onnxruntime is checked against mindspore"
+    )
+
+
+class DataConfig(_Section):
+    """Where pictures come from and how they reach the network."""
+
+    source: Literal["digits", "mnist", "image_folder"] = Field(
+        "digits", description="digits is shipped inside scikit-learn; the others need data.path"
+    )
+    path: Path | None = Field(None, description="dataset folder")
+    train_split: str = Field("train", description="sub-folder to train on (image_folder)")
+    val_split: str | None = Field("val", description="sub-folder for choosing checkpoints; null takes val_fraction")
+    test_split: str = Field("test", description="sub-folder evaluated once, at the end")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train held out, by class, where no val exists")
+    split_seed: int = Field(0, description="seed of that hold-out; kept apart from train.seed so splits stay the same")
+    classes: tuple[str, ...] | None = Field(None, description="class names in label order; null sorts the folder names")
+    classes_file: Path | None = Field(None, description="UTF-8 text file with one class name a line, in label order")
+    on_bad_image: Literal["fail", "skip"] = Field("fail", description="what to do about undecodable pictures")
+    batch_size: int = Field(32, ge=1, description="pictures per process and step")
+    eval_batch_size: int | None = Field(None, ge=1, description="pictures per process and evaluation step")
+    workers: int | None = Field(None, ge=1, description="dataset threads; null takes the number of cores")
+    preprocessing: PreprocessingSpec = Field(default_factory=lambda: PreprocessingSpec())
+    augmentation: AugmentationConfig = Field(default_factory=lambda: AugmentationConfig())
+    features: FeatureCacheConfig = Field(default_factory=lambda: FeatureCacheConfig())
+
+    @model_validator(mode="after")
+    def _possible(self) -> DataConfig:
+        features, augmentation = self.features, self.augmentation
+        problems = []
+        if self.source != "digits" and self.path is None:
+            problems.append(f"data.path is needed for data.source {self.source}")
+        if self.classes and self.classes_file:
+            problems.append("set data.classes or data.classes_file, not both")
+        if features.enabled and augmentation.mixes_labels:
+            problems.append("data.augmentation.mixup and cutmix mix pictures: data.features.enabled cannot cache them")
+        if features.views > 1 and not augmentation.per_picture:
+            problems.append("data.features.views above 1 needs a data.augmentation that makes the views differ")
+        if features.enabled and features.views == 1 and augmentation.per_picture:
+            problems.append("data.features.views 1 caches the evaluation view only: set more views or no augmentation")
+        return _refuse(self, problems)
+
+
+class HeadConfig(_Section):
+    """The classifier on top of the pooled feature vector."""
+
+    kind: Literal["dense", "v3"] = Field("dense", description="dense: one layer; v3: MobileNetV3's two layers")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of inputs of the last layer dropped in training")
+    hidden_channels: int = Field(1280, ge=1, description="width of the v3 head's first layer")
+    activation: Literal["none", "softmax", "sigmoid"] = Field(
+        "none", description="applied at inference only; training and the loss see logits"
+    )
+    init: Literal["random", "class_means", "linear_probe"] = Field(
+        "random",
+        description="start of the last layer: random, or solved on cached features of the training pictures",
+    )
+
+
+class LeNet5Config(_Section):
+    """LeNet5: `original` (LeCun 1998), `modern` (ReLU, full C3), `improved` (BatchNorm, dropout)."""
+
+    name: Literal["lenet5_original", "lenet5_modern", "lenet5_improved"] = "lenet5_modern"
+    num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
+    in_channels: int = Field(1, ge=1, description="channels of the input picture")
+    pooling: Literal["max", "average"] = Field("max", description="sub-sampling of modern and improved")
+    dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer of improved")
+
+
+class MobileNetV2Config(_Section):
+    """MobileNetV2 (Sandler et al., 2018): backbone, global average pooling, head."""
+
+    name: Literal["mobilenetv2"] = "mobilenetv2"
+    num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
+    width_mult: float = Field(1.0, gt=0, description="multiplies every layer's channels")
+    round_nearest: int = Field(8, ge=1, description="channels are rounded to a multiple of this")
+    input_channel: int = Field(32, ge=1, description="channels of the first convolution at width 1.0")
+    last_channel: int = Field(1280, ge=1, description="length of the pooled feature vector at width up to 1.0")
+    inverted_residual_setting: tuple[tuple[int, int, int, int], ...] | None = Field(
+        None, description="rows of (expansion, channels, repeats, stride); null is the paper's table 2"
+    )
+    head: HeadConfig = Field(default_factory=lambda: HeadConfig())
+
+
+ModelConfig = Annotated[LeNet5Config | MobileNetV2Config, Field(discriminator="name")]
+
+
+class LoraConfig(_Section):
+    """Low-rank adapters (Hu et al., 2021) on Dense layers and 1x1 convolutions."""
+
+    enabled: bool = Field(False, description="train adapters instead of the layers they sit on")
+    rank: int = Field(8, ge=1, description="rank of the adapter")
+    alpha: float = Field(16.0, gt=0, description="the adapter's output is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of adapter inputs dropped in training")
+    targets: str = Field("dense", description="regex; every layer whose name it matches in full gets an adapter")
+
+
+class LrGroup(_Section):
+    """Parameters whose name matches `pattern` train at `lr_mult` times the learning rate."""
+
+    pattern: str = Field(description="regex, matched in full against parameter names; matching nothing is an error")
+    lr_mult: float = Field(ge=0, description="0 freezes the group's updates")
+
+
+class FinetuneConfig(_Section):
+    """Starting from published weights."""
+
+    pretrained: Path | None = Field(None, description="MindSpore .ckpt or .safetensors (also torchvision's and timm's)")
+    new_head: bool = Field(True, description="declare that the head's tensors are not taken from the pretrained file")
+    freeze_layer: str = Field("none", description="none, backbone or last_n_blocks:n (trains only the last n blocks)")
+    freeze_patterns: tuple[str, ...] = Field((), description="regexes of further parameter names to freeze")
+    lr_groups: tuple[LrGroup, ...] = Field((), description="learning-rate multipliers by parameter name")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="LR factor per block counted from the head; 1 is off")
+    lora: LoraConfig = Field(default_factory=lambda: LoraConfig())
+
+    @model_validator(mode="after")
+    def _freeze_layer_is_known(self) -> FinetuneConfig:
+        kind, _, count = self.freeze_layer.partition(":")
+        if not (self.freeze_layer in ("none", "backbone") or (kind == "last_n_blocks" and count.isdigit())):
+            raise ValueError(f"finetune.freeze_layer is none, backbone or last_n_blocks:n, not {self.freeze_layer!r}")
+        return self
+
+
+class OptimizerConfig(_Section):
+    """Update rule."""
+
+    name: Literal["momentum", "sgd", "adam", "adamw"] = "momentum"
+    lr: float = Field(0.01, gt=0, description="peak learning rate")
+    scale_lr: bool = Field(False, description="linear scaling rule: multiply lr by global batch / 256")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum and sgd only")
+    nesterov: bool = Field(False, description="momentum and sgd only")
+    beta1: float = Field(0.9, gt=0, lt=1, description="adam and adamw only")
+    beta2: float = Field(0.999, gt=0, lt=1, description="adam and adamw only")
+    eps: float = Field(1e-8, gt=0, description="adam and adamw only")
+    weight_decay: float = Field(0.0, ge=0, description="L2 (decoupled for adamw)")
+    decay_norm_and_bias: bool = Field(False, description="apply weight decay to BatchNorm and biases too")
+    clip_norm: float | None = Field(None, gt=0, description="largest global norm of the gradient; null is off")
+    accumulate_steps: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
+
+
+class ScheduleConfig(_Section):
+    """Learning rate over the run, set at every step."""
+
+    name: Literal["cosine", "step", "linear", "constant"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise from warmup_lr to lr")
+    warmup_lr: float = Field(0.0, ge=0, description="where the rise starts")
+    min_lr: float = Field(0.0, ge=0, description="where cosine and linear end")
+    decay_epochs: float = Field(30.0, gt=0, description="step: epochs between two drops")
+    decay_rate: float = Field(0.1, gt=0, le=1, description="step: factor of a drop")
+
+
+class LossConfig(_Section):
+    """Cross-entropy."""
+
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] = Field(
+        "none", description="balanced weighs classes by inverse frequency; or one weight per class"
+    )
+
+
+class AmpConfig(_Section):
+    """Mixed precision and loss scaling."""
+
+    level: Literal["O0", "O1", "O2", "O3"] = Field("O0", description="O0 float32 .. O3 half precision throughout")
+    dtype: Literal["float16", "bfloat16"] = Field("float16", description="the half-precision type")
+    loss_scale: Literal["none", "fixed", "dynamic"] = Field("none", description="how small gradients are kept alive")
+    init_scale: float = Field(65536.0, gt=0, description="the fixed scale, or the first dynamic one")
+    scale_factor: float = Field(2.0, gt=1, description="dynamic: halved (or so) on overflow, grown after a window")
+    scale_window: int = Field(2000, ge=1, description="dynamic: steps without overflow before the scale grows")
+
+
+class EarlyStoppingConfig(_Section):
+    """Stop when the validation score no longer improves."""
+
+    enabled: bool = False
+    monitor: Literal["val_top1", "val_loss"] = Field("val_top1", description="score that also chooses `best`")
+    patience: int = Field(10, ge=1, description="evaluations without improvement before stopping")
+    min_delta: float = Field(0.0, ge=0, description="smallest change that counts as an improvement")
+
+
+class CheckpointConfig(_Section):
+    """What is kept in the run folder's `checkpoints/`."""
+
+    every_epochs: int = Field(1, ge=1, description="epochs between two saved checkpoints")
+    keep: int = Field(2, ge=1, description="newest checkpoints kept beside `best`")
+    keep_every: int | None = Field(None, ge=1, description="also keep, for good, the checkpoint of every n-th epoch")
+
+
+class TrainConfig(_Section):
+    """The length and the habits of a run."""
+
+    epochs: int = Field(10, ge=1, description="passes over the training pictures")
+    seed: int = Field(0, ge=0, description="same seed, same machine, same result")
+    eval_every: int = Field(1, ge=1, description="epochs between two evaluations on val")
+    log_every: int = Field(20, ge=1, description="steps between two lines of metrics.jsonl and TensorBoard")
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="moving average of the weights, evaluated and saved")
+    bn_sync: Literal["none", "average", "sync"] = Field(
+        "none", description="BatchNorm statistics over ranks: left local, averaged before saving, or SyncBatchNorm"
+    )
+    early_stopping: EarlyStoppingConfig = Field(default_factory=lambda: EarlyStoppingConfig())
+    checkpoint: CheckpointConfig = Field(default_factory=lambda: CheckpointConfig())
+
+
+class RuntimeConfig(_Section):
+    """The device and the processes."""
+
+    platform: Literal["auto", "CPU", "Ascend"] = Field("auto", description="auto takes an Ascend if one is present")
+    mode: Literal["graph", "pynative"] = Field("graph", description="pynative is for debugging")
+    run_distribute: bool = Field(False, description="insist on being one of several processes (msrun or mpirun)")
+    threads: int | None = Field(None, ge=1, description="compute threads per process; null leaves it to MindSpore")
+
+
+class Config(_Section):
+    """One run."""
+
+    name: str = Field("run", pattern=r"^[\w.\-]+$", description="first part of the run folder's name")
+    output_dir: Path = Field(Path("runs"), description="folder that run folders are made in")
+    data: DataConfig = Field(default_factory=lambda: DataConfig())
+    model: ModelConfig = Field(default_factory=lambda: LeNet5Config())
+    finetune: FinetuneConfig = Field(default_factory=lambda: FinetuneConfig())
+    optimizer: OptimizerConfig = Field(default_factory=lambda: OptimizerConfig())
+    schedule: ScheduleConfig = Field(default_factory=lambda: ScheduleConfig())
+    loss: LossConfig = Field(default_factory=lambda: LossConfig())
+    amp: AmpConfig = Field(default_factory=lambda: AmpConfig())
+    train: TrainConfig = Field(default_factory=lambda: TrainConfig())
+    runtime: RuntimeConfig = Field(default_factory=lambda: RuntimeConfig())
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Config:
+        preprocessing = self.data.preprocessing
+        channels = getattr(self.model, "in_channels", 3)
+        problems = []
+        if channels != preprocessing.channels:
+            problems.append(
+                f"model.name {self.model.name} reads {channels} channel(s) but data.preprocessing.color "
+                f"{preprocessing.color} gives {preprocessing.channels}"
+            )
+        if self.model.name != "mobilenetv2" and self.finetune.freeze_layer != "none":
+            problems.append("finetune.freeze_layer needs a backbone: model.name mobilenetv2")
+        if self.model.name.startswith("lenet5") and preprocessing.image_size not in (28, 32):
+            problems.append("data.preprocessing.image_size must be 28 or 32 for LeNet5")
+        if self.data.features.enabled and self.finetune.freeze_layer != "backbone":
+            problems.append("data.features.enabled needs finetune.freeze_layer backbone")
+        if self.schedule.warmup_epochs > self.train.epochs:
+            problems.append("schedule.warmup_epochs is longer than train.epochs")
+        return _refuse(self, problems)

@@ -1,0 +1,9 @@
+"""What the engine says when the user's input cannot work; doors print these without a traceback."""
+
+
+class ConfigError(ValueError):
+    """A recipe or a command line that cannot be run: every problem found, one line each."""
+
+
+class RunError(ValueError):
+    """A run folder or one of its files that is missing, unfinished or damaged."""
