@@ -1,0 +1,160 @@
+"""Flags of the doors: `--config FILE`, an override for every key of the schema, and the classic scripts' names."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from engine.config.keys import CLASSIC_NAMES, Key, config_keys, section_docs, union_parts
+from engine.config.load import dump_config, load_config, unknown_key_message
+from engine.config.schema import Config
+from engine.config.yaml_source import COMMAND_LINE, RecipeDumper
+from engine.errors import ConfigError
+
+_EPILOG = """\
+Keys: write --train.epochs 3, --train.epochs=3 or train.epochs=3; the last one wins. Values are YAML: null, true, 1e-3,
+[a, b]. A value that starts with a dash needs the form with "=". A whole section as a mapping replaces the recipe's:
+--model '{name: mobilenetv2}'. A recipe may start from another one with `extends: other.yaml`, relative to itself.
+All other relative paths, in recipes too, start at the current folder.
+"""
+
+
+def parse_command_line(
+    argv: Sequence[str],
+    *,
+    prog: str,
+    description: str,
+    extra: Callable[[argparse.ArgumentParser], None] | None = None,
+    default_recipe: Callable[[argparse.Namespace], Path | None] | None = None,
+) -> tuple[Config, argparse.Namespace]:
+    """Read a door's command line.
+
+    `--help` and `--print_config` print and exit with 0.
+
+    Args:
+        argv: arguments without the program's name.
+        prog: name of the door, such as `train.py`.
+        description: first lines of `--help`.
+        extra: adds the door's own flags to the parser; they may not be named like a key.
+        default_recipe: finds the recipe where no `--config` is given, such as the `config.yaml` of `--run`.
+
+    Returns:
+        The checked config, and a namespace with the door's own flags, `config` (Path or None) and `debug`.
+
+    Raises:
+        ConfigError: unknown flags, missing values, or whatever `load_config` refuses.
+    """
+    parser = _parser(prog, description)
+    if extra is not None:
+        extra(parser)
+    own_flags = [option.removeprefix("--") for action in parser._actions for option in action.option_strings]
+    _add_keys(parser)
+    args, rest = parser.parse_known_intermixed_args(list(argv))
+    overrides: list[tuple[str, str]] = list(args.key_overrides or [])
+    _refuse_unknown([*rest, *(word for word in args.assignments if "=" not in word)], own_flags)
+    overrides += [(key, value) for key, _, value in (word.partition("=") for word in args.assignments)]
+    recipe: Path | None = args.config
+    if recipe is None and default_recipe is not None:
+        recipe = default_recipe(args)
+    if recipe is None:
+        raise ConfigError(f"{COMMAND_LINE}: no recipe given; add --config FILE (the folder config/ has some)")
+    config = load_config(recipe, overrides)
+    if args.print_config:
+        print(dump_config(config), end="")
+        raise SystemExit(0)
+    del args.key_overrides, args.assignments, args.print_config
+    return config, args
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Refuse like any other bad input, without argparse's page of usage."""
+        raise ConfigError(f"{COMMAND_LINE}: {message} (see {self.prog} --help)")
+
+
+class _AppendOverride(argparse.Action):
+    """Collects (key, value) pairs in the order they were written."""
+
+    def __init__(self, *args: Any, key: str, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "dest": "key_overrides"})
+        self.key = key
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        pairs = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*pairs, (self.key, values)])
+
+
+class _HelpFormat(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=36)
+
+
+def _parser(prog: str, description: str) -> _Parser:
+    parser = _Parser(
+        prog=prog,
+        usage=f"{prog} --config FILE [--KEY VALUE | KEY=VALUE ...]",
+        description=description,
+        epilog=_EPILOG,
+        formatter_class=_HelpFormat,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML recipe, UTF-8")
+    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and exit")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("assignments", nargs="*", metavar="KEY=VALUE", help="overrides, such as train.epochs=3")
+    return parser
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    sections = section_docs()
+    for key in config_keys().values():
+        section = key.path.rpartition(".")[0]
+        if section not in groups:
+            title = section or "top level"
+            groups[section] = parser.add_argument_group(title, sections[section].replace("%", "%%"))
+        _add_key(groups[section], key, key.path, _help(key))
+    for section in sections:
+        if section:  # --model '{name: mobilenetv2}' works; --help describes it once, at the end
+            parser.add_argument(f"--{section}", action=_AppendOverride, key=section, help=argparse.SUPPRESS)
+    classic = parser.add_argument_group("names of the classic scripts", "Short for the keys above; command line only.")
+    for name, path in CLASSIC_NAMES.items():
+        _add_key(classic, config_keys()[path], name, f"same as --{path}")
+
+
+def _add_key(group: argparse._ArgumentGroup, key: Key, name: str, text: str) -> None:
+    # A flag that is true or false may stand alone.
+    alone: dict[str, Any] = {"nargs": "?", "const": "true"} if bool in union_parts(key.annotation) else {}
+    group.add_argument(
+        f"--{name}", action=_AppendOverride, key=key.path, metavar=key.type_text, help=text.replace("%", "%%"), **alone
+    )
+
+
+def _help(key: Key) -> str:
+    models = f" [{', '.join(key.models)}]" if key.models and len(key.models) < 4 else ""
+    return f"{key.description}{models} (default: {_default_text(key.default)})"
+
+
+def _default_text(default: Any) -> str:
+    if isinstance(default, Path):
+        default = str(default)
+    if isinstance(default, tuple):
+        default = list(default)
+    text: str = yaml.dump(default, Dumper=RecipeDumper, default_flow_style=True, width=10_000)
+    return text.removesuffix("...\n").strip()
+
+
+def _refuse_unknown(words: Sequence[str], own_flags: Sequence[str]) -> None:
+    flags = [word for word in words if word.startswith("-")]
+    names = (*CLASSIC_NAMES, *own_flags)
+    problems = [f"{COMMAND_LINE}: {unknown_key_message(word.lstrip('-').partition('=')[0], names)}" for word in flags]
+    if not flags:  # the values of unknown flags end up here too and need no line of their own
+        problems = [f"{COMMAND_LINE}: {word}: neither a flag nor KEY=VALUE" for word in words]
+    if problems:
+        raise ConfigError("\n".join(problems))

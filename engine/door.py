@@ -1,0 +1,74 @@
+"""The frame around every door: exit codes, and errors in one to three lines instead of a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.errors import ConfigError, RunError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def run_door(
+    main: Callable[[Sequence[str]], int],
+    argv: Sequence[str],
+    *,
+    user_errors: tuple[type[Exception], ...] = (),
+    crash_folder: Path = Path("runs"),
+) -> int:
+    """Run a door and turn what it raises into an exit code.
+
+    Args:
+        main: takes the arguments without the program's name, returns the exit code.
+        argv: those arguments; with `--debug` among them, errors keep their traceback.
+        user_errors: errors that the user can mend, beside ConfigError, RunError and files that cannot be opened:
+            their message is printed and the code is 2.
+        crash_folder: where the traceback of any other error is written; the code is 1.
+
+    Returns:
+        0, 1, 2, 130 after Ctrl-C, or what `main` returned.
+    """
+    try:
+        return main(argv)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if "--debug" in argv:
+            raise
+        if isinstance(error, (ConfigError, RunError, *user_errors)):
+            print(f"error: {error}", file=sys.stderr)
+            return EXIT_BAD_INPUT
+        if isinstance(error, OSError) and error.filename is not None:
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            return EXIT_BAD_INPUT
+        print(f"error: {type(error).__name__}: {first_meaningful_line(str(error))}", file=sys.stderr)
+        print(_keep_traceback(crash_folder), file=sys.stderr)
+        return EXIT_FAILED
+
+
+def first_meaningful_line(message: str) -> str:
+    """Return the line of an error message that says what happened, without MindSpore's C++ call stack."""
+    for line in message.splitlines():
+        text = line.strip()
+        if text and set(text) - set("-=") and not text.startswith(("- C++ Call Stack", "- The Traceback")):
+            return text
+    return "(no message)"
+
+
+def _keep_traceback(folder: Path) -> str:
+    path = folder / f"crash_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        return f"the traceback could not be written to {path} ({error.strerror}); run again with --debug to see it"
+    return f"the traceback is in {path}; --debug shows it here"
