@@ -1,0 +1,95 @@
+"""The value every other file here reads: a set of labelled pictures, in files or in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Labelled pictures of one split.
+
+    Args:
+        split: its name (train, val, test).
+        classes: class names in label order.
+        labels: int32 (N,).
+        paths: N picture files, or None.
+        arrays: uint8 (N, H, W, C) pictures in memory, or None.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    paths: tuple[Path, ...] | None = None
+    arrays: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.paths is None) == (self.arrays is None):
+            raise ValueError("a PictureSet has either paths or arrays")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, indices: Iterable[int] | np.ndarray, split: str | None = None) -> PictureSet:
+        """Return the pictures at `indices`, in that order."""
+        chosen = np.asarray(list(indices), dtype=np.int64)
+        return replace(
+            self,
+            split=split or self.split,
+            labels=self.labels[chosen],
+            paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
+            arrays=None if self.arrays is None else self.arrays[chosen],
+        )
+
+    def contents(self) -> Iterator[bytes]:
+        """Yield every picture's bytes as stored: the file, or the array."""
+        if self.paths is not None:
+            for path in self.paths:
+                yield path.read_bytes()
+        elif self.arrays is not None:
+            for picture in self.arrays:
+                yield picture.tobytes()
+
+    def content_hashes(self) -> list[bytes]:
+        """Return the SHA-256 of every picture's bytes."""
+        return [hashlib.sha256(content).digest() for content in self.contents()]
+
+    def class_counts(self) -> dict[str, int]:
+        """Return the number of pictures of every class, in label order."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return {name: int(count) for name, count in zip(self.classes, counts, strict=True)}
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the bytes of all pictures, their order, labels and class names."""
+        digest = hashlib.sha256("\n".join(self.classes).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i4").tobytes())
+        if self.arrays is not None:
+            digest.update(str(self.arrays.shape).encode())
+        for content in self.content_hashes():
+            digest.update(content)
+        return digest.hexdigest()
+
+    def file_list_hash(self) -> str:
+        """Return a SHA-256 over class/file names and labels, without reading any picture."""
+        if self.paths is None:
+            return self.fingerprint()
+        lines = (f"{path.parent.name}/{path.name}\t{label}" for path, label in zip(self.paths, self.labels, strict=True))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test pictures, and what was decided on the way (one line a note)."""
+
+    train: PictureSet
+    val: PictureSet
+    test: PictureSet
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[PictureSet]:
+        return iter((self.train, self.val, self.test))
