@@ -14,7 +14,9 @@ def steps_per_epoch(pictures: int, global_batch: int) -> int:
         DataError: the global batch is larger than the data.
     """
     if global_batch > pictures:
-        raise DataError(f"a batch of {global_batch} pictures (all ranks) is larger than the data ({pictures}); lower it")
+        raise DataError(
+            f"a batch of {global_batch} pictures (all ranks) is larger than the data ({pictures}); lower it"
+        )
     return -(-pictures // global_batch)
 
 

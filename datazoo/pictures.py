@@ -78,7 +78,9 @@ class PictureSet:
         """Return a SHA-256 over class/file names and labels, without reading any picture."""
         if self.paths is None:
             return self.fingerprint()
-        lines = (f"{path.parent.name}/{path.name}\t{label}" for path, label in zip(self.paths, self.labels, strict=True))
+        lines = (
+            f"{path.parent.name}/{path.name}\t{label}" for path, label in zip(self.paths, self.labels, strict=True)
+        )
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -1,0 +1,206 @@
+"""Finds what is wrong with pictures before training does: undecodable files, and copies across splits.
+
+    python -m datazoo.doctor FOLDER
+
+prints classes, counts, balance, bad pictures and duplicates of <FOLDER>/<split>/<class>/<picture>, and exits with 1 when
+there are bad pictures, or pictures of one split that are also in another, with 2 when FOLDER cannot be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+from datazoo.decode import open_picture, to_rgb
+from datazoo.errors import DataError
+from datazoo.image_folder import scan
+from datazoo.pictures import PictureSet, Splits
+
+_log = logging.getLogger(__name__)
+
+_NAMED = 5  # pictures named in a message; the rest are counted
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """What `check_pictures` found.
+
+    Args:
+        checked: number of pictures decoded.
+        bad: undecodable pictures, each with its reason.
+    """
+
+    checked: int
+    bad: tuple[tuple[Path, str], ...]
+
+    def summary(self) -> str:
+        """Return one line with the counts and the first names."""
+        names = "; ".join(f"{path} ({reason})" for path, reason in self.bad[:_NAMED])
+        more = f"; and {len(self.bad) - _NAMED} more" if len(self.bad) > _NAMED else ""
+        return f"{len(self.bad)} of {self.checked} pictures cannot be decoded" + (f": {names}{more}" if names else "")
+
+
+def _reason(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                return "empty file"
+            file.seek(0)
+            to_rgb(open_picture(file))
+    except UnidentifiedImageError:
+        return "not a picture"
+    # Decoders raise almost anything on damaged input; whatever it is, it is the reason.
+    except Exception as error:
+        return f"{error}" or type(error).__name__
+    return None
+
+
+def check_pictures(paths: Iterable[Path], workers: int | None = None) -> DoctorReport:
+    """Decode every picture.
+
+    Args:
+        paths: picture files.
+        workers: threads (Pillow decodes outside Python's lock); None lets Python choose.
+    """
+    files = list(paths)
+    with ThreadPoolExecutor(workers) as pool:
+        reasons = list(pool.map(_reason, files))
+    bad = tuple((path, reason) for path, reason in zip(files, reasons, strict=True) if reason)
+    return DoctorReport(len(files), bad)
+
+
+def check_splits(splits: Splits, on_bad_image: Literal["fail", "skip"] = "fail", workers: int | None = None) -> Splits:
+    """Decode all picture files of the splits before training.
+
+    Args:
+        splits: pictures in memory need no check.
+        on_bad_image: fail raises; skip leaves the bad pictures out and logs their names and number.
+        workers: threads.
+
+    Returns:
+        The splits without bad pictures.
+
+    Raises:
+        DataError: bad pictures under `fail`; under `skip`, a class of a split that has no good picture.
+    """
+    checked = {part.split: _check_split(part, on_bad_image, workers) for part in splits}
+    return replace(splits, train=checked["train"], val=checked["val"], test=checked["test"])
+
+
+def _check_split(pictures: PictureSet, on_bad_image: str, workers: int | None) -> PictureSet:
+    if pictures.paths is None:
+        return pictures
+    report = check_pictures(pictures.paths, workers)
+    if not report.bad:
+        return pictures
+    if on_bad_image == "fail":
+        raise DataError(f"{pictures.split}: {report.summary()}. Repair them, or set data.on_bad_image: skip")
+    bad = {path for path, _ in report.bad}
+    kept = pictures.subset([index for index, path in enumerate(pictures.paths) if path not in bad])
+    for name, count in kept.class_counts().items():
+        if count == 0:
+            raise DataError(f"{pictures.split}: class {name!r} has no decodable picture")
+    _log.warning("%s: %s; left out", pictures.split, report.summary())
+    return kept
+
+
+def duplicates_within(pictures: PictureSet) -> int:
+    """Return how many pictures are exact copies of an earlier one of the same split."""
+    hashes = pictures.content_hashes()
+    return len(hashes) - len(set(hashes))
+
+
+def leaks_between(splits: Iterable[PictureSet]) -> dict[tuple[str, str], int]:
+    """Count exact copies across splits.
+
+    Args:
+        splits: at least two.
+
+    Returns:
+        For every pair of splits, the number of pictures of the second that are byte-identical to one of the first.
+    """
+    hashes = {part.split: part.content_hashes() for part in splits}
+    leaks = {}
+    for first, second in combinations(hashes, 2):
+        known = set(hashes[first])
+        leaks[first, second] = sum(digest in known for digest in hashes[second])
+    return leaks
+
+
+def log_leaks(splits: Splits) -> dict[tuple[str, str], int]:
+    """Log one warning for every pair of splits that shares pictures; return all counts."""
+    leaks = leaks_between(splits)
+    for (first, second), count in leaks.items():
+        if count:
+            total = next(len(part) for part in splits if part.split == second)
+            _log.warning(
+                "%d of %d %s pictures are copies of %s pictures: its accuracy is inflated", count, total, second, first
+            )
+    return leaks
+
+
+def _describe(pictures: PictureSet) -> str:
+    counts = np.array(list(pictures.class_counts().values()))
+    balance = f"{counts.min()} to {counts.max()} a class"
+    return (
+        f"{pictures.split}: {len(pictures)} pictures, {balance}, {duplicates_within(pictures)} copies within the split"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the report of a dataset folder; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m datazoo.doctor", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="dataset folder: <folder>/<split>/<class>/<picture>")
+    parser.add_argument("--workers", type=int, default=None, help="threads")
+    options = parser.parse_args(arguments)
+    try:
+        healthy = _print_report(options.folder, options.workers)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if healthy else 1
+
+
+def _print_report(folder: Path, workers: int | None) -> bool:
+    if not folder.is_dir():
+        raise DataError(f"dataset folder {folder} does not exist")
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    names.sort(key=lambda name: (["train", "val", "test"].index(name) if name in ("train", "val", "test") else 3, name))
+    if not names:
+        raise DataError(f"{folder} has no split folders (train, val, test)")
+    parts, healthy = [], True
+    for name in names:
+        pictures, notes = scan(folder / name, name, None)
+        parts.append(pictures)
+        print(*notes, _describe(pictures), sep="\n")
+        report = check_pictures(pictures.paths or (), workers)
+        print(f"  {len(report.bad)} of {report.checked} cannot be decoded")
+        for path, reason in report.bad:
+            print(f"    {path}: {reason}")
+        healthy &= not report.bad
+    classes = {part.split: part.classes for part in parts}
+    print(f"classes ({len(parts[0].classes)}): {', '.join(parts[0].classes)}")
+    for name, found in classes.items():
+        if found != parts[0].classes:
+            different = sorted(set(found) ^ set(parts[0].classes))
+            print(f"  {name} and {parts[0].split} differ in {len(different)} classes: {', '.join(different)}")
+            healthy = False
+    for (first, second), count in leaks_between(parts).items():
+        total = len(parts[names.index(second)])
+        print(f"{count} of {total} {second} pictures are copies of {first} pictures")
+        healthy &= not count
+    return healthy
+
+
+if __name__ == "__main__":
+    sys.exit(main())

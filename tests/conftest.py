@@ -1,0 +1,21 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before mindspore is imported: only errors in its log, and convolutions that are fast on AVX512 machines too.
+os.environ.setdefault("GLOG_v", "3")
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The measuring data and weights beside the project, which a clone elsewhere does not have."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared, which is not here")
+    return folder
