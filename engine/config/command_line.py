@@ -84,7 +84,11 @@ class _AppendOverride(argparse.Action):
         self.key = key
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
     ) -> None:
         pairs = getattr(namespace, self.dest) or []
         setattr(namespace, self.dest, [*pairs, (self.key, values)])

@@ -196,7 +196,9 @@ def _descend(annotation: Any, path: Sequence[str]) -> Any:
 
 
 def _type_text(field: FieldInfo) -> str:
-    limits = [(sign, getattr(rule, name)) for rule in field.metadata for name, sign in _BOUNDS.items() if hasattr(rule, name)]
+    limits = [
+        (sign, getattr(rule, name)) for rule in field.metadata for name, sign in _BOUNDS.items() if hasattr(rule, name)
+    ]
     return "".join([_words(field.annotation), *(f" {sign}{limit}" for sign, limit in limits)])
 
 

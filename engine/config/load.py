@@ -13,7 +13,15 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from engine.config.keys import annotation_of, config_keys, fields_of_listed_section, model_names, nearest_keys, section_docs, union_parts
+from engine.config.keys import (
+    annotation_of,
+    config_keys,
+    fields_of_listed_section,
+    model_names,
+    nearest_keys,
+    section_docs,
+    union_parts,
+)
 from engine.config.schema import Config
 from engine.config.yaml_source import COMMAND_LINE, Entry, RecipeDumper, parse_value, read_recipe
 from engine.errors import ConfigError
@@ -60,7 +68,7 @@ def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
     except ValidationError as error:
         problems += _problems(error, root, values)
     if config is None or problems:
-        raise ConfigError("\n".join(dict.fromkeys(problems)))
+        raise ConfigError("\n".join(sorted(dict.fromkeys(problems), key=_file_and_line)))
     return config
 
 
@@ -80,6 +88,11 @@ def unknown_key_message(key: str, extra: Sequence[str] = ()) -> str:
     near = nearest_keys(key, extra)
     hint = f"did you mean {' or '.join(near)}?" if near else "--help lists every key"
     return f"{key}: unknown key; {hint}"
+
+
+def _file_and_line(problem: str) -> tuple[bool, str, int]:
+    place = re.match(r"(.*?):(\d+): ", problem)
+    return (False, place[1], int(place[2])) if place else (True, "", 0)  # the command line comes last
 
 
 def _exists(key: str) -> bool:

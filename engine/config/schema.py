@@ -204,7 +204,7 @@ class AmpConfig(_Section):
 class EarlyStoppingConfig(_Section):
     """Stop when the validation score no longer improves."""
 
-    enabled: bool = False
+    enabled: bool = Field(False, description="off trains all epochs")
     monitor: Literal["val_top1", "val_loss"] = Field("val_top1", description="score that also chooses `best`")
     patience: int = Field(10, ge=1, description="evaluations without improvement before stopping")
     min_delta: float = Field(0.0, ge=0, description="smallest change that counts as an improvement")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 
@@ -35,7 +36,7 @@ class Entry:
 class _Yaml12Loader(yaml.SafeLoader):
     """YAML 1.2 scalars: `1e-3` is a number; `on`, `off`, `yes` and `no` are text."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$")
@@ -56,6 +57,12 @@ class RecipeDumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # PyYAML writes next-line characters raw, where readers take them for line breaks; double quotes escape them.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+RecipeDumper.add_representer(str, _represent_text)
 RecipeDumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
@@ -136,7 +143,7 @@ def _read_file(path: Path) -> Entry:
     if node is None:
         return Entry({}, f"{path}:1")
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}:1: a recipe is a mapping of keys to values, not a {node.id}")
+        raise ConfigError(f"{path}:1: a recipe is a mapping of keys to values, not a list or a single value")
     return _entry(node, path, f"{path}:1", ())
 
 
@@ -161,10 +168,11 @@ def _entry(node: yaml.Node, path: Path | None, place: str, parents: tuple[yaml.N
         return Entry(entries, place)
     if isinstance(node, yaml.SequenceNode):
         return Entry([_entry(item, path, _place(path, item), parents) for item in node.value], place)
+    assert isinstance(node, yaml.ScalarNode)
     return Entry(_scalar(node, place), place, node.value if node.style is None else None)
 
 
-def _scalar(node: yaml.Node, place: str) -> Scalar:
+def _scalar(node: yaml.ScalarNode, place: str) -> Scalar:
     convert: Mapping[str, type[int] | type[float]] = {"int": int, "float": float}
     kind = node.tag.rpartition(":")[2]
     text = str(node.value)

@@ -1,0 +1,110 @@
+"""The doors' flags: three ways to write an override, the classic names, and help for every key."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from engine.config import load_config, parse_command_line
+from engine.config.keys import CLASSIC_NAMES, config_keys
+from engine.errors import ConfigError
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    path = tmp_path / "a recipe.yaml"
+    path.write_text("data: {preprocessing: {color: gray, resize: null, image_size: 32, mean: [0.5], std: [0.5]}}\n")
+    return str(path)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path)
+
+
+def parse(*argv: str):
+    return parse_command_line(argv, prog="train.py", description="Train.", extra=add_run)
+
+
+@pytest.mark.parametrize(
+    "words", [["--train.epochs", "3"], ["--train.epochs=3"], ["train.epochs=3"], ["--epoch_size", "3"]]
+)
+def test_ways_to_write_an_override(recipe, words):
+    assert parse("--config", recipe, *words)[0].train.epochs == 3
+    assert parse(*words, "--config", recipe)[0].train.epochs == 3
+
+
+def test_flags_and_assignments_mix_with_the_doors_own_flags(recipe):
+    config, args = parse("train.seed=4", "--run", "a=b", "--config", recipe, "train.epochs=3", "--use_lora", "0")
+    assert (config.train.seed, config.train.epochs, config.finetune.lora.enabled) == (4, 3, False)
+    assert (args.run, args.debug, args.config) == (Path("a=b"), False, Path(recipe))
+
+
+@pytest.mark.parametrize(
+    ("words", "value"), [([], True), (["true"], True), (["1"], True), (["0"], False), (["false"], False)]
+)
+def test_run_distribute_may_stand_alone(recipe, words, value):
+    config, _ = parse("--run_distribute", *words, "--config", recipe)
+    assert config.runtime.run_distribute is value
+
+
+def test_every_classic_name_sets_its_key(recipe):
+    values = {"platform": "CPU", "freeze_layer": "none"}
+    for name, path in CLASSIC_NAMES.items():
+        config, _ = parse("--config", recipe, f"--{name}", values.get(name, "1"))
+        value = load_config(Path(recipe), {path: values.get(name, "1")})
+        assert config == value
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--train.epoch", "3"], "command line: train.epoch: unknown key; did you mean train.epochs?"),
+        (["--train.epoch=3"], "command line: train.epoch: unknown key; did you mean train.epochs?"),
+        (["train.epoch=3"], "command line: train.epoch: unknown key; did you mean train.epochs?"),
+        (["--epoch_sise", "3"], "did you mean epoch_size?"),
+        (["--rum", "x"], "did you mean run?"),
+        (["surprise"], "surprise: neither a flag nor KEY=VALUE"),
+        (["--train.epochs"], "--train.epochs: expected one argument"),
+        (["--seed", "-1"], "train.seed: should be >= 0, not -1"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(recipe, words, says):
+    with pytest.raises(ConfigError) as caught:
+        parse("--config", recipe, *words)
+    assert says in str(caught.value)
+
+
+def test_no_recipe_is_refused_unless_the_door_finds_one(recipe):
+    with pytest.raises(ConfigError, match="add --config FILE"):
+        parse("--run", "x")
+    config, _ = parse_command_line([], prog="eval.py", description="", default_recipe=lambda _: Path(recipe))
+    assert config == load_config(Path(recipe))
+
+
+def test_print_config_prints_the_resolved_recipe_and_exits_0(recipe, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse("--config", recipe, "train.epochs=3", "--print_config")
+    assert caught.value.code == 0
+    assert yaml.safe_load(capsys.readouterr().out)["train"]["epochs"] == 3
+
+
+def test_help_documents_every_key_with_its_default(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert caught.value.code == 0
+    for key in config_keys().values():
+        about = text.split(f"--{key.path} {key.type_text}".replace("true|false", "[true|false]"), 1)[-1]
+        assert " ".join(key.description.split()) in about, key.path
+    assert "passes over the training pictures (default: 10)" in text
+    assert all(f"--{name} " in text for name in CLASSIC_NAMES)
+
+
+def test_config_needs_no_mindspore():
+    code = "import sys, engine.config, engine.door; sys.exit('mindspore' in sys.modules or 'numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])

@@ -1,0 +1,242 @@
+"""Recipes load to checked values, and bad ones are refused with every problem, its place and a hint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from engine.config import Config, dump_config, load_config
+from engine.config.keys import config_keys, edit_distance, nearest_keys
+from engine.errors import ConfigError
+
+GRAY = "data: {preprocessing: {color: gray, resize: null, image_size: 32, mean: [0.5], std: [0.5]}}\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path):
+    def write(text: str, name: str = "recipe.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path: Path | None, overrides: Any = ()) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return str(caught.value).split("\n")
+
+
+def test_recipe_values_and_overrides_reach_the_config(recipe):
+    path = recipe(GRAY + "train:\n  epochs: 7\n  seed: 1\n")
+
+    config = load_config(path, {"train.seed": "5", "optimizer.lr": "1e-3"})
+
+    assert (config.train.epochs, config.train.seed, config.optimizer.lr) == (7, 5, 0.001)
+
+
+def test_the_last_override_wins(recipe):
+    assert load_config(recipe(GRAY), [("train.epochs", "2"), ("train.epochs", "3")]).train.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False), ("False", False)]
+)
+def test_booleans_are_parsed_not_cast(recipe, text, value):
+    assert load_config(recipe(GRAY), {"runtime.run_distribute": text}).runtime.run_distribute is value
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "2", "'true'", "null"])
+def test_other_words_are_no_booleans(recipe, text):
+    (line,) = refusal(recipe(GRAY), {"runtime.run_distribute": text})
+    assert line.startswith("command line: runtime.run_distribute: should be true or false, not ")
+
+
+@pytest.mark.parametrize("text", ["007", "on", "no", "1e-3", "true", "2024-01-02"])
+def test_text_keys_keep_text_as_written(recipe, text):
+    config = load_config(recipe(GRAY + f"name: {text}\n"), {"data.classes": f"[{text}, b]"})
+    assert (config.name, config.data.classes) == (text, (text, "b"))
+
+
+def test_an_empty_section_takes_its_defaults(recipe):
+    assert load_config(recipe(GRAY + "train:\n  # epochs: 3\n")).train == Config.model_fields["train"].get_default(
+        call_default_factory=True
+    )
+
+
+def test_every_problem_is_listed_with_its_line(recipe):
+    path = recipe("epochs: 3\ntrain:\n  epochs: three\n  seed: -1\nloss: {label_smoothing: .nan}\n")
+    assert refusal(path) == [
+        f"{path}:1: epochs: unknown key; did you mean train.epochs?",
+        f'{path}:3: train.epochs: should be a whole number, not "three"',
+        f"{path}:4: train.seed: should be >= 0, not -1",
+        f'{path}:5: loss.label_smoothing: should be a number, not ".nan"',
+    ]
+
+
+def test_every_impossible_combination_is_listed_with_its_line(recipe):
+    path = recipe(GRAY + "model:\n  name: mobilenetv2\nschedule:\n  warmup_epochs: 30\n")
+    lines = refusal(path, {"data.source": "mnist"})
+    assert lines == ["command line: data.path is needed for data.source mnist"]
+    lines = refusal(path)
+    assert [line.split(": ")[0] for line in lines] == [f"{path}:3", f"{path}:5"]
+
+
+def test_switching_the_model_names_the_keys_it_does_not_have(recipe):
+    path = recipe(GRAY + "model:\n  name: lenet5_modern\n  pooling: average\n")
+    (line,) = refusal(path, {"model.name": "mobilenetv2"})
+    assert line.startswith(f"{path}:4: model.pooling: is not a key of this model.name, only of lenet5_original")
+
+
+def test_a_section_given_whole_replaces_the_recipes(recipe):
+    path = recipe("model: {name: lenet5_modern, pooling: average}\n")
+    assert load_config(path, {"model": "{name: mobilenetv2}"}).model.name == "mobilenetv2"
+
+
+def test_unknown_model_lists_the_known_ones(recipe):
+    (line,) = refusal(recipe("model: {name: mobilnet}\n"))
+    assert "model.name: should be one of lenet5_original" in line
+
+
+def test_classic_names_in_a_recipe_point_to_the_key(recipe):
+    (line,) = refusal(recipe(GRAY + "epoch_size: 3\n"))
+    assert line.endswith("epoch_size: unknown key; did you mean train.epochs?")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"train: {epochs: 1}\ntrain: {seed: 1}\n", ":2: key train is given twice"),
+        (b"- 1\n- 2\n", "a recipe is a mapping"),
+        (b"just text\n", "a recipe is a mapping"),
+        (b"name: \xff\xfe\n", "is not UTF-8"),
+        (b"train: {epochs: 1\n", "is not YAML"),
+        (b"name: \x00\n", "is not YAML"),
+        (b"a: &a [*a]\n", "contains itself"),
+        (b"name: !!python/object:os.system x\n", "YAML tag"),
+        (b"train: " + b"[" * 5000, "recipe.yaml"),
+        (b"extends: recipe.yaml\n", "in a circle"),
+        (b"extends: nowhere.yaml\n", "there is no file"),
+        (b"train: 5\n", "train: should be a mapping of keys, not 5"),
+        (b"train: {epochs: " + b"9" * 6000 + b"}\n", "train.epochs: should be a whole number"),
+    ],
+)
+def test_files_that_are_no_recipe_are_refused(tmp_path, content, says):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    assert says in "\n".join(refusal(path))
+
+
+def test_missing_recipe_is_named_with_where_it_was_looked_for(tmp_path):
+    assert refusal(tmp_path / "none.yaml") == [f"{tmp_path}/none.yaml: there is no such recipe (looked in {tmp_path})"]
+
+
+def test_extended_recipe_is_the_base_and_keeps_its_lines(recipe, tmp_path):
+    recipe(GRAY + "train: {epochs: 5, seed: 2}\noptimizer:\n  lrr: 1\n", "base.yaml")
+    child = recipe("extends: base.yaml\ntrain: {epochs: 6}\n")
+    assert refusal(child) == [f"{tmp_path}/base.yaml:4: optimizer.lrr: unknown key; did you mean optimizer.lr?"]
+
+    recipe(GRAY + "train: {epochs: 5, seed: 2}\n", "base.yaml")
+    train = load_config(child).train
+    assert (train.epochs, train.seed) == (6, 2)
+
+
+BASE = Config.model_validate(
+    {"data": {"preprocessing": {"color": "gray", "resize": None, "image_size": 32, "mean": [0.5], "std": [0.5]}}}
+)
+TEXT = st.text(min_size=1)
+st.register_type_strategy(Path, TEXT.map(Path))
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[str, Any]:
+    """Draw a key and a value of its type, within its bounds or not."""
+    key = draw(st.sampled_from(sorted(set(config_keys()) - {"model.name"})))
+    return key, draw(st.from_type(config_keys()[key].annotation))
+
+
+def changed(values: Any, path: list[str], value: Any) -> Any:
+    return {**values, path[0]: changed(values.get(path[0], {}), path[1:], value)} if path else value
+
+
+@settings(max_examples=100, deadline=None)
+@given(changes_made=st.lists(changes(), min_size=1, max_size=6))
+def test_any_config_survives_dump_and_load(tmp_path_factory, changes_made):
+    config = BASE
+    for key, value in changes_made:
+        try:
+            config = Config.model_validate(changed(config.model_dump(), key.split("."), value))
+        except ValidationError:
+            continue
+    assume(config != BASE and all(math.isfinite(number) for number in numbers(config.model_dump())))
+    path = tmp_path_factory.mktemp("round") / "config.yaml"
+
+    path.write_text(dump_config(config), encoding="utf-8")
+
+    assert load_config(path) == config
+
+
+def numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, tuple):
+        for item in value:
+            yield from numbers(item)
+    elif isinstance(value, float):
+        yield value
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(), min_size=1, max_size=4).map(tuple), st.text().map(Path))
+def test_any_text_survives_dump_and_load(tmp_path_factory, classes, folder):
+    config = BASE.model_copy(update={"data": BASE.data.model_copy(update={"classes": classes, "path": folder})})
+    path = tmp_path_factory.mktemp("text") / "config.yaml"
+    path.write_text(dump_config(config), encoding="utf-8")
+    assert load_config(path) == config
+
+
+@st.composite
+def typos(draw: st.DrawFn) -> tuple[str, str]:
+    """Draw a key and the same key with one letter dropped, doubled, changed, or swapped with its neighbour."""
+    key = draw(st.sampled_from(sorted(config_keys())))
+    at = draw(st.integers(0, len(key) - 1))
+    letter = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz_"))
+    swapped = key[:at] + key[at + 1 : at + 2] + key[at] + key[at + 2 :]
+    changes = [key[:at] + key[at + 1 :], key[:at] + letter + key[at:], key[:at] + letter + key[at + 1 :], swapped]
+    return key, draw(st.sampled_from(changes))
+
+
+@settings(deadline=None)
+@given(typos())
+def test_any_typo_is_refused_and_the_key_suggested(typo):
+    key, wrong = typo
+    assume(wrong not in config_keys() and wrong)
+    as_near = {name for name in config_keys() if edit_distance(wrong, name) == 1}
+
+    assert key in nearest_keys(wrong)
+    assert set(nearest_keys(wrong)) <= as_near
+    with pytest.raises(ConfigError, match="unknown key; did you mean"):
+        load_config(None, {wrong: "1"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [("epochs", "train.epochs"), ("train.lr", "optimizer.lr"), ("rank", "finetune.lora.rank"), ("qqqqqqqq.zzz", None)],
+)
+def test_a_right_name_in_a_wrong_section_is_found(wrong, meant):
+    assert nearest_keys(wrong) == ([meant] if meant else [])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "edits"), [("", "", 0), ("ab", "ba", 1), ("kitten", "sitting", 3), ("", "abc", 3), ("flaw", "lawn", 2)]
+)
+def test_edit_distance_matches_textbook_examples(a, b, edits):
+    assert edit_distance(a, b) == edits
