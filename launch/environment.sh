@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# To be sourced: makes .venv at the clone's top from a lock file, once, and activates it.
+# To be sourced; makes .venv at the clone's top from a lock file, once, and activates it.
 #   source launch/environment.sh                       # what training needs
 #   LOCK=requirements-test.lock source launch/environment.sh    # and what the tests need
 # PYTHON names the interpreter, VENV another folder. Nothing outside that folder is changed.
@@ -26,12 +26,8 @@ _environment_python() {
         "Debian 12: apt-get install python3.11 python3.11-venv; elsewhere: https://www.python.org/downloads/"
 }
 
-_environment_main() {
-    local root lock venv stamp want python
-    root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-    lock=$root/${LOCK:-requirements.lock}
-    venv=${VENV:-$root/.venv}
-    stamp=$venv/installed-lock.sha256
+_environment_install() {
+    local lock=$1 venv=$2 stamp=$2/installed-lock.sha256 want python
     if [[ $(uname -s) != Linux ]]; then
         _environment_fail "MindSpore 2.10 is locked for Linux (x86_64 or aarch64), this is $(uname -s); use a container"
     fi
@@ -46,27 +42,36 @@ _environment_main() {
         "$python" -m venv --clear "$venv"
     fi
 
-    # The test lock holds every pin of the plain one, so an environment made for tests serves both.
-    want=$(sha256sum <"$lock" | cut -d ' ' -f 1)
-    if [[ -f $stamp ]] && grep -qx "$want" "$stamp"; then
+    want=$(sha256sum <"$lock")
+    if [[ -f $stamp ]] && grep -qxF "$want" "$stamp"; then
         printf 'environment: %s is up to date with %s\n' "$venv" "${lock##*/}"
     else
-        printf 'environment: installing %s into %s (about 0.9 GB to download, 3 GB on disk, the first time)\n' \
+        printf 'environment: installing %s into %s (the first time: 0.9 GB to download, 3 GB on disk)\n' \
             "${lock##*/}" "$venv"
-        rm -f -- "$stamp.new"
+        rm -f -- "$stamp"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
-        "$venv/bin/python" -m pip check --disable-pip-version-check
-        printf '%s\n' "$want" >"$stamp.new"
-        if [[ ${lock##*/} == requirements-test.lock ]]; then
-            sha256sum <"$root/requirements.lock" | cut -d ' ' -f 1 >>"$stamp.new"
-        fi
+        # The test lock holds every pin of the plain one, so an environment made for tests serves both.
+        {
+            printf '%s\n' "$want"
+            [[ ${lock##*/} != requirements-test.lock ]] || sha256sum <"${lock%/*}/requirements.lock"
+        } >"$stamp.new"
         mv -f -- "$stamp.new" "$stamp"
     fi
-    if [[ ! -e /usr/lib/x86_64-linux-gnu/libgomp.so.1 ]] && ! ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1'; then
-        printf 'environment: libgomp.so.1, which MindSpore needs, was not found (Debian: apt-get install libgomp1)\n' >&2
+    if ! "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
+        _environment_fail "libgomp.so.1, which MindSpore needs, is missing (Debian: apt-get install libgomp1)"
     fi
-    export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
-    unset PYTHONHOME
 }
 
-_environment_main
+_environment_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+VIRTUAL_ENV=${VENV:-$_environment_root/.venv}
+# A subshell, so that a failure neither closes an interactive shell nor leaves options behind.
+(
+    set -euo pipefail
+    _environment_install "$_environment_root/${LOCK:-requirements.lock}" "$VIRTUAL_ENV"
+)
+_environment_status=$?
+if ((_environment_status != 0)); then
+    return "$_environment_status"
+fi
+export VIRTUAL_ENV PATH=$VIRTUAL_ENV/bin:$PATH
+unset PYTHONHOME
