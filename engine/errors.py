@@ -7,3 +7,7 @@ class ConfigError(ValueError):
 
 class RunError(ValueError):
     """A run folder or one of its files that is missing, unfinished or damaged."""
+
+
+class TrainingError(RuntimeError):
+    """A run that cannot go on: a loss that is not finite, gradients that overflow without end."""

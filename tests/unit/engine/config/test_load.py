@@ -128,6 +128,7 @@ def test_classic_names_in_a_recipe_point_to_the_key(recipe):
         (b"train: 5\n", "train: should be a mapping of keys, not 5"),
         (b"train: {epochs: " + b"9" * 6000 + b"}\n", "train.epochs: should be a whole number"),
     ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
 def test_files_that_are_no_recipe_are_refused(tmp_path, content, says):
     path = tmp_path / "recipe.yaml"
