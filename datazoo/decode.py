@@ -2,8 +2,8 @@
 
 The rule is Pillow's `convert("RGB")` on the picture as a viewer shows it: the EXIF orientation is applied, transparency
 is dropped, palettes and gray are expanded, 16-bit gray keeps its high byte. MindSpore's `Decode` gives the same values
-bit for bit on ordinary JPEG, PNG and BMP files; it cannot read the others (gif, webp, ...) and ignores EXIF, so those are
-decoded by Pillow and handed to it as an uncompressed BMP.
+bit for bit on ordinary JPEG, PNG and BMP files; it cannot read the others (gif, webp, ...) and ignores EXIF, so those
+are decoded by Pillow and handed to it as an uncompressed BMP.
 """
 
 from __future__ import annotations

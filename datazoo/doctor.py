@@ -2,8 +2,8 @@
 
     python -m datazoo.doctor FOLDER
 
-prints classes, counts, balance, bad pictures and duplicates of <FOLDER>/<split>/<class>/<picture>, and exits with 1 when
-there are bad pictures, or pictures of one split that are also in another, with 2 when FOLDER cannot be read.
+prints classes, counts, balance, bad pictures and duplicates of <FOLDER>/<split>/<class>/<picture>. It exits with 1 when
+there are bad pictures, or pictures of one split that are also in another, and with 2 when FOLDER cannot be read.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _describe(pictures: PictureSet) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report of a dataset folder; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m datazoo.doctor", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m datazoo.doctor", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="dataset folder: <folder>/<split>/<class>/<picture>")
     parser.add_argument("--workers", type=int, default=None, help="threads")
     options = parser.parse_args(arguments)

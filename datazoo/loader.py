@@ -85,8 +85,8 @@ def squares(pictures: PictureSet, spec: PreprocessingSpec, workers: int | None =
     return PictureSet(pictures.split, pictures.classes, pictures.labels, arrays=arrays)
 
 
-def _input_bytes(pictures: PictureSet, spec: PreprocessingSpec) -> int:
-    return len(pictures) * spec.channels * spec.image_size**2 * 4
+def _input_bytes(pictures: int, spec: PreprocessingSpec) -> int:
+    return pictures * spec.channels * spec.image_size**2 * 4
 
 
 class TrainLoader:
@@ -150,7 +150,7 @@ class TrainLoader:
         order = epoch_order(len(self._pictures), self._seed, epoch)[positions % len(self._pictures)]
         if self._augment.per_picture:
             dataset = self._augmented(order.ravel(), positions.ravel(), epoch)
-        elif _input_bytes(self._pictures, self._spec) <= MEMORY_LIMIT:
+        elif _input_bytes(len(self._pictures), self._spec) <= MEMORY_LIMIT:
             dataset = self._from_memory(order, positions)
         else:
             dataset = self._plain(order.ravel(), positions.ravel())
@@ -201,6 +201,25 @@ class TrainLoader:
         return dataset.batch(self._batch_size, num_parallel_workers=1)
 
 
+def evaluation_batches(inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Any:
+    """Serve rows of an array in memory as batches; row -1 becomes zeros with the label -1.
+
+    Args:
+        inputs: float32 (N, ...).
+        labels: int32 (N,).
+        rows: int64 (steps, batch_size).
+    """
+
+    def read(step: int) -> tuple[np.ndarray, ...]:
+        batch = rows[step]
+        real = batch >= 0
+        images = np.zeros((len(batch), *inputs.shape[1:]), np.float32)
+        images[real] = inputs[batch[real]]
+        return images, np.where(real, labels[batch], -1).astype(np.int32)
+
+    return dataset_of(read, len(rows), ["image", "label"])
+
+
 def eval_dataset(
     pictures: PictureSet,
     spec: PreprocessingSpec,
@@ -224,21 +243,19 @@ def eval_dataset(
         and all ranks take the same number of steps: rows that fill up a batch have label -1.
     """
     rows = evaluation_rows(len(pictures), batch_size, rank, size)
-    used = rows[rows >= 0]
-    mine = pictures.subset(used)
-    local = np.where(rows >= 0, rows - (used[0] if len(used) else 0), -1)
-    labels = np.where(rows >= 0, pictures.labels[rows], -1).astype(np.int32)
-    if _input_bytes(mine, spec) <= MEMORY_LIMIT:
-        inputs = evaluation_inputs(mine, spec, workers)
-        zero = np.zeros((1, *inputs.shape[1:]), np.float32)
-        padded = np.concatenate([inputs, zero]) if (rows < 0).any() else inputs
-        return dataset_of(lambda step: (padded[local[step]], labels[step]), len(rows), ["image", "label"])
+    mine = np.unique(rows[rows >= 0])
+    if _input_bytes(len(mine), spec) <= MEMORY_LIMIT:
+        inputs = evaluation_inputs(pictures.subset(mine), spec, workers)
+        local = np.where(rows >= 0, np.searchsorted(mine, rows), -1)
+        return evaluation_batches(inputs, pictures.labels[mine], local)
 
-    flat_rows, flat_labels = rows.ravel(), labels.ravel()
-    dataset = dataset_of(
-        lambda i: (read_picture(pictures, max(flat_rows[i], 0)), np.asarray(flat_labels[i])),
-        len(flat_rows),
-        ["image", "label"],
-    )
+    flat = rows.ravel()
+
+    def read(row: int) -> tuple[np.ndarray, ...]:
+        index = flat[row]
+        label = pictures.labels[index] if index >= 0 else -1
+        return read_picture(pictures, max(index, 0)), np.asarray(label, np.int32)
+
+    dataset = dataset_of(read, len(flat), ["image", "label"])
     dataset = apply_evaluation(dataset, spec, clamp_workers(workers), encoded=pictures.paths is not None)
     return dataset.batch(batch_size, num_parallel_workers=1)
