@@ -1,0 +1,1 @@
+"""Training: config, runtime, step, checkpoints, records."""
