@@ -1,0 +1,204 @@
+"""The table over runs: one set of columns for HTML, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from report import formats
+from report.groups import Comparison, Group
+from report.markup import element
+from report.run_values import Evaluation, Run
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measured number per run.
+
+    Args:
+        key: name in the CSV file.
+        title: name for people.
+        value: takes it from a run; None where it was not measured.
+        show: writes it for people.
+        evaluation: for accuracies, the evaluation behind the number, for its interval and n.
+    """
+
+    key: str
+    title: str
+    value: Callable[[Run], float | None]
+    show: Callable[[float | None], str]
+    evaluation: Callable[[Run], Evaluation | None] | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number and what stands below it in small."""
+
+    main: str
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line; `kind` is `run` (a recipe's only run), `mean` (over seeds) or `seed` (one of several)."""
+
+    kind: str
+    name: str
+    seeds: str
+    cells: tuple[Cell, ...]
+
+
+def columns(leaking_splits: Sequence[str]) -> tuple[Column, ...]:
+    """The columns, with one more for every split that leaks."""
+    return (
+        _accuracy("test_top1", "test top-1", lambda run: run.clean_test),
+        Column("val_top1", "val top-1", lambda run: run.val_top1, formats.percent, lambda run: run.val),
+        *(_accuracy(f"{split}_top1_leaking", f"{split} top-1 LEAKING", _leaking(split)) for split in leaking_splits),
+        Column("test_macro_f1", "test macro F1", _macro_f1, formats.decimal),
+        _plain("trainable_parameters", "trainable parameters", formats.count),
+        _plain("total_parameters", "all parameters", formats.count),
+        _timed("features_seconds", "features"),
+        _timed("train_seconds", "training"),
+        _timed("eval_seconds", "evaluation"),
+        _timed("total_seconds", "wall time in all"),
+        Column("images_per_second", "images/s", lambda run: run.summary.images_per_second, formats.count),
+        Column("mean_cpu_percent", "mean CPU", lambda run: run.summary.mean_cpu_percent, formats.cpu),
+        Column("peak_cpu_percent", "peak CPU", lambda run: run.summary.peak_cpu_percent, formats.cpu),
+        Column("peak_rss_mb", "peak memory", lambda run: run.summary.peak_rss_mb, formats.mebibytes),
+        _plain("saved_bytes", "to be saved", formats.size),
+    )
+
+
+def rows(comparison: Comparison, over: Sequence[Column]) -> Iterator[Row]:
+    """Every recipe's row; below the mean of several runs, each of them."""
+    for group in comparison.groups:
+        if len(group.runs) > 1:
+            seeds = f"{group.seeds} seed{'s' if group.seeds > 1 else ''}"
+            yield Row("mean", group.name, seeds, tuple(_mean_cell(group, column) for column in over))
+        kind = "run" if len(group.runs) == 1 else "seed"
+        for run in group.runs:
+            seed = "seed unknown" if run.seed is None else f"seed {run.seed}"
+            yield Row(kind, run.name, seed, tuple(_run_cell(run, column) for column in over))
+
+
+def html_table(comparison: Comparison) -> Element:
+    """The table for a page."""
+    over = columns(comparison.leaking_splits)
+    head = element("tr", element("th", "recipe"), *(element("th", column.title) for column in over))
+    body = [
+        element(
+            "tr",
+            element(
+                "td", row.seeds if row.kind == "seed" else row.name, _small("" if row.kind == "seed" else row.seeds)
+            ),
+            *(element("td", cell.main, _small(cell.small)) for cell in row.cells),
+            class_="seed" if row.kind == "seed" else "whole",
+        )
+        for row in rows(comparison, over)
+    ]
+    return element("table", element("thead", head), element("tbody", *body))
+
+
+def markdown_table(comparison: Comparison) -> str:
+    """The table in Markdown."""
+    over = columns(comparison.leaking_splits)
+    lines = [["recipe", "seeds", *(column.title for column in over)], ["---", "---", *("---:" for _ in over)]]
+    for row in rows(comparison, over):
+        bold = "**" if row.kind == "mean" else ""
+        cells = [
+            f"{bold}{cell.main}{bold} ({cell.small})" if cell.small else f"{bold}{cell.main}{bold}"
+            for cell in row.cells
+        ]
+        lines.append([f"{bold}{markdown_text(row.name)}{bold}", row.seeds, *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """Escape what would break a table or be read as markup."""
+    return "".join(f"\\{c}" if c in "\\|*_`<>[]" else c for c in text.replace("\n", " "))
+
+
+def csv_table(comparison: Comparison) -> str:
+    """The plain numbers: shares of 0..1, seconds, bytes; one line per run, and a mean line per several seeds."""
+    over = columns(comparison.leaking_splits)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    head = ["kind", "name", "seed", "state", "runs", "folder"]
+    for column in over:
+        head.append(column.key)
+        head += [f"{column.key}_{end}" for end in ("low", "high", "n")] if column.evaluation else []
+    writer.writerow([*head])
+    for group in comparison.groups:
+        if len(group.runs) > 1:
+            writer.writerow(["mean", group.name, "", "finished", len(group.runs), "", *_csv_mean(group, over)])
+        for run in group.runs:
+            writer.writerow(["run", run.name, run.seed, run.state, 1, run.path, *_csv_run(run, over)])
+    for run in comparison.unfinished:
+        writer.writerow(["unfinished", run.name, run.seed, run.state, 1, run.path, *_csv_run(run, over)])
+    return stream.getvalue()
+
+
+def _csv_run(run: Run, over: Sequence[Column]) -> Iterator[float | str | None]:
+    for column in over:
+        yield column.value(run)
+        if column.evaluation:
+            found = column.evaluation(run)
+            yield from (*found.interval, found.n) if found else (None, None, None)
+
+
+def _csv_mean(group: Group, over: Sequence[Column]) -> Iterator[float | str | None]:
+    """For means, low and high are the range over the runs, and n is their number."""
+    for column in over:
+        spread = group.spread(column.value)
+        yield spread.mean if spread else None
+        if column.evaluation:
+            yield from (spread.low, spread.high, spread.runs) if spread else (None, None, None)
+
+
+def _run_cell(run: Run, column: Column) -> Cell:
+    found = column.evaluation(run) if column.evaluation else None
+    small = f"{formats.interval(found.interval)}, n={found.n}" if found else ""
+    return Cell(column.show(column.value(run)), small)
+
+
+def _mean_cell(group: Group, column: Column) -> Cell:
+    spread = group.spread(column.value)
+    if spread is None:
+        return Cell(formats.NOT_MEASURED)
+    part = f"{spread.runs} of {len(group.runs)} runs" if spread.runs < len(group.runs) else ""
+    low, high = column.show(spread.low), column.show(spread.high)
+    span = "" if low == high else f"{low} to {high}"
+    if column.evaluation and spread.runs > 1:
+        span = f"{formats.interval((spread.low, spread.high))} over runs"
+    return Cell(column.show(spread.mean), ", ".join(filter(None, (span, part))))
+
+
+def _small(text: str) -> Element | None:
+    return element("small", text) if text else None
+
+
+def _accuracy(key: str, title: str, evaluation: Callable[[Run], Evaluation | None]) -> Column:
+    def value(run: Run) -> float | None:
+        found = evaluation(run)
+        return found.top1 if found else None
+
+    return Column(key, title, value, formats.percent, evaluation)
+
+
+def _leaking(split: str) -> Callable[[Run], Evaluation | None]:
+    return lambda run: next((e for e in run.evaluations if e.split == split and e.leaking), None)
+
+
+def _macro_f1(run: Run) -> float | None:
+    return run.clean_test.macro_f1 if run.clean_test else None
+
+
+def _plain(name: str, title: str, show: Callable[[float | None], str]) -> Column:
+    return Column(name, title, lambda run: getattr(run.summary, name), show)
+
+
+def _timed(name: str, title: str) -> Column:
+    return Column(name, title, lambda run: getattr(run.summary, name), formats.seconds)

@@ -1,0 +1,80 @@
+"""A confusion matrix as a picture: rows are true classes, columns predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import cos, radians, sin
+from xml.etree.ElementTree import Element
+
+from report.markup import append, element
+from report.svg import line, picture, shorten, text, text_width
+
+MAX_LABEL, GAP, SLANT = 140.0, 1.5, 50.0
+MIN_WIDTH = 320.0
+
+
+def confusion_matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Element:
+    """Draw counts; shade is the share of the row, hits in one colour and mistakes in another.
+
+    Args:
+        classes: names in label order, as many as rows.
+        counts: square; `counts[true][predicted]`.
+
+    Raises:
+        ValueError: the names do not fit the counts.
+    """
+    size = len(counts)
+    if len(classes) != size or any(len(row) != size for row in counts):
+        raise ValueError(f"{len(classes)} class names for a confusion matrix of {size} rows")
+    cell = 46.0 if size <= 4 else 34.0 if size <= 12 else 24.0 if size <= 40 else 12.0
+    names = [shorten(name, MAX_LABEL) for name in classes]
+    longest = max((text_width(name) for name in names), default=0.0)
+    left = longest + 32
+    top = longest * sin(radians(SLANT)) + 34
+    side = cell * size
+    # The last slanted name leans out over the right edge.
+    width = max(MIN_WIDTH, left + side + longest * cos(radians(SLANT)) + 8)
+    chart = picture(width, top + side + 6, "Confusion matrix: rows true class, columns predicted class")
+    chart.set("style", f"max-width:{width * 1.25:.0f}px;min-width:{min(width, size * 20.0 + longest):.0f}px")
+    append(chart, text(left + side / 2, 12, "predicted", "axis-title", "middle"))
+    side_title = text(0, 0, "true", "axis-title", "middle")
+    side_title.set("transform", f"translate(11 {top + side / 2:.1f}) rotate(-90)")
+    append(chart, side_title, element("rect", x=left, y=top, width=side, height=side, class_="ground"))
+    for row, name in enumerate(names):
+        middle = top + cell * (row + 0.5)
+        slanted = text(0, 0, name, "label")
+        slanted.set("transform", f"translate({left + cell * (row + 0.5) + 3:.1f} {top - 6:.1f}) rotate(-{SLANT:g})")
+        append(chart, text(left - 7, middle + 4, name, "label", "end"), slanted)
+        if row:
+            append(chart, line(left, top + cell * row, left + side, top + cell * row, "grid"))
+            append(chart, line(left + cell * row, top, left + cell * row, top + side, "grid"))
+    for row, values in enumerate(counts):
+        for column, count in enumerate(values):
+            if count:
+                share = count / sum(values)
+                place = (left + cell * column, top + cell * row)
+                append(chart, *_cell(count, share, place, cell, row == column, f"{classes[row]} → {classes[column]}"))
+    return chart
+
+
+def _cell(
+    count: int, share: float, place: tuple[float, float], cell: float, hit: bool, description: str
+) -> list[Element]:
+    x, y = place
+    inner = cell - 2 * GAP
+    drawn = [
+        element(
+            "rect",
+            element("title", f"{description}: {count} ({share:.0%} of the row)"),
+            x=x + GAP, y=y + GAP, width=inner, height=inner, rx=2,
+            class_="hit" if hit else "miss", fill_opacity=round(0.15 + 0.85 * share, 3),
+        )
+    ]  # fmt: skip
+    if cell >= 20:
+        size = min(12.0, 1.7 * inner / max(2, len(str(count))))
+        number = text(
+            x + cell / 2, y + cell / 2 + size * 0.36, str(count), "dark" if share < 0.55 else "bright", "middle"
+        )
+        number.set("style", f"font-size:{size:.1f}px")
+        drawn.append(number)
+    return drawn

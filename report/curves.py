@@ -1,0 +1,131 @@
+"""The charts of one run."""
+
+from __future__ import annotations
+
+from itertools import groupby, pairwise
+from xml.etree.ElementTree import Element
+
+from report.formats import decimal, percent
+from report.line_chart import Band, Series, line_chart
+from report.run_values import EpochPoint, ResourceSample, Run
+from report.svg import tick_text
+
+PAUSE_SECONDS = 30.0  # a longer gap between two samples is a break in the line, not a straight line through it
+
+
+def percent_tick(value: float) -> str:
+    """A share as a tick in percent."""
+    return f"{100 * value:.4g} %"
+
+
+def epoch_of_step(step: int, epochs: tuple[EpochPoint, ...]) -> float | None:
+    """Where a step lies between the epochs' ends; None where no epoch was finished.
+
+    Example:
+        >>> end = EpochPoint(1, 10, None, None, None, None)
+        >>> epoch_of_step(5, (end,)), epoch_of_step(15, (end,))
+        (0.5, 1.5)
+    """
+    ends = [(0, 0), *((point.step, point.epoch) for point in epochs if point.step > 0)]
+    if len(ends) == 1:
+        return None
+    pairs = list(pairwise(ends))
+    # Steps after the last finished epoch go on at its pace.
+    before, after = next((pair for pair in pairs if step <= pair[1][0]), pairs[-1])
+    return before[1] + (step - before[0]) / (after[0] - before[0]) * (after[1] - before[1])
+
+
+def _over_steps(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
+    places = [epoch_of_step(point.step, run.epochs) for point in run.steps]
+    return tuple(
+        (float(point.step) if place is None else place, getattr(point, value))
+        for point, place in zip(run.steps, places, strict=True)
+    )
+
+
+def _over_epochs(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
+    # An epoch that was not evaluated is no gap: the line goes on to the next one that was.
+    points = ((float(point.epoch), getattr(point, value)) for point in run.epochs)
+    return tuple((x, y) for x, y in points if y is not None)
+
+
+def _x_label(run: Run) -> str:
+    return "epoch" if run.epochs else "step"
+
+
+def _best(run: Run) -> tuple[float, str] | None:
+    best = run.summary.best_epoch
+    return None if best is None or len(run.epochs) < 2 else (float(best), f"best: epoch {best}")
+
+
+def loss_chart(run: Run) -> Element | None:
+    """Training and validation loss over epochs, every window of steps behind them."""
+    windows = _over_steps(run, "loss")
+    series = [
+        Series("" if run.epochs else "train", windows, 0, faint=bool(run.epochs), end_label=not run.epochs),
+        Series("train", _over_epochs(run, "train_loss"), 0),
+        Series("val", _over_epochs(run, "val_loss"), 1),
+    ]
+    shown = [one for one in series if one.points]
+    return line_chart("Loss", shown, x_label=_x_label(run), y_zero=True, value_format=decimal, x_mark=_best(run))
+
+
+def accuracy_chart(run: Run) -> Element | None:
+    """Training and validation top-1 over epochs."""
+    series = [Series("train", _over_epochs(run, "train_top1"), 0), Series("val", _over_epochs(run, "val_top1"), 1)]
+    shown = [one for one in series if one.points]
+    return line_chart(
+        "Top-1 accuracy", shown, x_label="epoch", y_format=percent_tick, value_format=percent, y_max=1.0,
+        x_mark=_best(run),
+    )  # fmt: skip
+
+
+def learning_rate_chart(run: Run) -> Element | None:
+    """Learning rate over steps."""
+    series = [Series("learning rate", _over_steps(run, "lr"))]
+    return line_chart("Learning rate", series, x_label=_x_label(run), y_zero=True, value_format=lambda v: f"{v:.2g}")
+
+
+def speed_chart(run: Run) -> Element | None:
+    """Training pictures per second over steps."""
+    series = [Series("images/s", _over_steps(run, "images_per_second"))]
+    return line_chart(
+        "Images per second", series, x_label=_x_label(run), y_zero=True, value_format=lambda v: f"{v:,.0f}"
+    )
+
+
+def cpu_chart(run: Run) -> Element | None:
+    """CPU load over time; 100 % is one core."""
+    return _resource_chart(run, "CPU load", "cpu_percent", "%")
+
+
+def memory_chart(run: Run) -> Element | None:
+    """Resident memory over time."""
+    return _resource_chart(run, "Memory", "rss_mb", "MiB")
+
+
+def _resource_chart(run: Run, title: str, value: str, unit: str) -> Element | None:
+    if not run.resources:
+        return None
+    start = run.resources[0].time
+    divisor, x_unit = (60.0, "minutes") if run.resources[-1].time - start > 300 else (1.0, "seconds")
+    points: list[tuple[float, float | None]] = []
+    for before, sample in zip((None, *run.resources), run.resources, strict=False):
+        if before is not None and sample.time - before.time > PAUSE_SECONDS:
+            points.append(((sample.time - start) / divisor, None))
+        points.append(((sample.time - start) / divisor, getattr(sample, value)))
+    series = [Series(title, tuple(points), end_label=False)]
+    return line_chart(
+        title, series, x_label=x_unit, y_zero=True, y_format=lambda v: f"{tick_text(v)}{' %' if unit == '%' else ''}",
+        bands=_phases(run.resources, start, divisor),
+    )  # fmt: skip
+
+
+def _phases(samples: tuple[ResourceSample, ...], start: float, divisor: float) -> list[Band]:
+    bands: list[Band] = []
+    for phase, group in groupby(samples, key=lambda sample: sample.phase):
+        times = [(sample.time - start) / divisor for sample in group]
+        if bands:  # a phase lasts until the next one's first sample
+            bands[-1] = Band(bands[-1].label, bands[-1].start, times[0])
+        bands.append(Band(phase, times[0], times[-1]))
+    return bands

@@ -1,0 +1,120 @@
+"""Runs of the same name put together, so that a recipe's number is its mean and range over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from report.run_values import Run
+
+# Keys that may differ between the seeds of one recipe.
+_OWN_TO_A_RUN = ("train.seed", "output_dir", "runtime.threads")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and range of a number over the runs where it was measured."""
+
+    mean: float
+    low: float
+    high: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Finished runs of one name, by seed."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def seeds(self) -> int:
+        """How many different seeds there are."""
+        return len({run.seed for run in self.runs})
+
+    def spread(self, value: Callable[[Run], float | None]) -> Spread | None:
+        """Mean and range of a value over the group; None where no run measured it."""
+        known = [number for number in map(value, self.runs) if number is not None]
+        if not known:
+            return None
+        return Spread(sum(known) / len(known), min(known), max(known), len(known))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared: finished runs in groups, best first; the others apart; what a reader must know."""
+
+    groups: tuple[Group, ...]
+    unfinished: tuple[Run, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def leaking_splits(self) -> tuple[str, ...]:
+        """Names of the splits that leak in some run."""
+        runs = (run for group in self.groups for run in group.runs)
+        return tuple(sorted({e.split for run in runs for e in run.evaluations if e.leaking}))
+
+
+def clean_test_top1(run: Run) -> float | None:
+    """Accuracy on the clean test split."""
+    return run.clean_test.top1 if run.clean_test else None
+
+
+def compare_runs(runs: Sequence[Run]) -> Comparison:
+    """Group finished runs by name and sort by clean test accuracy, then validation accuracy (means over seeds).
+
+    Args:
+        runs: any runs; those that are not finished are kept apart and take part in no mean.
+    """
+    names = dict.fromkeys(run.name for run in runs if run.finished)
+    groups = [Group(name, tuple(sorted(_finished(runs, name), key=_seed_order))) for name in names]
+    ordered = tuple(sorted(groups, key=_rank))
+    unfinished = tuple(sorted((run for run in runs if not run.finished), key=lambda run: run.label))
+    return Comparison(ordered, unfinished, tuple(_notes(ordered, unfinished)))
+
+
+def _finished(runs: Sequence[Run], name: str) -> Iterator[Run]:
+    return (run for run in runs if run.finished and run.name == name)
+
+
+def _seed_order(run: Run) -> tuple[int, str]:
+    return (-1 if run.seed is None else run.seed, run.path.name)
+
+
+def _rank(group: Group) -> tuple[float, float, str]:
+    test, val = group.spread(clean_test_top1), group.spread(lambda run: run.val_top1)
+    return (-test.mean if test else 1.0, -val.mean if val else 1.0, group.name)
+
+
+def _notes(groups: Sequence[Group], unfinished: Sequence[Run]) -> Iterator[str]:
+    if unfinished:
+        yield f"{len(unfinished)} run(s) not finished: listed apart, in no mean."
+    for group in groups:
+        if group.seeds < len(group.runs):
+            yield f"{group.name}: {len(group.runs)} runs but {group.seeds} seed(s); repeats are no new evidence."
+        first = _flat(group.runs[0].config)
+        differing = {key for run in group.runs[1:] for key in _differences(first, _flat(run.config))}
+        if differing:
+            yield f"{group.name}: its runs differ in more than the seed: {', '.join(sorted(differing))}."
+        if any(run.clean_test is None for run in group.runs):
+            count = sum(run.clean_test is None for run in group.runs)
+            yield f"{group.name}: {count} of {len(group.runs)} run(s) were not evaluated on a clean test split."
+    sizes = {(run.clean_test.split, run.clean_test.n) for group in groups for run in group.runs if run.clean_test}
+    if len(sizes) > 1:
+        listed = ", ".join(f"{split} n={n}" for split, n in sorted(sizes))
+        yield f"The test splits are not the same pictures ({listed}): do not rank their accuracies against each other."
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+    absent = object()
+    keys = {**one, **other}
+    return (key for key in keys if key not in _OWN_TO_A_RUN and one.get(key, absent) != other.get(key, absent))

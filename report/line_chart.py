@@ -1,0 +1,189 @@
+"""Line charts: several series over one x axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from report.markup import append, element
+from report.svg import COLORS, Scale, line, nice_ticks, picture, text, text_width, tick_text
+
+WIDTH, PLOT_HEIGHT = 460.0, 200.0
+LEFT, RIGHT, BOTTOM, LEGEND_ROW = 50.0, 54.0, 40.0, 20.0
+MAX_POINTS = 400
+MAX_END_LABELS = 5
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line; a y of None is a gap.
+
+    Args:
+        label: its name in the legend; an empty one is left out of the legend.
+        points: (x, y) in rising x.
+        color: index of the colour; beyond the palette, colours come back with dashes.
+        faint: drawn thin and pale, as background of another series.
+        end_label: whether the last value is written at the line's end.
+    """
+
+    label: str
+    points: tuple[tuple[float, float | None], ...]
+    color: int = 0
+    faint: bool = False
+    end_label: bool = True
+
+
+@dataclass(frozen=True)
+class Band:
+    """A named stretch of the x axis."""
+
+    label: str
+    start: float
+    end: float
+
+
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_label: str,
+    y_format: Callable[[float], str] = tick_text,
+    value_format: Callable[[float], str] | None = None,
+    y_zero: bool = False,
+    y_max: float | None = None,
+    x_mark: tuple[float, str] | None = None,
+    bands: Sequence[Band] = (),
+) -> Element | None:
+    """Draw series of points, with ticks, a legend where there are several, and last values at the lines' ends.
+
+    Args:
+        title: what the chart shows; read out by screen readers.
+        series: the lines.
+        x_label: name of the x axis.
+        y_format: writes a tick of the y axis.
+        value_format: writes a value at a line's end; as the ticks where None.
+        y_zero: whether the y axis starts at 0.
+        y_max: largest value that the y axis may show, such as 1 for shares.
+        x_mark: (x, text) of a vertical mark.
+        bands: stretches of x to shade and name.
+
+    Returns:
+        The picture, or None where there is nothing to draw.
+    """
+    known = [(x, y) for one in series for x, y in one.points if y is not None]
+    if not known:
+        return None
+    xs, ys = [x for x, _ in known], [y for _, y in known]
+    legend = _legend([one for one in series if one.label], WIDTH - LEFT) if len(series) > 1 else []
+    top = 12.0 + LEGEND_ROW * len(legend)
+    y_ticks = nice_ticks(0.0 if y_zero else min(ys), max(ys))
+    if y_max is not None:
+        y_ticks = tuple(tick for tick in y_ticks if tick <= y_max) or y_ticks
+    y = Scale(y_ticks[0], max(y_ticks[-1], max(ys)), top + PLOT_HEIGHT, top)
+    x_low, x_high = min(xs), max(xs)
+    if x_high == x_low:
+        x_low, x_high = x_low - 0.5, x_high + 0.5
+    x = Scale(x_low, x_high, LEFT, WIDTH - RIGHT)
+
+    chart = picture(WIDTH, top + PLOT_HEIGHT + BOTTOM, title)
+    for row, entries in enumerate(legend):
+        append(chart, *(part for entry in entries for part in _legend_entry(*entry, 10.0 + LEGEND_ROW * row)))
+    append(chart, *_bands(bands, x, top))
+    for tick in y_ticks:
+        append(chart, line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "axis" if tick == y_ticks[0] else "grid"))
+        append(chart, text(LEFT - 6, y(tick) + 4, y_format(tick), "tick", "end"))
+    for tick in nice_ticks(x_low, x_high):
+        if x_low <= tick <= x_high:
+            append(chart, text(x(tick), top + PLOT_HEIGHT + 17, tick_text(tick), "tick", "middle"))
+    append(chart, text((LEFT + WIDTH - RIGHT) / 2, top + PLOT_HEIGHT + 34, x_label, "label", "middle"))
+    if x_mark:
+        place, anchor = x(x_mark[0]), "end" if x_mark[0] > (x_low + x_high) / 2 else "start"
+        append(chart, line(place, top, place, top + PLOT_HEIGHT, "mark"))
+        append(chart, text(place + (-5 if anchor == "end" else 5), top + PLOT_HEIGHT - 7, x_mark[1], "tick", anchor))
+    for one in series:
+        append(chart, *_curve(one, x, y))
+    return append(chart, *_end_labels(series, x, y, value_format or y_format))
+
+
+def thin_out(points: Sequence[tuple[float, float | None]], limit: int = MAX_POINTS) -> list[tuple[float, float | None]]:
+    """Keep about `limit` points: the lowest and the highest of every stretch, so that spikes stay visible."""
+    if len(points) <= limit:
+        return list(points)
+    stretch = -(-2 * len(points) // limit)
+    kept: list[tuple[float, float | None]] = []
+    for start in range(0, len(points), stretch):
+        part = points[start : start + stretch]
+        values = [(value, index) for index, (_, value) in enumerate(part) if value is not None]
+        gaps = [index for index, (_, value) in enumerate(part) if value is None]
+        chosen = {*(index for _, index in (min(values), max(values))), *gaps[:1]} if values else {0}
+        kept += [part[index] for index in sorted(chosen)]
+    return kept
+
+
+def _style(one: Series) -> str:
+    dashed = f" dash{min(one.color // COLORS, 3)}" if one.color >= COLORS else ""
+    return f"series c{one.color % COLORS}{dashed}{' faint' if one.faint else ''}"
+
+
+def _curve(one: Series, x: Scale, y: Scale) -> list[Element]:
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for px, py in thin_out(one.points):
+        if py is None:
+            pieces.append([])
+        else:
+            pieces[-1].append((x(px), y(py)))
+    drawn = []
+    for piece in filter(None, pieces):
+        if len(piece) == 1:
+            drawn.append(element("circle", cx=piece[0][0], cy=piece[0][1], r=3, class_=_style(one) + " dot"))
+        else:
+            path = " ".join(f"{px:.1f},{py:.1f}" for px, py in piece)
+            drawn.append(element("polyline", element("title", one.label), points=path, class_=_style(one)))
+    return drawn
+
+
+def _end_labels(series: Sequence[Series], x: Scale, y: Scale, value_format: Callable[[float], str]) -> list[Element]:
+    ends = []
+    for one in series:
+        known = [(px, py) for px, py in one.points if py is not None]
+        if known and one.end_label and not one.faint:
+            ends.append((known[-1], one))
+    if len(ends) > MAX_END_LABELS:
+        return []
+    drawn, last = [], float("-inf")
+    for (px, py), one in sorted(ends, key=lambda end: y(end[0][1])):
+        drawn.append(element("circle", cx=x(px), cy=y(py), r=3.5, class_=_style(one) + " dot"))
+        last = max(y(py) + 4, last + 14)  # labels that would overlap move down
+        drawn.append(text(WIDTH - RIGHT + 8, last, value_format(py), "value"))
+    return drawn
+
+
+def _bands(bands: Sequence[Band], x: Scale, top: float) -> list[Element]:
+    drawn = []
+    for index, band in enumerate(bands):
+        start, end = max(x(band.start), x.start), min(x(band.end), x.end)
+        width = max(0.0, end - start)
+        shade = "band" if index % 2 == 0 else "band other"
+        drawn.append(element("rect", x=start, y=top, width=width, height=PLOT_HEIGHT, class_=shade))
+        if text_width(band.label, 11) + 8 <= width:
+            drawn.append(text(start + 4, top + 13, band.label, "tick"))
+    return drawn
+
+
+def _legend(series: Sequence[Series], width: float) -> list[list[tuple[Series, float]]]:
+    """Series with their x, broken into rows."""
+    rows: list[list[tuple[Series, float]]] = []
+    place = width
+    for one in series:
+        needed = 34 + text_width(one.label)
+        if not rows or place + needed > width:
+            rows.append([])
+            place = 0.0
+        rows[-1].append((one, LEFT + place))
+        place += needed
+    return rows
+
+
+def _legend_entry(one: Series, x: float, y: float) -> list[Element]:
+    return [line(x, y, x + 16, y, _style(one)), text(x + 21, y + 4, one.label, "label")]

@@ -1,0 +1,250 @@
+"""Reads a run folder: files in, frozen values out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from report.errors import ReportError
+from report.run_values import ClassScore, EpochPoint, Evaluation, ResourceSample, Run, StepPoint, Summary
+
+logger = logging.getLogger(__name__)
+
+SPLIT_ORDER = ("test", "val", "train")
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder; optional files that are missing are named in `Run.missing`, never invented.
+
+    Args:
+        path: the folder that train.py wrote; config.yaml must be in it.
+
+    Raises:
+        ReportError: no such folder, not a run, or a file in it that is damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise ReportError(f"{path}: no such folder")
+    if not (path / "config.yaml").is_file():
+        raise ReportError(f"{path}: not a run folder (config.yaml is missing)")
+    return _Reader(path).read()
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.missing: list[str] = []
+        self.notes: list[str] = []
+
+    def read(self) -> Run:
+        config = self._config()
+        status, summary = self._object("status.json"), self._object("summary.json")
+        state = str(status.get("state") or summary.get("state") or "unknown")
+        metrics = self._json_lines("metrics.jsonl")
+        try:
+            classes, preprocessing = self._json("classes.json") or (), self._object("preprocessing.json")
+            run = Run(
+                path=self.path,
+                name=str(summary.get("name") or config.get("name") or self.path.name),
+                seed=_integer(summary.get("seed", _mapping(config.get("train")).get("seed"))),
+                state=state,
+                state_details={key: value for key, value in status.items() if key != "state"},
+                config=config,
+                environment=self._object("environment.json"),
+                classes=tuple(str(name) for name in classes),
+                preprocessing=preprocessing,
+                steps=tuple(_step(line) for line in _last_pass(metrics, "step", "step")),
+                epochs=tuple(_epoch(line) for line in _last_pass(metrics, "epoch", "epoch")),
+                resources=tuple(_resources(line) for line in self._json_lines("resources.jsonl")),
+                evaluations=self._evaluations(),
+                summary=_summary(summary),
+                missing=tuple(self.missing),
+                notes=tuple(self.notes),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ReportError):
+                raise
+            what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise ReportError(f"{self.path}: a value of the run is damaged: {what}") from error
+        for note in (*(f"{name} is missing" for name in run.missing), *run.notes):
+            logger.warning("%s: %s", self.path, note)
+        return run
+
+    def _text(self, name: str) -> str | None:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            self.missing.append(name)
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReportError(f"{self.path / name}: cannot be read ({error})") from error
+
+    def _config(self) -> Mapping[str, Any]:
+        try:
+            config = yaml.safe_load(self._text("config.yaml") or "")
+        except yaml.YAMLError as error:
+            raise ReportError(f"{self.path / 'config.yaml'}: not YAML ({error.__class__.__name__})") from error
+        if not isinstance(config, dict):
+            raise ReportError(f"{self.path / 'config.yaml'}: a mapping of keys was expected")
+        return config
+
+    def _json(self, name: str) -> Any:
+        text = self._text(name)
+        if text is None:
+            return None
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ReportError(f"{self.path / name}: not JSON (line {error.lineno}: {error.msg})") from error
+
+    def _object(self, name: str) -> Mapping[str, Any]:
+        value = self._json(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise ReportError(f"{self.path / name}: a JSON object was expected")
+        return value
+
+    def _json_lines(self, name: str) -> list[Mapping[str, Any]]:
+        lines = (self._text(name) or "").splitlines()
+        values: list[Mapping[str, Any]] = []
+        broken = 0
+        for line in lines:
+            try:
+                value = json.loads(line)
+            except json.JSONDecodeError:
+                value = None
+            if isinstance(value, dict):
+                values.append(value)
+            else:
+                broken += 1
+        if broken:  # a crash leaves half a line; the rest of the file is still evidence
+            self.notes.append(f"{name}: {broken} of {len(lines)} lines could not be read and are left out")
+        return values
+
+    def _evaluations(self) -> tuple[Evaluation, ...]:
+        found = [self._evaluation(path.name) for path in sorted(self.path.glob("eval_*.json"))]
+        if not found:
+            self.missing.append("eval_<split>.json")
+        order = {split: place for place, split in enumerate(SPLIT_ORDER)}
+        return tuple(sorted(found, key=lambda e: (e.leaking, order.get(e.split, len(order)), e.split)))
+
+    def _evaluation(self, name: str) -> Evaluation:
+        value = self._object(name)
+        try:
+            evaluation = Evaluation(
+                split=str(value["split"]),
+                n=int(value["n"]),
+                correct=int(value["correct"]),
+                top5=_number(value.get("top5")),
+                loss=_number(value.get("loss")),
+                macro_f1=_number(value.get("macro_f1")),
+                per_class=tuple(
+                    ClassScore(str(c["name"]), float(c["precision"]), float(c["recall"]), float(c["f1"]), int(c["n"]))
+                    for c in value.get("per_class") or ()
+                ),
+                confusion=tuple(tuple(int(count) for count in row) for row in value.get("confusion") or ()),
+                checkpoint=value.get("checkpoint"),
+                sha256=value.get("sha256"),
+                leaking=bool(value.get("leaking", False)),
+            )
+        except KeyError as error:
+            raise ReportError(f"{self.path / name}: {error.args[0]} is missing") from error
+        except (TypeError, ValueError) as error:
+            raise ReportError(f"{self.path / name}: a value is damaged ({error})") from error
+        self._check(evaluation, name, _number(value.get("top1")))
+        return evaluation
+
+    def _check(self, evaluation: Evaluation, name: str, stored_top1: float | None) -> None:
+        if not 0 <= evaluation.correct <= evaluation.n or evaluation.n == 0:
+            raise ReportError(f"{self.path / name}: {evaluation.correct} correct of {evaluation.n} is impossible")
+        rows = len(evaluation.confusion)
+        if any(len(row) != rows for row in evaluation.confusion):
+            raise ReportError(f"{self.path / name}: the confusion matrix is not square")
+        if stored_top1 is not None and abs(stored_top1 - evaluation.top1) > 1e-6:
+            self.notes.append(
+                f"{name}: top1 {stored_top1:.4f} does not agree with {evaluation.correct} of {evaluation.n}; "
+                "the counts are reported"
+            )
+        pictures = sum(map(sum, evaluation.confusion))
+        if rows and pictures != evaluation.n:
+            self.notes.append(f"{name}: the confusion matrix holds {pictures} pictures, n is {evaluation.n}")
+
+
+def _last_pass(lines: Iterable[Mapping[str, Any]], kind: str, counter: str) -> list[Mapping[str, Any]]:
+    """Lines of one kind; a resumed run goes back and repeats counts, then only the newest pass over them stays."""
+    kept: list[Mapping[str, Any]] = []
+    for line in lines:
+        if line.get("kind") == kind:
+            while kept and kept[-1][counter] >= line[counter]:
+                kept.pop()
+            kept.append(line)
+    return kept
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None: NaN and infinity are no measurements."""
+    if value is None or not math.isfinite(float(value)):
+        return None
+    return float(value)
+
+
+def _integer(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _step(line: Mapping[str, Any]) -> StepPoint:
+    return StepPoint(
+        step=int(line["step"]),
+        epoch=int(line["epoch"]),
+        loss=_number(line.get("loss")),
+        lr=_number(line.get("lr")),
+        images_per_second=_number(line.get("images_per_second")),
+    )
+
+
+def _epoch(line: Mapping[str, Any]) -> EpochPoint:
+    return EpochPoint(
+        epoch=int(line["epoch"]),
+        step=int(line["step"]),
+        train_loss=_number(line.get("train_loss")),
+        train_top1=_number(line.get("train_top1")),
+        val_loss=_number(line.get("val_loss")),
+        val_top1=_number(line.get("val_top1")),
+    )
+
+
+def _resources(line: Mapping[str, Any]) -> ResourceSample:
+    return ResourceSample(
+        float(line["time"]), float(line["cpu_percent"]), float(line["rss_mb"]), str(line.get("phase", "unknown"))
+    )
+
+
+def _summary(value: Mapping[str, Any]) -> Summary:
+    parameters, seconds = _mapping(value.get("parameters")), _mapping(value.get("seconds"))
+    return Summary(
+        epochs=_integer(value.get("epochs")),
+        best_epoch=_integer(value.get("best_epoch")),
+        val_top1=_number(value.get("val_top1")),
+        total_parameters=_integer(parameters.get("total")),
+        trainable_parameters=_integer(parameters.get("trainable")),
+        total_seconds=_number(seconds.get("total")),
+        features_seconds=_number(seconds.get("features")),
+        train_seconds=_number(seconds.get("train")),
+        eval_seconds=_number(seconds.get("eval")),
+        images_per_second=_number(value.get("images_per_second")),
+        mean_cpu_percent=_number(value.get("mean_cpu_percent")),
+        peak_cpu_percent=_number(value.get("peak_cpu_percent")),
+        peak_rss_mb=_number(value.get("peak_rss_mb")),
+        saved_bytes=_integer(value.get("saved_bytes")),
+    )

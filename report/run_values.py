@@ -1,0 +1,156 @@
+"""The values that a run folder holds; None stands for "not measured"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from report.intervals import wilson_interval
+
+
+@dataclass(frozen=True)
+class StepPoint:
+    """A window of training steps that ends with `step`."""
+
+    step: int
+    epoch: int
+    loss: float | None
+    lr: float | None
+    images_per_second: float | None
+
+
+@dataclass(frozen=True)
+class EpochPoint:
+    """One finished epoch; validation values are None where the epoch was not evaluated."""
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    train_top1: float | None
+    val_loss: float | None
+    val_top1: float | None
+
+
+@dataclass(frozen=True)
+class ResourceSample:
+    """CPU % (100 is one core) and resident memory in MiB, `time` in Unix seconds."""
+
+    time: float
+    cpu_percent: float
+    rss_mb: float
+    phase: str
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Scores of one class; `n` is the number of its pictures."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One checkpoint on one split; `leaking` says that the split shares pictures with the training data."""
+
+    split: str
+    n: int
+    correct: int
+    top5: float | None
+    loss: float | None
+    macro_f1: float | None
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    checkpoint: str | None
+    sha256: str | None
+    leaking: bool
+
+    @property
+    def top1(self) -> float:
+        """Share of pictures whose class was predicted."""
+        return self.correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson 95 % interval of `top1`."""
+        return wilson_interval(self.correct, self.n)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The results that training itself wrote down; seconds are wall time."""
+
+    epochs: int | None = None
+    best_epoch: int | None = None
+    val_top1: float | None = None
+    total_parameters: int | None = None
+    trainable_parameters: int | None = None
+    total_seconds: float | None = None
+    features_seconds: float | None = None
+    train_seconds: float | None = None
+    eval_seconds: float | None = None
+    images_per_second: float | None = None
+    mean_cpu_percent: float | None = None
+    peak_cpu_percent: float | None = None
+    peak_rss_mb: float | None = None
+    saved_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a run folder says.
+
+    `missing` names the files of the contract that are not there, `notes` what was odd about the others.
+    """
+
+    path: Path
+    name: str
+    seed: int | None
+    state: str
+    state_details: Mapping[str, Any]
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    classes: tuple[str, ...]
+    preprocessing: Mapping[str, Any]
+    steps: tuple[StepPoint, ...]
+    epochs: tuple[EpochPoint, ...]
+    resources: tuple[ResourceSample, ...]
+    evaluations: tuple[Evaluation, ...]
+    summary: Summary
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether training ended by itself, so that its numbers may be compared."""
+        return self.state == "finished"
+
+    @property
+    def label(self) -> str:
+        """Name and seed, as people say it."""
+        return self.name if self.seed is None else f"{self.name} seed {self.seed}"
+
+    def evaluation(self, split: str) -> Evaluation | None:
+        """The evaluation of a split, or None if it was not measured."""
+        return next((e for e in self.evaluations if e.split == split), None)
+
+    @property
+    def val(self) -> Evaluation | None:
+        """The split that chose the checkpoint."""
+        return self.evaluation("val")
+
+    @property
+    def clean_test(self) -> Evaluation | None:
+        """The split `test` unless it leaks, else the first other held-out split that does not."""
+        clean = [e for e in self.evaluations if not e.leaking and e.split not in ("val", "train")]
+        return next((e for e in clean if e.split == "test"), clean[0] if clean else None)
+
+    @property
+    def val_top1(self) -> float | None:
+        """Validation accuracy: evaluated, else from the summary."""
+        return self.val.top1 if self.val else self.summary.val_top1
