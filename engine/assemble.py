@@ -1,0 +1,169 @@
+"""From a recipe to the parts of a run: pictures, network, batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mindspore import nn
+
+from datazoo import doctor, features, loader
+from datazoo.source import PictureSet, load_splits
+from engine.config.schema import Config, DataConfig, ModelConfig
+from engine.errors import ConfigError
+from engine.feature_extractor import FeatureExtractor, extractor_id
+from engine.runtime.start import Runtime
+from engine.trainer import EpochSource
+from netzoo import create_net
+from netzoo.closed_form import class_means_head, linear_probe_head
+from netzoo.freeze import block_index, freeze
+from netzoo.lora import add_lora
+from netzoo.weights import load_weights, read_weights
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What is trained and what it is fed with."""
+
+    cell: nn.Cell
+    """The network, or its head alone where features are cached."""
+    train: EpochSource
+    evaluation: Callable[[PictureSet], Any]
+    """Makes a dataset of a split's (image, label) batches, in order."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The splits of a data set, checked."""
+
+    train: PictureSet
+    val: PictureSet
+    test: PictureSet
+    leaking: frozenset[str]
+    """Names of the splits that hold copies of training pictures."""
+
+
+def open_pictures(config: DataConfig) -> Pictures:
+    """Load the splits, find pictures that cannot be decoded and copies of training pictures in val and test."""
+    splits = load_splits(
+        config.source,
+        config.path,
+        **config.model_dump(
+            include={"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
+        ),
+    )
+    splits = doctor.check_splits(splits, on_bad_image=config.on_bad_image)
+    leaks = doctor.log_leaks(splits)
+    return Pictures(splits.train, splits.val, splits.test, frozenset(b for (a, b), n in leaks.items() if n and a == "train"))
+
+
+def build_network(model: ModelConfig, num_classes: int) -> nn.Cell:
+    """Make the network of a recipe.
+
+    Raises:
+        ConfigError: `model.num_classes` contradicts the data or the checkpoint.
+    """
+    options = model.model_dump(exclude={"name", "num_classes"})
+    if model.num_classes not in (None, num_classes):
+        raise ConfigError(
+            f"model.num_classes is {model.num_classes}, but there are {num_classes} classes; remove the key to follow"
+        )
+    if "head" in options:
+        options["head"].pop("init")
+    return create_net(model.name, num_classes=num_classes, **options)
+
+
+def load_pretrained(network: nn.Cell, config: Config) -> None:
+    """Load the recipe's published weights, if it names any."""
+    if config.finetune.pretrained is None:
+        return
+    allow = (r"dense\..*", r"head\..*") if config.finetune.new_head else ()
+    report = load_weights(network, read_weights(config.finetune.pretrained), allow=allow)
+    logger.info("%s: %s", config.finetune.pretrained, report)
+
+
+def depth_of(network: nn.Cell) -> Callable[[str], int]:
+    """Number of blocks between a parameter and the head, by its name; for layer-wise learning-rate decay."""
+    names = [parameter.name for parameter in network.get_parameters()]
+    top = max((block_index(name) or 0 for name in names), default=0) + 1
+    return lambda name: 0 if (block := block_index(name)) is None else top - block
+
+
+def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runtime) -> Feed:
+    """Freeze, start the head, add adapters, and build the batches."""
+    finetune, data = config.finetune, config.data
+    frozen = freeze(network, finetune.freeze_layer, finetune.freeze_patterns)
+    logger.info("%s", frozen)
+    head_init = getattr(getattr(config.model, "head", None), "init", "random")
+    cache = _FeatureSource(config, network, runtime) if data.features.enabled or head_init != "random" else None
+    if cache is not None and head_init != "random":
+        _solve_head(network, head_init, cache.of(splits.train, views=1))
+    if finetune.lora.enabled:
+        options = finetune.lora
+        report = add_lora(network, options.targets, options.rank, options.alpha, options.dropout)
+        logger.info("%s", report)
+    batch = {"batch_size": data.batch_size, "rank": runtime.rank, "size": runtime.size}
+    eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
+    if data.features.enabled and cache is not None:
+        train = features.FeatureLoader(cache.of(splits.train, data.features.views), seed=config.train.seed, **batch)
+        held_out = {split.split: cache.of(split, views=1) for split in (splits.val, splits.test)}
+        return Feed(
+            cell=network.head,
+            train=train,
+            evaluation=lambda split: features.feature_eval_dataset(held_out[split.split], **eval_batch),
+        )
+    pictures = loader.TrainLoader(
+        splits.train,
+        data.preprocessing,
+        data.augmentation,
+        num_classes=len(splits.train.classes),
+        seed=config.train.seed,
+        workers=data.workers,
+        **batch,
+    )
+    return Feed(
+        cell=network,
+        train=pictures,
+        evaluation=lambda split: loader.eval_dataset(split, data.preprocessing, workers=data.workers, **eval_batch),
+    )
+
+
+class _FeatureSource:
+    """Cached features of any split, by the network's backbone as it was when this was made."""
+
+    def __init__(self, config: Config, network: nn.Cell, runtime: Runtime) -> None:
+        self._config = config
+        self._runtime = runtime
+        backend = config.data.features.backend if runtime.device == "CPU" else "mindspore"
+        self._id = extractor_id(network.pooled_backbone, backend)
+        self._extract = FeatureExtractor(network.pooled_backbone, backend, config.runtime.threads)
+
+    def of(self, split: PictureSet, views: int) -> features.Features:
+        data = self._config.data
+        return features.cached_features(
+            split,
+            data.preprocessing,
+            data.augmentation,
+            views=views,
+            extract=self._extract,
+            extractor_id=self._id,
+            cache_dir=data.features.cache_dir,
+            batch_size=data.eval_batch_size or data.batch_size,
+            seed=self._config.train.seed,
+            workers=data.workers,
+            rank=self._runtime.rank,
+            size=self._runtime.size,
+            barrier=self._runtime.barrier,
+        )
+
+
+def _solve_head(network: nn.Cell, init: str, cached: features.Features) -> None:
+    solve = class_means_head if init == "class_means" else linear_probe_head
+    weight, bias = solve(np.asarray(cached.values[0]), cached.labels)
+    network.head.set_classifier(weight, bias)
+    logger.info("head: solved by %s on %d cached features", init, len(cached.labels))

@@ -1,0 +1,1 @@
+"""Callbacks of a run, one per file; `base` tells their moments."""

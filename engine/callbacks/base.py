@@ -1,0 +1,23 @@
+"""The shape of a callback."""
+
+from __future__ import annotations
+
+import mindspore as ms
+
+from engine.records import EpochRecord, StepRecord
+
+
+class RunCallback(ms.train.Callback):
+    """MindSpore's callback with three more moments.
+
+    `Model.train` runs one epoch a call, so MindSpore's own `on_train_begin` and `on_train_end` frame an epoch here.
+    """
+
+    def on_window(self, record: StepRecord) -> None:
+        """A window of steps has ended."""
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """An epoch has ended and, where that is due, was evaluated."""
+
+    def close(self) -> None:
+        """The run has ended, well or not."""

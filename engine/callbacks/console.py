@@ -1,0 +1,64 @@
+"""Progress on the console."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from engine.callbacks.base import RunCallback
+from engine.records import EpochRecord, Progress, StepRecord
+
+
+class Console(RunCallback):
+    """A bar with ETA on a terminal, one plain line per epoch elsewhere.
+
+    Args:
+        progress: where the run stands.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+        self._bar: Any = None
+
+    def on_train_epoch_begin(self, run_context: Any) -> None:
+        """Start the epoch's bar."""
+        self._windows: list[float] = []
+        self._bar = tqdm(
+            total=self._progress.steps_per_epoch,
+            initial=self._progress.step_in_epoch,
+            desc=f"epoch {self._progress.epoch + 1}/{self._progress.epochs}",
+            unit="step",
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def on_window(self, record: StepRecord) -> None:
+        """Move the bar: loss of the window (average of the epoch), images/s, learning rate."""
+        self._windows.append(record.loss)
+        average = sum(self._windows) / len(self._windows)
+        self._bar.set_postfix_str(
+            f"loss {record.loss:.4f} ({average:.4f}) {record.images_per_second:.0f} img/s lr {record.lr:.2e}"
+        )
+        self._bar.update(self._progress.step_in_epoch - self._bar.n)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Print the epoch's line."""
+        self._bar.close()
+        line = (
+            f"epoch {record.epoch}/{self._progress.epochs}  loss {record.train_loss:.4f}  "
+            f"train top-1 {record.train_top1:.2%}  {record.images_per_second:.0f} img/s  "
+            f"lr {self._progress.lr:.2e}"
+        )
+        if record.val_top1 is not None:
+            line += f"  val top-1 {record.val_top1:.2%}  val loss {record.val_loss:.4f}"
+        if self._progress.is_best:
+            line += "  (best)"
+        print(line, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()

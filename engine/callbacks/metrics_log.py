@@ -1,0 +1,30 @@
+"""Writes metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.callbacks.base import RunCallback
+from engine.records import EpochRecord, StepRecord
+
+
+class MetricsLog(RunCallback):
+    """One JSON line per window of steps and per epoch, flushed as it is written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._stream = path.open("a", encoding="utf-8", buffering=1)
+
+    def on_window(self, record: StepRecord) -> None:
+        """Append the window."""
+        self._stream.write(json.dumps({"kind": "step", **asdict(record)}) + "\n")
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Append the epoch."""
+        self._stream.write(json.dumps({"kind": "epoch", **asdict(record)}) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()

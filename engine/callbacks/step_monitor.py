@@ -1,0 +1,116 @@
+"""Counts steps, measures windows of them, and stops on a loss that is not finite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.callbacks.base import RunCallback
+from engine.errors import TrainingError
+from engine.records import EpochRecord, Progress, StepRecord
+
+MAX_OVERFLOWS_IN_A_ROW = 50
+
+
+class StepMonitor(RunCallback):
+    """Reads the train step's outputs once a window, so that a device is not waited for at every step.
+
+    Args:
+        progress: where the run stands; its step counters are set here.
+        log_every: steps in a window.
+        listeners: callbacks that hear of every window.
+
+    Raises:
+        TrainingError: a loss that is not finite, or gradients that overflow 50 times in a row.
+    """
+
+    def __init__(self, progress: Progress, log_every: int, listeners: Sequence[RunCallback]) -> None:
+        super().__init__()
+        self._progress = progress
+        self._log_every = log_every
+        self._listeners = listeners
+        self._outputs: list[Any] = []
+        self._overflows_in_a_row = 0
+
+    def on_train_epoch_begin(self, run_context: Any) -> None:
+        """Start the epoch's sums."""
+        self._epoch_start = self._window_start = time.perf_counter()
+        self._loss_sum = self._correct = 0.0
+        self._steps = 0
+
+    def on_train_step_end(self, run_context: Any) -> None:
+        """Count the step; close the window if it is full."""
+        progress = self._progress
+        progress.step += 1
+        progress.step_in_epoch += 1
+        self._outputs.append(run_context.original_args().net_outputs)
+        if len(self._outputs) == self._log_every:
+            self._close_window()
+        if progress.stop_reason:
+            run_context.request_stop()
+
+    def on_train_epoch_end(self, run_context: Any) -> None:
+        """Close the last, shorter window."""
+        if self._outputs:
+            self._close_window()
+
+    def epoch_record(self) -> EpochRecord:
+        """The epoch that has just ended."""
+        steps, seconds = max(1, self._steps), time.perf_counter() - self._epoch_start
+        images = steps * self._progress.global_batch
+        return EpochRecord(
+            epoch=self._progress.epoch + 1,
+            step=self._progress.step,
+            train_loss=self._loss_sum / steps,
+            train_top1=self._correct / images,
+            images_per_second=images / seconds,
+            seconds=seconds,
+            time=time.time(),
+        )
+
+    def _close_window(self) -> None:
+        columns = zip(*self._outputs, strict=True)
+        losses, correct, scales, overflows = (np.array([v.asnumpy() for v in column]) for column in columns)
+        first_step = self._progress.step - len(losses) + 1
+        self._outputs.clear()
+        self._check(losses, overflows, first_step)
+        seconds = time.perf_counter() - self._window_start
+        kept = losses[~overflows]
+        self._loss_sum += float(losses[np.isfinite(losses)].sum())
+        self._correct += float(correct.sum())
+        self._steps += len(losses)
+        self._progress.overflows += int(overflows.sum())
+        record = StepRecord(
+            step=self._progress.step,
+            epoch=self._progress.epoch + 1,
+            loss=float(kept.mean()) if len(kept) else float(losses[-1]),
+            top1=float(correct.sum()) / (len(losses) * self._progress.global_batch),
+            lr=self._progress.lr,
+            images_per_second=len(losses) * self._progress.global_batch / seconds,
+            loss_scale=float(scales[-1]),
+            overflows=self._progress.overflows,
+            time=time.time(),
+        )
+        for listener in self._listeners:
+            listener.on_window(record)
+        self._window_start = time.perf_counter()
+
+    def _check(self, losses: np.ndarray, overflows: np.ndarray, first_step: int) -> None:
+        saved = self._progress.last_checkpoint or "none yet"
+        bad = np.flatnonzero(~np.isfinite(losses) & ~overflows)
+        if len(bad):
+            raise TrainingError(
+                f"the loss is {losses[bad[0]]} at step {first_step + bad[0]} (epoch {self._progress.epoch + 1}); "
+                f"last good checkpoint: {saved}\n"
+                "lower optimizer.lr, lengthen schedule.warmup_epochs or set optimizer.clip_norm"
+            )
+        for overflow in overflows:
+            self._overflows_in_a_row = self._overflows_in_a_row + 1 if overflow else 0
+            if self._overflows_in_a_row >= MAX_OVERFLOWS_IN_A_ROW:
+                raise TrainingError(
+                    f"gradients overflowed in {MAX_OVERFLOWS_IN_A_ROW} steps in a row up to step "
+                    f"{self._progress.step}; last good checkpoint: {saved}\nuse amp.level O0, or a lower optimizer.lr"
+                )

@@ -1,0 +1,50 @@
+"""Environment variables that must stand before MindSpore's libraries are loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from engine.config.schema import RuntimeConfig
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def prepare_environment(
+    config: RuntimeConfig, environ: MutableMapping[str, str] = os.environ, cpu_info: Path = CPU_INFO
+) -> list[str]:
+    """Set what MindSpore reads when it is loaded; values that the user has set are kept.
+
+    Args:
+        config: the recipe's `runtime` section.
+        environ: the environment to change.
+        cpu_info: where the kernel describes the processor.
+
+    Returns:
+        One line of text for each change that a user may want to know about.
+
+    Raises:
+        RuntimeError: MindSpore is loaded already, so the changes would come too late.
+    """
+    if "mindspore" in sys.modules and environ is os.environ:
+        raise RuntimeError("prepare_environment() must run before mindspore is imported")
+    environ.setdefault("GLOG_v", "3")
+    if config.threads:
+        environ["OMP_NUM_THREADS"] = str(config.threads)
+    notes = []
+    # On AVX-512 processors the oneDNN inside MindSpore 2.10 has no fast kernel for the plain layout that MindSpore
+    # hands it and takes its reference convolution: 5 to 10 times slower a step (benchmarks/cpu_isa.py).
+    if "ONEDNN_MAX_CPU_ISA" not in environ and "avx512f" in _cpu_flags(cpu_info):
+        environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+        notes.append("AVX-512 processor: ONEDNN_MAX_CPU_ISA=AVX2 set, its convolutions are the faster ones here")
+    return notes
+
+
+def _cpu_flags(cpu_info: Path) -> frozenset[str]:
+    try:
+        text = cpu_info.read_text()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in text.splitlines() if line.startswith("flags")), "").split())

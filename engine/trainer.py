@@ -1,0 +1,122 @@
+"""The training loop: one `Model.train` call per epoch, then validation, then the callbacks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from engine.callbacks.base import RunCallback
+from engine.callbacks.step_monitor import StepMonitor
+from engine.metrics import EvaluationResult
+from engine.parameters import assign, assign_all, values_of
+from engine.records import Progress
+from engine.train_step import TrainStep
+
+
+class EpochSource(Protocol):
+    """Training data whose epochs are pure functions of (seed, epoch)."""
+
+    steps_per_epoch: int
+
+    def epoch(self, epoch: int, skip_steps: int = 0) -> Any:
+        """A MindSpore dataset of the epoch's (image, label) batches, without the first `skip_steps`."""
+
+
+class Trainer:
+    """Trains with a `TrainStep` until the last epoch or until a callback asks to stop.
+
+    Args:
+        step: the training network.
+        network: all parameters to save, including frozen ones.
+        progress: where the run stands.
+    """
+
+    def __init__(self, step: TrainStep, network: nn.Cell, progress: Progress) -> None:
+        self._step = step
+        self._network = network
+        self._progress = progress
+        self._model = ms.train.Model(step)
+
+    def fit(
+        self,
+        data: EpochSource,
+        validate: Callable[[], EvaluationResult],
+        callbacks: Sequence[RunCallback],
+        *,
+        log_every: int = 20,
+        eval_every: int = 1,
+    ) -> None:
+        """Run the remaining epochs.
+
+        Args:
+            data: training batches.
+            validate: evaluates the network on the validation split.
+            callbacks: in order; they hear of every window of steps and of every epoch.
+            log_every: steps in a window.
+            eval_every: epochs between two validations; the last epoch is always evaluated.
+        """
+        progress = self._progress
+        monitor = StepMonitor(progress, log_every, callbacks)
+        try:
+            while progress.epoch < progress.epochs and not progress.stop_reason:
+                epoch = progress.epoch
+                self._model.train(
+                    epoch + 1,
+                    data.epoch(epoch, progress.step_in_epoch),
+                    callbacks=[monitor, *callbacks],
+                    dataset_sink_mode=False,
+                    initial_epoch=epoch,
+                )
+                record = monitor.epoch_record()
+                if record.epoch % eval_every == 0 or record.epoch == progress.epochs:
+                    start = time.perf_counter()
+                    with self.averaged_weights():
+                        result = validate()
+                    record = record.with_validation(result, time.perf_counter() - start)
+                progress.epoch, progress.step_in_epoch = record.epoch, 0
+                progress.history.append(record)
+                for callback in callbacks:
+                    callback.on_epoch(record)
+        finally:
+            for callback in callbacks:
+                callback.close()
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Put the moving average of the weights in their place, if one is kept, and take it back afterwards."""
+        if self._step.ema_decay is None:
+            yield
+            return
+        trained = [weight.asnumpy().copy() for weight in self._step.weights]
+        for weight, average in zip(self._step.weights, self._step.ema, strict=True):
+            assign(weight, average.asnumpy())
+        try:
+            yield
+        finally:
+            for weight, value in zip(self._step.weights, trained, strict=True):
+                assign(weight, value)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The parameters to save, averaged if an average is kept."""
+        with self.averaged_weights():
+            return values_of(self._network)
+
+    def state(self) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
+        """What going on needs beside the weights: (arrays, plain values)."""
+        own = {p.name for p in self._network.get_parameters()}
+        arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}
+        if self._step.ema_decay is not None:
+            arrays |= {f"trained.{p.name}": p.asnumpy().copy() for p in self._step.weights}
+        return arrays, self._progress.to_json()
+
+    def restore(self, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
+        """Go on from a saved state; the network's weights have been loaded before."""
+        trained = {name.removeprefix("trained."): value for name, value in arrays.items() if name.startswith("trained.")}
+        assign_all(self._step, {**arrays, **trained})
+        self._progress.restore(notes)

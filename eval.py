@@ -1,0 +1,91 @@
+"""Evaluate a trained network on a split: accuracy with its interval, per-class scores, confusion matrix.
+
+A run's best checkpoint:   python eval.py --run runs/lenet5_digits-seed0 --split test
+A checkpoint by its path:  python eval.py --checkpoint runs/lenet5_digits-seed0/checkpoints/last.ckpt
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.config import parse_command_line
+from engine.door import run_door
+from engine.errors import ConfigError
+from engine.runtime.environment import prepare_environment
+
+
+def main(argv: Sequence[str]) -> int:
+    """Restore the network, run the split through it once, print and save the result."""
+    config, options = parse_command_line(
+        argv, prog="eval.py", description=__doc__ or "", extra=_add_flags, default_recipe=_recipe_of
+    )
+    notes = prepare_environment(config.runtime)
+    # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
+    from datazoo.loader import eval_dataset
+    from datazoo.spec import PreprocessingSpec
+    from engine.assemble import open_pictures
+    from engine.evaluation import Evaluator
+    from engine.log import log_to_console
+    from engine.restore import check_classes, restore_network
+    from engine.run_folder import RunFolder
+    from engine.runtime.start import start_runtime
+
+    log_to_console()
+    for note in notes:
+        print(note)
+    runtime = start_runtime(config.runtime, config.train.seed)
+    checkpoint = _checkpoint_of(options)
+    network, sidecar = restore_network(checkpoint)
+    pictures = open_pictures(config.data)
+    check_classes(sidecar, pictures.test.classes)
+    split = getattr(pictures, options.split)
+    dataset = eval_dataset(
+        split,
+        PreprocessingSpec.model_validate(sidecar.preprocessing),
+        config.data.eval_batch_size or config.data.batch_size,
+        rank=runtime.rank,
+        size=runtime.size,
+        workers=config.data.workers,
+    )
+    result = Evaluator(network, sidecar.classes, runtime)(dataset)
+    leaking = options.split in pictures.leaking
+    print(f"{checkpoint}: epoch {sidecar.epoch}")
+    print(result.table())
+    print(f"{options.split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
+    if options.run is not None and runtime.is_main:
+        path = RunFolder.open(options.run).write_evaluation(
+            result, options.split, options.checkpoint, sidecar.sha256, leaking
+        )
+        print(f"saved in {path}")
+    return 0
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, metavar="DIR", help="run folder of train.py; its config.yaml is the recipe")
+    parser.add_argument(
+        "--checkpoint", default="best", metavar="best|last|FILE", help="which checkpoint (default: best)"
+    )
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="(default: test)")
+
+
+def _checkpoint_of(options: argparse.Namespace) -> Path:
+    if options.checkpoint not in ("best", "last"):
+        return Path(options.checkpoint)
+    if options.run is None:
+        raise ConfigError("which network? add --run DIR (a run folder) or --checkpoint FILE")
+    return Path(options.run) / "checkpoints" / f"{options.checkpoint}.ckpt"
+
+
+def _recipe_of(options: argparse.Namespace) -> Path:
+    """The recipe that the checkpoint's run was started with."""
+    recipe = _checkpoint_of(options).parent.parent / "config.yaml"
+    if not recipe.is_file():
+        raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
+    return recipe
+
+
+if __name__ == "__main__":
+    sys.exit(run_door(main, sys.argv[1:]))
