@@ -58,7 +58,7 @@ def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
     unknown = [_unknown_key(key, COMMAND_LINE) for key, _ in pairs if not _exists(key)]
     for key, text in pairs:
         if _exists(key):
-            root = _set(root, key.split("."), parse_value(text))
+            root = _set(root, key.split("."), _override(key, text))
     values = _plain(root, ())
     problems = list(unknown)
     config = None
@@ -107,6 +107,14 @@ def _unknown_key(key: str, place: str) -> str:
     if siblings:
         return f"{place}: {key}: unknown key; {key.rpartition('.')[0]} takes {', '.join(siblings)}"
     return f"{place}: {unknown_key_message(key)}"
+
+
+def _override(key: str, text: str) -> Entry:
+    entry = parse_value(text)
+    wanted = union_parts(annotation_of(key.split(".")))
+    if isinstance(entry.value, dict | list) and (str in wanted or Path in wanted):
+        return Entry(text, COMMAND_LINE)  # a regex such as [ab] is text on a command line
+    return entry
 
 
 def _set(entry: Entry, path: Sequence[str], value: Entry) -> Entry:

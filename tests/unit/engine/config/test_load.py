@@ -66,6 +66,11 @@ def test_text_keys_keep_text_as_written(recipe, text):
     assert (config.name, config.data.classes) == (text, (text, "b"))
 
 
+@pytest.mark.parametrize("text", ["[ab]", "[a-z]+", "a: b", "{}", "dense|conv"])
+def test_a_text_override_needs_no_quotes(recipe, text):
+    assert load_config(recipe(GRAY), {"finetune.lora.targets": text}).finetune.lora.targets == text
+
+
 def test_an_empty_section_takes_its_defaults(recipe):
     assert load_config(recipe(GRAY + "train:\n  # epochs: 3\n")).train == Config.model_fields["train"].get_default(
         call_default_factory=True
