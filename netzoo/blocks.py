@@ -20,3 +20,8 @@ def block_count(net: nn.Cell) -> int:
     return 1 + max(
         (block_index(p.name) or 0 for p in net.get_parameters() if block_index(p.name) is not None), default=-1
     )
+
+
+def is_head(parameter_name: str) -> bool:
+    """Return whether this belongs to a head: its last layer is `dense`, the rest of it is `head.<...>`."""
+    return parameter_name.startswith(("dense.", "head."))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mindspore import nn
-from mindspore.nn.layer.normalization import _BatchNorm
 
 from netzoo.blocks import block_count, block_index
+from netzoo.compiled import forget_compiled_graphs
 from netzoo.count import count_parameters, is_statistic
 from netzoo.errors import NetError
 
@@ -51,23 +51,25 @@ def freeze(net: nn.Cell, layer: str = "none", patterns: Sequence[str] = ()) -> F
     for parameter in parameters:
         if is_frozen(parameter.name) or any(re.fullmatch(pattern, parameter.name) for pattern in patterns):
             parameter.requires_grad = False
-    return _settle_batch_norms(net)
+    return settle_batch_norms(net)
 
 
 def unfreeze(net: nn.Cell) -> FreezeReport:
     """Let every parameter train, and every BatchNorm layer use batch statistics in training."""
     for parameter in net.get_parameters():
         parameter.requires_grad = not is_statistic(parameter)
-    return _settle_batch_norms(net)
+    return settle_batch_norms(net)
 
 
-def _settle_batch_norms(net: nn.Cell) -> FreezeReport:
+def settle_batch_norms(net: nn.Cell) -> FreezeReport:
+    """Make each BatchNorm layer keep its running statistics if its scale is frozen, and follow the mode if not."""
     frozen_batch_norms = 0
     for _, cell in net.cells_and_names():
-        if isinstance(cell, _BatchNorm):
+        if isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d):
             keeps = not cell.gamma.requires_grad
             cell.use_batch_statistics = False if keeps else None
             frozen_batch_norms += keeps
+    forget_compiled_graphs(net)
     count = count_parameters(net)
     return FreezeReport(count.trainable, count.total - count.trainable, frozen_batch_norms)
 
