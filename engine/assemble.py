@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +18,17 @@ from engine.errors import ConfigError
 from engine.feature_extractor import FeatureExtractor, extractor_id
 from engine.runtime.start import Runtime
 from engine.trainer import EpochSource
-from netzoo import create_net
 from netzoo.closed_form import class_means_head, linear_probe_head
-from netzoo.freeze import block_index, freeze
+from netzoo import create_net
+from netzoo.blocks import block_count, block_index
+from netzoo.classifier import logits_network
+from netzoo.freeze import freeze
 from netzoo.lora import add_lora
 from netzoo.weights import load_weights, read_weights
 
 logger = logging.getLogger(__name__)
+
+HEAD_PARAMETERS = r"(dense|head)\..*"
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ def open_pictures(config: DataConfig) -> Pictures:
     )
     splits = doctor.check_splits(splits, on_bad_image=config.on_bad_image)
     leaks = doctor.log_leaks(splits)
-    return Pictures(splits.train, splits.val, splits.test, frozenset(b for (a, b), n in leaks.items() if n and a == "train"))
+    return Pictures(
+        splits.train, splits.val, splits.test, frozenset(b for (a, b), n in leaks.items() if n and a == "train")
+    )
 
 
 def build_network(model: ModelConfig, num_classes: int) -> nn.Cell:
@@ -82,15 +89,16 @@ def load_pretrained(network: nn.Cell, config: Config) -> None:
     """Load the recipe's published weights, if it names any."""
     if config.finetune.pretrained is None:
         return
-    allow = (r"dense\..*", r"head\..*") if config.finetune.new_head else ()
-    report = load_weights(network, read_weights(config.finetune.pretrained), allow=allow)
+    weights = read_weights(config.finetune.pretrained)
+    if config.finetune.new_head:
+        weights = {name: value for name, value in weights.items() if not re.fullmatch(HEAD_PARAMETERS, name)}
+    report = load_weights(network, weights, allow=[HEAD_PARAMETERS] if config.finetune.new_head else [])
     logger.info("%s: %s", config.finetune.pretrained, report)
 
 
 def depth_of(network: nn.Cell) -> Callable[[str], int]:
     """Number of blocks between a parameter and the head, by its name; for layer-wise learning-rate decay."""
-    names = [parameter.name for parameter in network.get_parameters()]
-    top = max((block_index(name) or 0 for name in names), default=0) + 1
+    top = block_count(network)
     return lambda name: 0 if (block := block_index(name)) is None else top - block
 
 
@@ -127,7 +135,7 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
         **batch,
     )
     return Feed(
-        cell=network,
+        cell=logits_network(network),
         train=pictures,
         evaluation=lambda split: loader.eval_dataset(split, data.preprocessing, workers=data.workers, **eval_batch),
     )

@@ -42,9 +42,7 @@ class EpochRecord:
 
     def with_validation(self, result: EvaluationResult, seconds: float) -> EpochRecord:
         """The same epoch, evaluated."""
-        return replace(
-            self, val_top1=result.top1, val_top5=result.top5, val_loss=result.loss, eval_seconds=seconds
-        )
+        return replace(self, val_top1=result.top1, val_top5=result.top5, val_loss=result.loss, eval_seconds=seconds)
 
 
 _RESTORED = (

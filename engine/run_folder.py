@@ -94,7 +94,9 @@ class RunFolder:
             raise
         self._write_status("finished")
 
-    def write_evaluation(self, result: EvaluationResult, split: str, checkpoint: str, sha256: str, leaking: bool) -> Path:
+    def write_evaluation(
+        self, result: EvaluationResult, split: str, checkpoint: str, sha256: str, leaking: bool
+    ) -> Path:
         """Write eval_<split>.json and return its path.
 
         Args:

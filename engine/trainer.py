@@ -117,6 +117,8 @@ class Trainer:
 
     def restore(self, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
         """Go on from a saved state; the network's weights have been loaded before."""
-        trained = {name.removeprefix("trained."): value for name, value in arrays.items() if name.startswith("trained.")}
+        trained = {
+            name.removeprefix("trained."): value for name, value in arrays.items() if name.startswith("trained.")
+        }
         assign_all(self._step, {**arrays, **trained})
         self._progress.restore(notes)

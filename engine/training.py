@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from mindspore import nn
 
 from engine.amp import to_mixed_precision
@@ -30,6 +32,8 @@ from engine.train_step import TrainStep
 from engine.trainer import Trainer
 from netzoo.count import count_parameters
 
+logger = logging.getLogger(__name__)
+
 
 def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, run: RunFolder) -> None:
     """Build the training step from its parts, fit, and evaluate the best checkpoint.
@@ -40,7 +44,8 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         network: with its pretrained weights, if the recipe names any.
         runtime: device and rank.
         run: where everything is written.
-    """    classes, recipe = splits.train.classes, config.train
+    """
+    classes, recipe = splits.train.classes, config.train
     watch = Stopwatch()
     resources = ResourceSampler(run.path / "resources.jsonl")
     feed = make_feed(config, network, splits, runtime)
@@ -67,11 +72,12 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
     trainer = Trainer(step, network, progress)
     evaluator = Evaluator(feed.cell, classes, runtime)
     counts = count_parameters(network)
+    logger.info("%s", counts)
     description = {
         "classes": classes,
         "preprocessing": config.data.preprocessing.model_dump(mode="json"),
         "model": {**config.model.model_dump(mode="json"), "num_classes": len(classes)},
-        "parameters": counts,
+        "parameters": {"total": counts.total, "trainable": counts.trainable},
         "lora": config.finetune.lora.model_dump(mode="json") if config.finetune.lora.enabled else None,
     }
     store = CheckpointStore(run.checkpoints, recipe.checkpoint.keep, recipe.checkpoint.keep_every)
@@ -108,4 +114,4 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         leaking = split.split in splits.leaking
         run.write_evaluation(result, split.split, "best", sidecar.sha256, leaking)
         print(f"{split.split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
-    write_summary(run, config, progress, results, counts, resources, watch)
+    write_summary(run, config, progress, results, description["parameters"], resources, watch)

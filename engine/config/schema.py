@@ -89,14 +89,27 @@ class HeadConfig(_Section):
     )
 
 
-class LeNet5Config(_Section):
-    """LeNet5: `original` (LeCun 1998), `modern` (ReLU, full C3), `improved` (BatchNorm, dropout)."""
+class LeNet5OriginalConfig(_Section):
+    """LeNet5 as LeCun et al. published it in 1998: tanh, trainable sub-sampling, partial C3."""
 
-    name: Literal["lenet5_original", "lenet5_modern", "lenet5_improved"] = "lenet5_modern"
+    name: Literal["lenet5_original"] = "lenet5_original"
     num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
     in_channels: int = Field(1, ge=1, description="channels of the input picture")
-    pooling: Literal["max", "average"] = Field("max", description="sub-sampling of modern and improved")
-    dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer of improved")
+
+
+class LeNet5ModernConfig(LeNet5OriginalConfig):
+    """LeNet5 with ReLU, pooling and a fully connected C3."""
+
+    name: Literal["lenet5_modern"] = "lenet5_modern"  # type: ignore[assignment]
+    pooling: Literal["max", "average"] = Field("max", description="sub-sampling")
+
+
+class LeNet5ImprovedConfig(LeNet5OriginalConfig):
+    """LeNet5 with BatchNorm after each convolution and dropout."""
+
+    name: Literal["lenet5_improved"] = "lenet5_improved"  # type: ignore[assignment]
+    pooling: Literal["max", "average"] = Field("max", description="sub-sampling")
+    dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
 
 
 class MobileNetV2Config(_Section):
@@ -114,7 +127,9 @@ class MobileNetV2Config(_Section):
     head: HeadConfig = Field(default_factory=lambda: HeadConfig())
 
 
-ModelConfig = Annotated[LeNet5Config | MobileNetV2Config, Field(discriminator="name")]
+ModelConfig = Annotated[
+    LeNet5OriginalConfig | LeNet5ModernConfig | LeNet5ImprovedConfig | MobileNetV2Config, Field(discriminator="name")
+]
 
 
 class LoraConfig(_Section):
@@ -248,7 +263,7 @@ class Config(_Section):
     name: str = Field("run", pattern=r"^[\w.\-]+$", description="first part of the run folder's name")
     output_dir: Path = Field(Path("runs"), description="folder that run folders are made in")
     data: DataConfig = Field(default_factory=lambda: DataConfig())
-    model: ModelConfig = Field(default_factory=lambda: LeNet5Config())
+    model: ModelConfig = Field(default_factory=lambda: LeNet5ModernConfig())
     finetune: FinetuneConfig = Field(default_factory=lambda: FinetuneConfig())
     optimizer: OptimizerConfig = Field(default_factory=lambda: OptimizerConfig())
     schedule: ScheduleConfig = Field(default_factory=lambda: ScheduleConfig())

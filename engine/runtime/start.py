@@ -77,7 +77,9 @@ def check_amp(device: str, config: AmpConfig) -> None:
             "amp.dtype bfloat16: MindSpore has no bfloat16 convolution, matmul or BatchNorm on a CPU; "
             "use amp.dtype float16 (for debugging) or amp.level O0"
         )
-    logger.warning("amp.level %s on a CPU: float16 is emulated there and slower than O0; for debugging only", config.level)
+    logger.warning(
+        "amp.level %s on a CPU: float16 is emulated there and slower than O0; for debugging only", config.level
+    )
 
 
 def describe_environment(runtime: Runtime) -> dict[str, Any]:
@@ -95,7 +97,9 @@ def describe_environment(runtime: Runtime) -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "device": runtime.device,
         "ranks": runtime.size,
-        "variables": {name: os.environ[name] for name in ("ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS") if name in os.environ},
+        "variables": {
+            name: os.environ[name] for name in ("ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS") if name in os.environ
+        },
     }
 
 

@@ -46,9 +46,7 @@ def test_the_newest_the_best_and_every_nth_stay(tmp_path):
     for epoch in range(1, 10):
         save(store, epoch, best=epoch == 2)
 
-    assert sorted(p.name for p in tmp_path.glob("epoch_*.ckpt")) == [
-        f"epoch_000{epoch}.ckpt" for epoch in (2, 4, 8, 9)
-    ]
+    assert sorted(p.name for p in tmp_path.glob("epoch_*.ckpt")) == [f"epoch_000{epoch}.ckpt" for epoch in (2, 4, 8, 9)]
     assert Sidecar.read(tmp_path / "last.ckpt").epoch == 9
     assert Sidecar.read(tmp_path / "best.ckpt").epoch == 2
 
