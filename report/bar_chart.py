@@ -1,4 +1,4 @@
-"""Horizontal bars of shares, with the interval of each."""
+"""Shares as horizontal bars, or as dots on a zoomed axis, with the interval of each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from xml.etree.ElementTree import Element
 
 from report.formats import percent
 from report.markup import append, element
-from report.svg import COLORS, Scale, line, picture, shorten, text, text_width
+from report.svg import COLORS, Scale, line, nice_ticks, picture, shorten, text, text_width
 
-WIDTH, ROW, BAR = 460.0, 30.0, 14.0
+WIDTH, ROW, BAR = 420.0, 30.0, 14.0
 MAX_LABEL, RIGHT = 170.0, 62.0
 
 
@@ -35,12 +35,13 @@ class Bar:
     doubtful: bool = False
 
 
-def bar_chart(title: str, bars: Sequence[Bar]) -> Element | None:
-    """Draw shares from 0 to 100 %, the value beside each bar, its interval as a whisker.
+def bar_chart(title: str, bars: Sequence[Bar], *, zoom: bool = False) -> Element | None:
+    """Draw shares with the value beside each, its interval as a whisker.
 
     Args:
         title: what the chart shows; read out by screen readers.
         bars: from top to bottom.
+        zoom: dots on an axis that covers the intervals only; else bars, which must start at 0 not to mislead.
 
     Returns:
         The picture, or None where there is nothing to draw.
@@ -49,32 +50,46 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Element | None:
         return None
     left = min(MAX_LABEL, max(text_width(bar.label) for bar in bars)) + 10
     bottom = 6 + ROW * len(bars)
-    x = Scale(0.0, 1.0, left, WIDTH - RIGHT)
+    ticks: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    if zoom:
+        ends = [end for bar in bars for end in (bar.value, *bar.dots, *(bar.interval or ()))]
+        ticks = nice_ticks(min(ends), max(ends))
+    x = Scale(ticks[0], ticks[-1], left, WIDTH - RIGHT)
     chart = picture(WIDTH, bottom + 24, title)
-    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
-        append(chart, line(x(tick), 2, x(tick), bottom, "grid" if tick else "axis"))
+    for tick in ticks:
+        append(chart, line(x(tick), 2, x(tick), bottom, "axis" if tick == ticks[0] else "grid"))
         append(chart, text(x(tick), bottom + 16, percent(tick, 0), "tick", "middle"))
     for row, bar in enumerate(bars):
-        append(chart, *_bar(bar, x, 6 + ROW * row + ROW / 2 - 3, left))
+        middle = 6 + ROW * row + ROW / 2 - 3
+        append(chart, text(left - 8, middle + 4, shorten(bar.label, MAX_LABEL), "label", "end"))
+        append(chart, *(_dot(bar, x, middle) if zoom else _bar(bar, x, middle)))
+        beside = max(x(end) for end in (bar.value, *bar.dots, *(bar.interval or ())))
+        append(chart, text(beside + 8, middle + 4, percent(bar.value), "value"))
     return chart
 
 
-def _bar(bar: Bar, x: Scale, middle: float, left: float) -> list[Element]:
-    top, length = middle - BAR / 2, max(0.5, x(bar.value) - left)
+def _bar(bar: Bar, x: Scale, middle: float) -> list[Element]:
+    tip = element("title", f"{bar.label}: {percent(bar.value)}")
     style = f"bar c{bar.color % COLORS}{' doubtful' if bar.doubtful else ''}"
-    drawn = [
-        text(left - 8, middle + 4, shorten(bar.label, MAX_LABEL), "label", "end"),
-        element(
-            "rect",
-            element("title", f"{bar.label}: {percent(bar.value)}"),
-            x=left, y=top, width=length, height=BAR, rx=2, class_=style,
-        ),
-    ]  # fmt: skip
-    if bar.interval:
-        low, high = (x(bound) for bound in bar.interval)
-        drawn.append(line(low, middle, high, middle, "whisker"))
-        drawn += [line(end, middle - 4, end, middle + 4, "whisker") for end in (low, high)]
-    drawn += [element("circle", cx=x(dot), cy=middle, r=2.5, class_="seed") for dot in bar.dots]
-    beside = max([x(bar.value), *(x(bound) for bound in bar.interval or ())])
-    drawn.append(text(min(beside + 6, WIDTH - RIGHT + 12), middle + 4, percent(bar.value), "value"))
-    return drawn
+    length = max(0.5, x(bar.value) - x.start)
+    body = element("rect", tip, x=x.start, y=middle - BAR / 2, width=length, height=BAR, rx=2, class_=style)
+    return [body, *_whisker(bar, x, middle, "whisker"), *_seeds(bar, x, middle)]
+
+
+def _dot(bar: Bar, x: Scale, middle: float) -> list[Element]:
+    color = f"c{bar.color % COLORS}"
+    tip = element("title", f"{bar.label}: {percent(bar.value)}")
+    dot = element("circle", tip, cx=x(bar.value), cy=middle, r=5.5, class_=f"dot {color}")
+    return [*_whisker(bar, x, middle, f"interval {color}"), dot, *_seeds(bar, x, middle)]
+
+
+def _whisker(bar: Bar, x: Scale, middle: float, style: str) -> list[Element]:
+    if bar.interval is None:
+        return []
+    low, high = (x(bound) for bound in bar.interval)
+    ends = [line(end, middle - 4, end, middle + 4, style) for end in (low, high)]
+    return [line(low, middle, high, middle, style), *ends]
+
+
+def _seeds(bar: Bar, x: Scale, middle: float) -> list[Element]:
+    return [element("circle", cx=x(dot), cy=middle, r=2.5, class_="seed") for dot in bar.dots]

@@ -49,7 +49,7 @@ def _parts(comparison: Comparison) -> Iterator[Element]:
         yield note(line)
     if comparison.groups:
         yield element("h2", "Results")
-        yield element("div", element("div", html_table(comparison), class_="scroll sticky"), class_="card")
+        yield element("div", element("div", html_table(comparison), class_="scroll sticky"), class_="card scroll")
         yield element("p", LEGEND, class_="small soft")
         yield element("h2", "Side by side")
         yield element("section", *_charts(comparison), class_="grid")
@@ -67,8 +67,8 @@ def _how_far(run: Run) -> str:
 
 def _charts(comparison: Comparison) -> Iterator[Element]:
     bars = [bar for color, group in enumerate(comparison.groups) if (bar := _bar(group, color))]
-    caption = "Bars: mean; dots: seeds; whiskers: Wilson 95 % interval of the mean for one pass over the test pictures."
-    yield figure("Clean test top-1", bar_chart("Clean test top-1 of every recipe", bars), caption)
+    caption = "Large dot: mean; small: seeds; whiskers: Wilson 95 % interval of the mean, n being the test pictures."
+    yield figure("Clean test top-1", bar_chart("Clean test top-1 of every recipe", bars, zoom=True), caption)
     caption = "One line per run; seeds of a recipe share a colour."
     yield figure(
         "Validation top-1",

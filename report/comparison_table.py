@@ -171,8 +171,8 @@ def _mean_cell(group: Group, column: Column) -> Cell:
     part = f"{spread.runs} of {len(group.runs)} runs" if spread.runs < len(group.runs) else ""
     low, high = column.show(spread.low), column.show(spread.high)
     span = "" if low == high else f"{low} to {high}"
-    if column.evaluation and spread.runs > 1:
-        span = f"{formats.interval((spread.low, spread.high))} over runs"
+    if column.evaluation:
+        span, part = formats.interval((spread.low, spread.high)), part or f"{spread.runs} runs"
     return Cell(column.show(spread.mean), ", ".join(filter(None, (span, part))))
 
 

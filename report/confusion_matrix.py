@@ -67,7 +67,7 @@ def _cell(
             "rect",
             element("title", f"{description}: {count} ({share:.0%} of the row)"),
             x=x + GAP, y=y + GAP, width=inner, height=inner, rx=2,
-            class_="hit" if hit else "miss", fill_opacity=round(0.15 + 0.85 * share, 3),
+            class_="hit" if hit else "miss", fill_opacity=0.15 + 0.85 * share,
         )
     ]  # fmt: skip
     if cell >= 20:

@@ -67,7 +67,9 @@ def loss_chart(run: Run) -> Element | None:
         Series("val", _over_epochs(run, "val_loss"), 1),
     ]
     shown = [one for one in series if one.points]
-    return line_chart("Loss", shown, x_label=_x_label(run), y_zero=True, value_format=decimal, x_mark=_best(run))
+    return line_chart(
+        "Loss", shown, x_label=_x_label(run), y_zero=True, value_format=decimal, x_min=0, x_mark=_best(run)
+    )
 
 
 def accuracy_chart(run: Run) -> Element | None:
@@ -83,14 +85,16 @@ def accuracy_chart(run: Run) -> Element | None:
 def learning_rate_chart(run: Run) -> Element | None:
     """Learning rate over steps."""
     series = [Series("learning rate", _over_steps(run, "lr"))]
-    return line_chart("Learning rate", series, x_label=_x_label(run), y_zero=True, value_format=lambda v: f"{v:.2g}")
+    return line_chart(
+        "Learning rate", series, x_label=_x_label(run), y_zero=True, x_min=0, value_format=lambda v: f"{v:.2g}"
+    )
 
 
 def speed_chart(run: Run) -> Element | None:
     """Training pictures per second over steps."""
     series = [Series("images/s", _over_steps(run, "images_per_second"))]
     return line_chart(
-        "Images per second", series, x_label=_x_label(run), y_zero=True, value_format=lambda v: f"{v:,.0f}"
+        "Images per second", series, x_label=_x_label(run), y_zero=True, x_min=0, value_format=lambda v: f"{v:,.0f}"
     )
 
 

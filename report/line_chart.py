@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 from report.markup import append, element
 from report.svg import COLORS, Scale, line, nice_ticks, picture, text, text_width, tick_text
 
-WIDTH, PLOT_HEIGHT = 460.0, 200.0
-LEFT, RIGHT, BOTTOM, LEGEND_ROW = 50.0, 54.0, 40.0, 20.0
+WIDTH, PLOT_HEIGHT = 420.0, 190.0
+LEFT, RIGHT, BOTTOM, LEGEND_ROW = 50.0, 60.0, 40.0, 20.0
 MAX_POINTS = 400
 MAX_END_LABELS = 5
 
@@ -52,6 +52,7 @@ def line_chart(
     value_format: Callable[[float], str] | None = None,
     y_zero: bool = False,
     y_max: float | None = None,
+    x_min: float | None = None,
     x_mark: tuple[float, str] | None = None,
     bands: Sequence[Band] = (),
 ) -> Element | None:
@@ -65,6 +66,7 @@ def line_chart(
         value_format: writes a value at a line's end; as the ticks where None.
         y_zero: whether the y axis starts at 0.
         y_max: largest value that the y axis may show, such as 1 for shares.
+        x_min: where the x axis starts; at the first point where None.
         x_mark: (x, text) of a vertical mark.
         bands: stretches of x to shade and name.
 
@@ -81,7 +83,7 @@ def line_chart(
     if y_max is not None:
         y_ticks = tuple(tick for tick in y_ticks if tick <= y_max) or y_ticks
     y = Scale(y_ticks[0], max(y_ticks[-1], max(ys)), top + PLOT_HEIGHT, top)
-    x_low, x_high = min(xs), max(xs)
+    x_low, x_high = min(xs) if x_min is None else x_min, max(xs)
     if x_high == x_low:
         x_low, x_high = x_low - 0.5, x_high + 0.5
     x = Scale(x_low, x_high, LEFT, WIDTH - RIGHT)

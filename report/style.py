@@ -19,6 +19,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-a
  "Noto Sans","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1060px;margin:0 auto;padding:28px 20px 60px}
 main.wide{max-width:1500px}
+main.wide .grid{grid-template-columns:repeat(auto-fit,minmax(min(100%,520px),1fr))}
 h1{font-size:26px;line-height:1.25;margin:0;overflow-wrap:anywhere}
 h2{font-size:18px;margin:38px 0 12px}
 h3{font-size:14px;margin:0 0 8px;font-weight:600}
@@ -41,6 +42,7 @@ figcaption,.small{font-size:13px}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:5px 10px;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0}
+main.wide th{white-space:normal}
 th{font-weight:600;font-size:13px;color:var(--soft);vertical-align:bottom}
 tr:last-child td{border-bottom:0}
 td small{display:block;color:var(--soft);font-size:12px}
@@ -70,7 +72,7 @@ svg.chart{display:block;width:100%;height:auto}
 .chart .band{fill:var(--band)}
 .chart .band.other{fill:none}
 .chart .series{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
-.chart .faint{stroke-width:1;opacity:.35}
+.chart .faint{stroke-width:1;opacity:.5}
 .chart .dot{fill:var(--c);stroke:var(--card);stroke-width:1.5}
 .chart .dash1{stroke-dasharray:6 4}
 .chart .dash2{stroke-dasharray:2 4}
@@ -78,6 +80,7 @@ svg.chart{display:block;width:100%;height:auto}
 .chart .bar{fill:var(--c)}
 .chart .bar.doubtful{fill-opacity:.3;stroke:var(--c);stroke-dasharray:3 2}
 .chart .whisker{stroke:var(--ink);stroke-width:1.5}
+.chart .interval{stroke:var(--c);stroke-width:2}
 .chart .seed{fill:var(--card);stroke:var(--ink)}
 .chart .ground{fill:var(--band)}
 .chart .hit{fill:var(--c0)}
@@ -85,13 +88,15 @@ svg.chart{display:block;width:100%;height:auto}
 .chart text.dark{fill:var(--ink)}
 .chart text.bright{fill:var(--bright)}
 @media (max-width:520px){main{padding:18px 12px 40px}.card,figure{padding:12px}h1{font-size:22px}
- .big{font-size:30px}.chart text{font-size:13px}.chart .tick{font-size:12px}}
-@media print{body{font-size:11pt}main,main.wide{max-width:none;padding:0}.card,figure{border-color:#ccc}
- .scroll{overflow:visible}h2{break-after:avoid}tr{break-inside:avoid}.results{grid-template-columns:repeat(3,1fr)}
- .grid{grid-template-columns:1fr 1fr}.columns{columns:2}
- .chart{print-color-adjust:exact;-webkit-print-color-adjust:exact}
- main.wide table{font-size:7pt}main.wide th,main.wide td{padding:3px 4px;white-space:normal}@page{margin:14mm}
- @page landscape{size:landscape}main.wide{page:landscape}}
+ .big{font-size:30px}
+ .sticky td:first-child{white-space:normal;min-width:118px;overflow-wrap:anywhere}}
+@media print{body{font-size:10.5pt;background:none}main,main.wide{max-width:none;padding:0}
+ .scroll{overflow:visible}.card.scroll{break-inside:auto}h2{break-after:avoid}tr,.results .card{break-inside:avoid}
+ .results{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.grid,main.wide .grid{grid-template-columns:1fr 1fr}
+ .columns{columns:2}.chart,.badge{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+ svg.chart{max-height:200mm}table{font-size:9.5pt}main.wide table{font-size:6.5pt}
+ main.wide th,main.wide tr.seed td{font-size:6.5pt}main.wide td small{font-size:5.5pt}
+ main.wide th,main.wide td{padding:3px 4px}main.wide{page:wide}@page{margin:12mm}@page wide{size:A4 landscape}}
 """
 
 

@@ -65,7 +65,7 @@ def tick_text(value: float) -> str:
 def text_width(text: str, font_size: float = FONT_SIZE) -> float:
     """About how many pixels a text takes; East Asian characters are a full em wide."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return font_size * (wide + 0.56 * (len(text) - wide))
+    return font_size * (wide + 0.58 * (len(text) - wide))
 
 
 def shorten(text: str, width: float, font_size: float = FONT_SIZE) -> str:

@@ -14,7 +14,9 @@ CLASSES = ("Banana Peel", "Cans", "纸板 <b>&", "Seashell")
 CONFUSION = ((7, 2, 1, 0), (0, 9, 0, 1), (0, 0, 10, 0), (4, 0, 0, 6))
 
 
-def evaluation(split: str, confusion: Any = CONFUSION, classes: Any = CLASSES, leaking: bool = False) -> dict[str, Any]:
+def evaluation_file(
+    split: str, confusion: Any = CONFUSION, classes: Any = CLASSES, leaking: bool = False
+) -> dict[str, Any]:
     size = range(len(confusion))
     n, correct = sum(map(sum, confusion)), sum(confusion[i][i] for i in size)
     columns = [sum(row[i] for row in confusion) for i in size]
@@ -93,6 +95,12 @@ def write_lines(path: Path, values: list[dict[str, Any]]) -> None:
 
 
 @pytest.fixture
+def evaluation() -> Callable[..., dict[str, Any]]:
+    """Makes the content of an eval_<split>.json."""
+    return evaluation_file
+
+
+@pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
     """Writes a run folder by the contract's formats; keyword arguments change what the tests are about."""
 
@@ -132,7 +140,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         write_json(path / "status.json", {"state": state})
         write_lines(path / "metrics.jsonl", metrics())
         write_lines(path / "resources.jsonl", resources())
-        for value in [evaluation("val"), evaluation("test")] if evaluations is None else evaluations:
+        for value in [evaluation_file("val"), evaluation_file("test")] if evaluations is None else evaluations:
             write_json(path / f"eval_{value['split']}.json", value)
         results = {
             "name": name,
