@@ -12,6 +12,7 @@ import numpy as np
 from mindspore import nn
 
 from datazoo import doctor, features, loader
+from datazoo.feature_loader import FeatureLoader, feature_eval_dataset
 from datazoo.source import PictureSet, load_splits
 from engine.config.schema import Config, DataConfig, ModelConfig
 from engine.errors import ConfigError
@@ -118,12 +119,12 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
     batch = {"batch_size": data.batch_size, "rank": runtime.rank, "size": runtime.size}
     eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
     if data.features.enabled and cache is not None:
-        train = features.FeatureLoader(cache.of(splits.train, data.features.views), seed=config.train.seed, **batch)
+        train = FeatureLoader(cache.of(splits.train, data.features.views), seed=config.train.seed, **batch)
         held_out = {split.split: cache.of(split, views=1) for split in (splits.val, splits.test)}
         return Feed(
             cell=network.head,
             train=train,
-            evaluation=lambda split: features.feature_eval_dataset(held_out[split.split], **eval_batch),
+            evaluation=lambda split: feature_eval_dataset(held_out[split.split], **eval_batch),
         )
     pictures = loader.TrainLoader(
         splits.train,
