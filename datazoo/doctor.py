@@ -9,6 +9,7 @@ there are bad pictures, or pictures of one split that are also in another, and w
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,7 @@ from datazoo.pictures import PictureSet, Splits
 
 _log = logging.getLogger(__name__)
 
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NAMED = 5  # pictures named in a message; the rest are counted
 
 
@@ -56,7 +58,12 @@ def _reason(path: Path) -> str | None:
             if not file.read(1):
                 return "empty file"
             file.seek(0)
-            to_rgb(open_picture(file))
+            image = open_picture(file)
+            png = image.format == "PNG"
+            to_rgb(image)
+            if png:
+                file.seek(0)
+                return _png_damage(file.read())
     except UnidentifiedImageError:
         return "not a picture"
     # Decoders raise almost anything on damaged input; whatever it is, it is the reason.
@@ -65,8 +72,14 @@ def _reason(path: Path) -> str | None:
     return None
 
 
+def _png_damage(content: bytes) -> str | None:
+    """Return what MindSpore's decoder, stricter than Pillow, refuses: a wrong checksum or a missing end."""
+    open_picture(io.BytesIO(content)).verify()
+    return None if _PNG_END in content else "truncated PNG (no end chunk)"
+
+
 def check_pictures(paths: Iterable[Path], workers: int | None = None) -> DoctorReport:
-    """Decode every picture.
+    """Decode every picture with Pillow; some damaged JPEGs would end the process inside MindSpore's decoder.
 
     Args:
         paths: picture files.

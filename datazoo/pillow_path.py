@@ -22,29 +22,39 @@ def preprocess(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
     Returns:
         float32 (C, image_size, image_size).
     """
-    return to_tensor(_crop_centre(_resize(to_rgb(image), spec), spec), spec)
+    return to_tensor(crop_centre(_resize(to_rgb(image), spec), spec.image_size), spec)
+
+
+def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """Return width and height after resizing the shorter side; the other is truncated in float32, as in MindSpore."""
+    if width < height:
+        return shorter, int(np.float32(height) / np.float32(width) * np.float32(shorter))
+    return int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
 
 
 def _resize(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
     if spec.resize is not None:
-        width, height = image.size
-        if width < height:
-            size = spec.resize, int(spec.resize * height / width)
-        else:
-            size = int(spec.resize * width / height), spec.resize
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        width, height = resized_size(*image.size, spec.resize)
+        # Rows first, then columns: newer versions of Pillow choose the order, and rounding between the two shows it.
+        image = image.resize((width, image.height), Image.Resampling.BICUBIC)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
     return np.pad(pixels, ((spec.pad, spec.pad), (spec.pad, spec.pad), (0, 0)))
 
 
-def _crop_centre(pixels: np.ndarray, spec: PreprocessingSpec) -> np.ndarray:
-    side = spec.image_size
+def crop_centre(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Cut the centre square out of uint8 (H, W, 3); a smaller picture gets a black border.
+
+    Args:
+        pixels: the picture.
+        side: of the square.
+    """
     height, width = pixels.shape[:2]
     missing = [max(side - length, 0) for length in (height, width)]
-    # A picture smaller than the crop gets a black border, the larger half of an odd one first.
-    pixels = np.pad(pixels, (*((m - m // 2, m // 2) for m in missing), (0, 0)))
+    if any(missing):  # the larger half of an odd border comes first, as in MindSpore
+        pixels = np.pad(pixels, (*((m - m // 2, m // 2) for m in missing), (0, 0)))
     top, left = (max(length - side, 0) // 2 for length in (height, width))
-    return pixels[top : top + side, left : left + side]
+    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
 def to_tensor(pixels: np.ndarray, spec: PreprocessingSpec) -> np.ndarray:

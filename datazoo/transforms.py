@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import mindspore.dataset.vision as vision
 from mindspore.dataset.vision import ConvertMode, Inter
 
 from datazoo.augment import RandomChange, RandomCrop
+from datazoo.pillow_path import crop_centre
 from datazoo.spec import AugmentationConfig, PreprocessingSpec
 
 
@@ -25,7 +27,10 @@ def geometry_operations(spec: PreprocessingSpec) -> list[Any]:
         operations.append(vision.Resize(spec.resize, Inter.PILCUBIC))
     if spec.pad:
         operations.append(vision.Pad(spec.pad))
-    operations.append(vision.CenterCrop(spec.image_size))
+    if spec.resize is not None and spec.resize + 2 * spec.pad >= spec.image_size:
+        operations.append(vision.CenterCrop(spec.image_size))
+    else:  # MindSpore's crop refuses pictures that are much smaller
+        operations.append(partial(crop_centre, side=spec.image_size))
     return operations
 
 

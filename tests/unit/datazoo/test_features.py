@@ -1,0 +1,262 @@
+"""A feature cache is right, or it is built anew."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from datazoo.errors import DataError
+from datazoo.feature_loader import FeatureLoader, feature_eval_dataset
+from datazoo.features import Features, cached_features
+from datazoo.loader import evaluation_inputs
+from datazoo.pictures import PictureSet
+from datazoo.spec import AugmentationConfig, PreprocessingSpec
+
+SPEC = PreprocessingSpec(resize=12, image_size=8)
+AUGMENT = AugmentationConfig(random_resized_crop=True, horizontal_flip=0.5)
+
+
+def pool(images: np.ndarray) -> np.ndarray:
+    return images.mean(axis=3).reshape(len(images), -1)
+
+
+def never(images: np.ndarray) -> np.ndarray:
+    raise AssertionError("the features were computed although they are cached")
+
+
+@pytest.fixture
+def pictures() -> PictureSet:
+    arrays = np.random.default_rng(0).integers(0, 256, (11, 12, 14, 3), np.uint8)
+    return PictureSet("train", ("a", "b"), np.arange(11, dtype=np.int32) % 2, arrays=arrays)
+
+
+@pytest.fixture
+def features_of(pictures: PictureSet, tmp_path: Path) -> Callable[..., Features]:
+    def build(extract: Callable = pool, **changes: Any) -> Features:
+        arguments = {
+            "pictures": pictures,
+            "spec": SPEC,
+            "augment": AUGMENT,
+            "views": 1,
+            "extractor_id": "weights",
+            "cache_dir": tmp_path / "cache",
+            "batch_size": 4,
+            "seed": 0,
+            "progress": False,
+        }
+        return cached_features(extract=extract, **(arguments | changes))
+
+    return build
+
+
+def test_first_view_is_the_evaluation_view(features_of: Callable, pictures: PictureSet) -> None:
+    features = features_of(views=3)
+
+    assert features.values.shape == (3, 11, 24)
+    np.testing.assert_array_equal(features.values[0], pool(evaluation_inputs(pictures, SPEC)))
+    assert not np.array_equal(features.values[1], features.values[2])
+
+
+def test_extractor_sees_one_shape_only(features_of: Callable) -> None:
+    shapes = []
+
+    features_of(extract=lambda images: (shapes.append(images.shape), pool(images))[1])
+
+    assert set(shapes) == {(4, 3, 8, 8)}
+
+
+def test_second_time_comes_from_the_cache(features_of: Callable) -> None:
+    first = features_of(views=2)
+
+    second = features_of(extract=never, views=2)
+
+    assert (first.from_cache, second.from_cache) == (False, True)
+    assert isinstance(second.values, np.memmap)
+    np.testing.assert_array_equal(first.values, second.values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"extractor_id": "other weights"},
+        {"spec": PreprocessingSpec(resize=13, image_size=8)},
+        {"augment": AugmentationConfig(horizontal_flip=0.1)},
+        {"views": 3},
+        {"seed": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_the_features_depend_on_makes_a_new_cache(features_of: Callable, change: dict) -> None:
+    features_of(views=2)
+
+    assert not features_of(**({"views": 2} | change)).from_cache
+
+
+def test_changed_pixel_makes_a_new_cache(features_of: Callable, pictures: PictureSet) -> None:
+    features_of()
+    assert pictures.arrays is not None
+    pictures.arrays[5, 0, 0, 0] ^= 1
+
+    assert not features_of().from_cache
+
+
+def test_evaluation_view_is_shared_by_augmentations_and_seeds(features_of: Callable) -> None:
+    features_of()
+
+    assert features_of(extract=never, augment=AugmentationConfig(), seed=9).from_cache
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+def claim_another_key(path: Path) -> None:
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"key": "other"}))
+
+
+def lose_the_sidecar(path: Path) -> None:
+    path.with_suffix(".json").unlink()
+
+
+def break_the_sidecar(path: Path) -> None:
+    path.with_suffix(".json").write_text("{")
+
+
+def pickle_instead(path: Path) -> None:
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (truncate, "truncated or damaged"),
+        (flip_a_byte, "truncated or damaged"),
+        (pickle_instead, "truncated or damaged"),
+        (claim_another_key, "belongs to other weights"),
+        (lose_the_sidecar, "cannot be trusted"),
+        (break_the_sidecar, "cannot be trusted"),
+    ],
+)
+def test_harmed_cache_is_built_anew_with_a_line(
+    features_of: Callable, harm: Callable, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = features_of()
+    expected = np.array(before.values)
+    harm(before.path)
+
+    with caplog.at_level(logging.INFO):
+        after = features_of()
+
+    assert not after.from_cache
+    np.testing.assert_array_equal(after.values, expected)
+    assert message in caplog.text
+
+
+def test_interrupted_build_leaves_nothing_that_looks_finished(features_of: Callable, tmp_path: Path) -> None:
+    calls = []
+
+    def fail_on_the_second(images: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return pool(images)
+
+    with pytest.raises(KeyboardInterrupt):
+        features_of(extract=fail_on_the_second)
+
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def run_together(jobs: list[Callable[[], Features]]) -> list[Features]:
+    with ThreadPoolExecutor(len(jobs)) as executor:
+        return [future.result() for future in [executor.submit(job) for job in jobs]]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_ranks_compute_parts_of_the_same_cache(features_of: Callable, tmp_path: Path, size: int) -> None:
+    barrier = threading.Barrier(size)
+
+    def one(rank: int) -> Callable[[], Features]:
+        return lambda: features_of(views=2, rank=rank, size=size, barrier=lambda: (barrier.wait(), None)[1])
+
+    together = run_together([one(rank) for rank in range(size)])
+    alone = features_of(views=2, cache_dir=tmp_path / "alone")
+
+    for features in together:
+        np.testing.assert_array_equal(features.values, alone.values)
+    assert not list((tmp_path / "cache").glob("*part*"))
+
+
+def test_two_runs_at_once_do_not_harm_one_another(features_of: Callable, tmp_path: Path) -> None:
+    first, second = run_together([features_of, features_of])
+
+    np.testing.assert_array_equal(first.values, second.values)
+    assert features_of(extract=never).from_cache
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
+
+
+def test_features_that_are_not_finite_are_refused(features_of: Callable) -> None:
+    with pytest.raises(DataError, match="not finite"):
+        features_of(extract=lambda images: pool(images) * np.nan)
+
+
+def test_cache_folder_that_cannot_be_made_is_named(features_of: Callable, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DataError, match=r"file/cache cannot be made.*cache_dir"):
+        features_of(cache_dir=tmp_path / "file/cache")
+
+
+def numbered_features(views: int) -> Features:
+    values = np.arange(11, dtype=np.float32)[None, :, None] + 100 * np.arange(views, dtype=np.float32)[:, None, None]
+    return Features(values, np.arange(11, dtype=np.int32), from_cache=True, path=Path())
+
+
+def batches(dataset: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    return list(dataset.create_tuple_iterator(num_epochs=1, output_numpy=True))
+
+
+def test_feature_batches_show_a_random_view_of_every_picture() -> None:
+    loader = FeatureLoader(numbered_features(views=4), batch_size=4, seed=0)
+
+    epochs = [batches(loader.epoch(epoch)) for epoch in range(10)]
+
+    values, labels = (np.concatenate([batch[column] for epoch in epochs for batch in epoch]) for column in (0, 1))
+    np.testing.assert_array_equal(values[:, 0] % 100, labels)
+    assert set(values[:, 0] // 100) == {0, 1, 2, 3}
+    assert all(set(np.concatenate([label for _, label in epoch])) == set(range(11)) for epoch in epochs)
+
+
+def test_feature_epochs_resume_exactly() -> None:
+    loader = FeatureLoader(numbered_features(views=4), batch_size=4, seed=0)
+
+    whole, rest = batches(loader.epoch(2)), batches(loader.epoch(2, skip_steps=1))
+
+    assert loader.steps_per_epoch == 3
+    for expected, batch in zip(whole[1:], rest, strict=True):
+        np.testing.assert_array_equal(expected[0], batch[0])
+        np.testing.assert_array_equal(expected[1], batch[1])
+
+
+def test_feature_evaluation_sees_the_first_view_once() -> None:
+    ranks = [batches(feature_eval_dataset(numbered_features(views=2), 4, rank, 2)) for rank in (0, 1)]
+
+    values, labels = (np.concatenate([batch[column] for rank in ranks for batch in rank]) for column in (0, 1))
+
+    np.testing.assert_array_equal(labels[labels >= 0], np.arange(11))
+    np.testing.assert_array_equal(values[labels >= 0, 0], np.arange(11))
