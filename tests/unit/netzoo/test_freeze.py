@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from mindspore import nn
+
+from netzoo import create_net
+from netzoo.blocks import block_count, block_index
+from netzoo.errors import NetError
+from netzoo.freeze import freeze, unfreeze
+
+
+def trained_blocks(net):
+    return {block_index(parameter.name) for parameter in net.trainable_params()}
+
+
+@pytest.mark.parametrize(
+    ("layer", "blocks"),
+    [
+        ("none", {0, 1, 2, 3, 4, None}),
+        ("backbone", {None}),
+        ("last_n_blocks:0", {4, None}),
+        ("last_n_blocks:2", {2, 3, 4, None}),
+        ("last_n_blocks:3", {1, 2, 3, 4, None}),
+    ],
+)
+def test_what_trains_is_what_was_asked(small_mobilenet, layer, blocks):
+    net = small_mobilenet()
+    report = freeze(net, layer)
+    assert trained_blocks(net) == blocks
+    assert report.trainable == sum(parameter.size for parameter in net.trainable_params())
+
+
+def test_the_whole_network_has_17_blocks_between_two_convolutions():
+    net = create_net("mobilenetv2", num_classes=2, width_mult=0.35)
+    assert block_count(net) == 19
+    freeze(net, "last_n_blocks:3")
+    assert trained_blocks(net) == {15, 16, 17, 18, None}
+
+
+def test_patterns_freeze_by_name(small_mobilenet):
+    net = small_mobilenet()
+    freeze(net, patterns=[r"features\.[01]\..*", r".*\.(gamma|beta)"])
+    names = [parameter.name for parameter in net.trainable_params()]
+    assert not any(name.startswith(("features.0.", "features.1.")) or name.endswith("gamma") for name in names)
+    assert "features.2.conv.2.weight" in names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patterns": ["features.0"]}, "matches no parameter"),
+        ({"patterns": [r".*\.moving_mean"]}, "matches no parameter"),
+        ({"layer": "last_n_blocks:4"}, "3 inverted residual blocks"),
+        ({"layer": "last_n_blocks"}, "none, backbone or last_n_blocks:n"),
+        ({"layer": "head"}, "none, backbone or last_n_blocks:n"),
+    ],
+)
+def test_rules_that_cannot_be_followed_are_refused(small_mobilenet, arguments, message):
+    with pytest.raises(NetError, match=message):
+        freeze(small_mobilenet(), **arguments)
+
+
+def test_lenet5_has_no_backbone_to_freeze():
+    net = create_net("lenet5_modern", num_classes=2)
+    assert freeze(net, "none").frozen == 0
+    with pytest.raises(NetError, match="needs a network with a backbone"):
+        freeze(net, "backbone")
+
+
+def statistics(net):
+    return {p.name: p.asnumpy().copy() for p in net.get_parameters() if ".moving_" in p.name}
+
+
+def test_training_leaves_frozen_statistics_alone_and_moves_the_others(small_mobilenet, pictures, labels):
+    net = small_mobilenet()
+    freeze(net, "last_n_blocks:0")
+    before = statistics(net)
+    optimizer = nn.Momentum(net.trainable_params(), 0.01, 0.9)
+    nn.TrainOneStepCell(nn.WithLossCell(net, nn.CrossEntropyLoss()), optimizer).set_train(True)(pictures, labels)
+    moved = {block_index(name) for name, value in statistics(net).items() if (value != before[name]).any()}
+    assert moved == {4}
+
+
+def test_freezing_takes_effect_on_a_network_that_was_compiled_before(small_mobilenet, pictures):
+    net = small_mobilenet(head={"dropout": 0.0})
+    evaluated = net(pictures).asnumpy()
+    net.set_train(True)(pictures)
+    net.set_train(False)
+    evaluated_after_moving = net(pictures).asnumpy()
+    assert not np.allclose(evaluated, evaluated_after_moving)
+
+    freeze(net, "backbone")
+    np.testing.assert_allclose(net.set_train(True)(pictures).asnumpy(), evaluated_after_moving, atol=1e-5)
+
+
+def test_unfreeze_undoes_it(small_mobilenet):
+    net = small_mobilenet()
+    before = [parameter.name for parameter in net.trainable_params()]
+    freeze(net, "backbone")
+    report = unfreeze(net)
+    assert [parameter.name for parameter in net.trainable_params()] == before
+    assert (report.frozen, report.frozen_batch_norms) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("features.18.features.0.weight", 18), ("dense.weight", None), ("c1.weight", None)]
+)
+def test_block_index_reads_the_name(name, index):
+    assert block_index(name) == index
