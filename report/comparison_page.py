@@ -60,9 +60,9 @@ def _parts(comparison: Comparison) -> Iterator[Element]:
 
 def _how_far(run: Run) -> str:
     done = run.epochs[-1].epoch if run.epochs else 0
-    details = "".join(f", {key}: {value}" for key, value in run.state_details.items())
+    reason = f" ({run.state_reason})" if run.state_reason else ""
     so_far = f", val top-1 so far {formats.percent(run.val_top1)}" if run.val_top1 is not None else ""
-    return f"{run.label} ({run.path}): {run.state} after {done} epochs{so_far}{details}"
+    return f"{run.label} ({run.path}): {run.state}{reason} after {done} epochs{so_far}"
 
 
 def _charts(comparison: Comparison) -> Iterator[Element]:

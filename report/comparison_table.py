@@ -118,7 +118,7 @@ def markdown_table(comparison: Comparison) -> str:
 
 def markdown_text(text: str) -> str:
     """Escape what would break a table or be read as markup."""
-    return "".join(f"\\{c}" if c in "\\|*_`<>[]" else c for c in text.replace("\n", " "))
+    return "".join(f"\\{c}" if c in "\\|*`<>[]" else c for c in text.replace("\n", " "))
 
 
 def csv_table(comparison: Comparison) -> str:

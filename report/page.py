@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element
 
 from report import curves, formats
@@ -16,6 +14,7 @@ from report.confusion_matrix import confusion_matrix
 from report.document import badge, facts, figure, note, write_page
 from report.errors import ReportError
 from report.markup import element
+from report.origin import origin
 from report.run_folder import read_run
 from report.run_values import ClassScore, Evaluation, Run
 
@@ -35,7 +34,7 @@ def write_report(run: Path) -> Path:
         ReportError: the folder is not a run, or a file in it is damaged.
     """
     values = read_run(run)
-    parts = [*_head(values), *_curves(values), *_mistakes(values), *_resources(values), *_origin(values)]
+    parts = [*_head(values), *_curves(values), *_mistakes(values), *_resources(values), *origin(values)]
     return write_page(values.path / "report.html", f"{values.label} · report", parts)
 
 
@@ -47,10 +46,8 @@ def _head(run: Run) -> Iterator[Element | None]:
     about = [str(model_name or ""), f"{len(run.classes)} classes" if run.classes else "", str(run.path.name)]
     yield element("p", " · ".join(filter(None, about)), class_="soft")
     if not run.finished:
-        details = "; ".join(f"{key}: {value}" for key, value in run.state_details.items())
-        yield note(
-            f"This run is {run.state}, not finished{': ' if details else ''}{details}. Its numbers are provisional."
-        )
+        reason = f" ({run.state_reason})" if run.state_reason else ""
+        yield note(f"This run is {run.state}, not finished{reason}. Its numbers are provisional.")
     cards = [_result_card(evaluation) for evaluation in run.evaluations]
     if run.val is None and run.val_top1 is not None:
         cards.append(
@@ -229,49 +226,6 @@ def _resources(run: Run) -> Iterator[Element]:
         ("in all", formats.seconds(summary.total_seconds)),
     ]
     yield element("div", element("h3", "Wall time"), facts(times), class_="card", style="margin-top:14px")
-
-
-def _origin(run: Run) -> Iterator[Element]:
-    yield element("h2", "To reproduce")
-    yield element("pre", "\n".join(_command(run)))
-    yield element("h2", "Config")
-    top = {key: value for key, value in run.config.items() if not isinstance(value, dict)}
-    sections = {"run": top, **{key: value for key, value in run.config.items() if isinstance(value, dict)}}
-    yield element("section", *(_section(name, values) for name, values in sections.items() if values), class_="columns")
-    yield element("h2", "Environment and checkpoint")
-    checkpoint = {
-        f"{e.split} evaluated": f"{e.checkpoint or 'name not recorded'}, sha256 {(e.sha256 or 'not recorded')[:16]}"
-        for e in run.evaluations
-    }
-    parts = {"environment": run.environment, "checkpoint": checkpoint, "preprocessing": run.preprocessing}
-    cards = [_section(name, values) for name, values in parts.items() if values]
-    yield element("section", *cards, class_="columns") if cards else element("p", formats.NOT_MEASURED, class_="soft")
-
-
-def _command(run: Run) -> list[str]:
-    """The recorded command, else the resolved config, which gives the same run."""
-    command = run.environment.get("command")
-    if isinstance(command, list):
-        command = shlex.join(str(word) for word in command)
-    commit = run.environment.get("git_commit")
-    dirty = "  # and changes that were not committed" if run.environment.get("git_dirty") else ""
-    lines = [f"git checkout {commit}{dirty}"] if commit else []
-    return [*lines, str(command or f"python train.py --config {shlex.quote(str(run.path / 'config.yaml'))}")]
-
-
-def _section(name: str, values: Mapping[str, Any]) -> Element:
-    return element("div", element("h3", name), facts(list(_flat(values))), class_="card")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield (
-                f"{prefix}{key}",
-                "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value),
-            )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -54,7 +54,7 @@ class _Reader:
                 name=str(summary.get("name") or config.get("name") or self.path.name),
                 seed=_integer(summary.get("seed", _mapping(config.get("train")).get("seed"))),
                 state=state,
-                state_details={key: value for key, value in status.items() if key != "state"},
+                state_reason=None if status.get("reason") is None else str(status["reason"]),
                 config=config,
                 environment=self._object("environment.json"),
                 classes=tuple(str(name) for name in classes),

@@ -112,7 +112,7 @@ class Run:
     name: str
     seed: int | None
     state: str
-    state_details: Mapping[str, Any]
+    state_reason: str | None
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
     classes: tuple[str, ...]

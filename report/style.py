@@ -54,13 +54,13 @@ tr.zero td{color:var(--warn)}
 .sticky th:first-child,.sticky td:first-child{position:sticky;left:0;background:var(--card);padding-right:14px}
 .columns{columns:3 300px;column-gap:14px}
 .columns .card{margin-bottom:14px;padding:12px 16px}
-dl{margin:0;display:grid;grid-template-columns:auto 1fr;gap:2px 14px;font-size:13px}
-dt{color:var(--soft)}
+dl{margin:0;display:grid;grid-template-columns:minmax(0,max-content) minmax(40%,1fr);gap:2px 14px;font-size:13px}
+dt{color:var(--soft);overflow-wrap:anywhere}
 dd{margin:0;text-align:right;overflow-wrap:anywhere}
 pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 16px;margin:0;font-size:13px;
  white-space:pre-wrap;overflow-wrap:anywhere}
 code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,monospace}
-svg.chart{display:block;width:100%;height:auto}
+svg.chart{display:block;width:100%;max-width:560px;height:auto;margin:0 auto}
 .chart text{font-size:12px;fill:var(--ink)}
 .chart .tick{font-size:11px;fill:var(--soft)}
 .chart .label,.chart .axis-title{fill:var(--soft)}
