@@ -10,7 +10,7 @@ from report.markup import append, element
 from report.svg import COLORS, Scale, line, nice_ticks, picture, text, text_width, tick_text
 
 WIDTH, PLOT_HEIGHT = 420.0, 190.0
-LEFT, RIGHT, BOTTOM, LEGEND_ROW = 50.0, 60.0, 40.0, 20.0
+LEFT, RIGHT, BOTTOM, LEGEND_ROW = 50.0, 68.0, 40.0, 20.0
 MAX_POINTS = 400
 MAX_END_LABELS = 5
 

@@ -51,6 +51,6 @@ def _cards(name: str, values: Mapping[str, Any]) -> Iterator[Element]:
 
 
 def _value(value: Any) -> str:
-    if value is None:
+    if value is None or value == []:
         return "–"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
