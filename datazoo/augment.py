@@ -7,6 +7,7 @@ number of threads. Here the draws are made first and MindSpore's deterministic o
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 import mindspore.dataset.vision as vision
 import numpy as np
@@ -14,10 +15,16 @@ from mindspore.dataset.vision import AutoContrast, Inter
 
 from datazoo.spec import AugmentationConfig, PreprocessingSpec
 
-_CROP, _CHANGE, _MIX = range(3)  # streams of draws, so that one never shifts another
+
+class Stream(IntEnum):
+    """What is drawn; each has draws of its own, so that one never shifts another."""
+
+    CROP = 0
+    CHANGE = 1
+    MIX = 2
 
 
-def generator(seed: int, epoch: int, position: int, stream: int) -> np.random.Generator:
+def generator(seed: int, epoch: int, position: int, stream: Stream) -> np.random.Generator:
     """Return the generator of one picture's (or batch's) draws."""
     return np.random.Generator(np.random.PCG64([seed, epoch, position, stream]))
 
@@ -58,7 +65,7 @@ class RandomCrop:
 
     def __call__(self, image: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the window and `position`."""
-        rng = generator(self._seed, self._epoch, int(position), _CROP)
+        rng = generator(self._seed, self._epoch, int(position), Stream.CROP)
         top, left, height, width = draw_crop(image.shape[0], image.shape[1], self._augment, rng)
         return np.ascontiguousarray(image[top : top + height, left : left + width]), position
 
@@ -74,7 +81,7 @@ class RandomChange:
     def __call__(self, image: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the changed picture and `position`."""
         augment = self._augment
-        rng = generator(self._seed, self._epoch, int(position), _CHANGE)
+        rng = generator(self._seed, self._epoch, int(position), Stream.CHANGE)
         if augment.rotation:
             angle = float(rng.uniform(-augment.rotation, augment.rotation))
             image = vision.Rotate(angle, Inter.BILINEAR)(image)

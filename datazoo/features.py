@@ -91,7 +91,7 @@ def cached_features(
     workers: int | None = None,
     rank: int = 0,
     size: int = 1,
-    barrier: Callable[[], None] = lambda: None,
+    barrier: Callable[[], object] = lambda: None,
     progress: bool = True,
 ) -> Features:
     """Open the features of a split, computing them first where they are not cached.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datazoo.augment import _MIX, generator
+from datazoo.augment import Stream, generator
 from datazoo.spec import AugmentationConfig
 
 
@@ -37,7 +37,7 @@ class BatchMix:
         Returns:
             float32 (B, C, H, W) pictures, float32 (B, num_classes) labels, the positions.
         """
-        rng = generator(self._seed, self._epoch, int(positions[0]), _MIX)
+        rng = generator(self._seed, self._epoch, int(positions[0]), Stream.MIX)
         partner = rng.permutation(len(images))
         targets = np.eye(self._num_classes, dtype=np.float32)[labels]
         use_cutmix = bool(self._cutmix) and (not self._mixup or rng.random() < 0.5)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def pictures() -> PictureSet:
 @pytest.fixture
 def features_of(pictures: PictureSet, tmp_path: Path) -> Callable[..., Features]:
     def build(extract: Callable = pool, **changes: Any) -> Features:
-        arguments = {
+        arguments: dict[str, Any] = {
             "pictures": pictures,
             "spec": SPEC,
             "augment": AUGMENT,
@@ -66,11 +67,15 @@ def test_first_view_is_the_evaluation_view(features_of: Callable, pictures: Pict
 
 
 def test_extractor_sees_one_shape_only(features_of: Callable) -> None:
-    shapes = []
+    shapes = set()
 
-    features_of(extract=lambda images: (shapes.append(images.shape), pool(images))[1])
+    def watch(images: np.ndarray) -> np.ndarray:
+        shapes.add(images.shape)
+        return pool(images)
 
-    assert set(shapes) == {(4, 3, 8, 8)}
+    features_of(extract=watch)
+
+    assert shapes == {(4, 3, 8, 8)}
 
 
 def test_second_time_comes_from_the_cache(features_of: Callable) -> None:
@@ -182,7 +187,7 @@ def test_interrupted_build_leaves_nothing_that_looks_finished(features_of: Calla
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
-def run_together(jobs: list[Callable[[], Features]]) -> list[Features]:
+def run_together(jobs: Sequence[Callable[[], Features]]) -> list[Features]:
     with ThreadPoolExecutor(len(jobs)) as executor:
         return [future.result() for future in [executor.submit(job) for job in jobs]]
 
@@ -191,10 +196,9 @@ def run_together(jobs: list[Callable[[], Features]]) -> list[Features]:
 def test_ranks_compute_parts_of_the_same_cache(features_of: Callable, tmp_path: Path, size: int) -> None:
     barrier = threading.Barrier(size)
 
-    def one(rank: int) -> Callable[[], Features]:
-        return lambda: features_of(views=2, rank=rank, size=size, barrier=lambda: (barrier.wait(), None)[1])
+    jobs = [partial(features_of, views=2, rank=rank, size=size, barrier=barrier.wait) for rank in range(size)]
 
-    together = run_together([one(rank) for rank in range(size)])
+    together = run_together(jobs)
     alone = features_of(views=2, cache_dir=tmp_path / "alone")
 
     for features in together:
