@@ -126,6 +126,8 @@ def cached_features(
         seconds = time.perf_counter() - started
         _log.info("features of %s: %.1f s, %.0f pictures/s", pictures.split, seconds, len(rows) / max(seconds, 1e-9))
         file.write_part(part, rank, size)
+    else:
+        _log.info("features of %s: %d x %d from the cache %s", pictures.split, views, len(pictures), file.path)
     barrier()
     if rank == 0:
         file.join(size)
@@ -197,12 +199,8 @@ class _CacheFile:
         self._folder, self._name, self._key, self._shape = folder, name, key, shape
         self.path = folder / f"{name}.npy"
         self._sidecar = folder / f"{name}.json"
-        try:
+        with self._writable():
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(
-                f"cache folder {folder} cannot be made ({error.strerror}); set data.features.cache_dir"
-            ) from error
 
     def problem(self) -> str | None:
         """Return why the cache cannot be used, or None."""
@@ -264,20 +262,31 @@ class _CacheFile:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         # Two runs that share a cache folder must not mix one's file with the other's checksum.
-        with (self._folder / ".lock").open("w") as file:
+        with self._writable():
+            file = (self._folder / ".lock").open("w")
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     @contextlib.contextmanager
     def _replace(self, target: Path) -> Iterator[Path]:
         """Yield a temporary file that takes the target's place once it is safely on disk."""
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=f".{target.name}.", suffix=".npy")
-        os.close(handle)
-        temporary = Path(name)
+        with self._writable():
+            handle, name = tempfile.mkstemp(dir=self._folder, prefix=f".{target.name}.", suffix=".npy")
+            os.close(handle)
+            temporary = Path(name)
+            try:
+                yield temporary
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
         try:
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+            yield
+        except OSError as error:
+            message = f"cache folder {self._folder} cannot be written ({error.strerror}); set data.features.cache_dir"
+            raise DataError(message) from error

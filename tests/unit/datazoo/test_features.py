@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import threading
@@ -222,8 +223,21 @@ def test_features_that_are_not_finite_are_refused(features_of: Callable) -> None
 def test_cache_folder_that_cannot_be_made_is_named(features_of: Callable, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(DataError, match=r"file/cache cannot be made.*cache_dir"):
+    with pytest.raises(DataError, match=r"file/cache cannot be written.*cache_dir"):
         features_of(cache_dir=tmp_path / "file/cache")
+
+
+def test_full_disk_is_an_error_and_leaves_no_cache(
+    features_of: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+
+    with pytest.raises(DataError, match="No space left"):
+        features_of()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def numbered_features(views: int) -> Features:

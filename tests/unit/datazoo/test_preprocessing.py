@@ -46,7 +46,7 @@ def both_paths(contents: list[bytes], spec: PreprocessingSpec) -> tuple[np.ndarr
         return evaluation_inputs(pictures, spec), pillow
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 130), st.integers(1, 130)), min_size=4, max_size=8),
     resize=st.none() | st.integers(1, 70),
