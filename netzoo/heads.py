@@ -28,8 +28,10 @@ class _Head(nn.Cell):
             bias: (num_classes,).
 
         Raises:
-            NetError: The shapes are not those of the last layer.
+            NetError: The shapes are not those of the last layer, or an adapter sits on it.
         """
+        if not isinstance(self.dense, nn.Dense):
+            raise NetError("the head's last layer has an adapter: solve the head before adding adapters")
         expected = tuple(self.dense.weight.shape)
         if weight.shape != expected or bias.shape != expected[:1]:
             raise NetError(f"the head's last layer is {expected}, the solved one {weight.shape} with bias {bias.shape}")

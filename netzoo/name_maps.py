@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from netzoo.errors import WeightsError
+
 logger = logging.getLogger(__name__)
 
 Tensors = Mapping[str, np.ndarray]
@@ -38,13 +40,21 @@ def to_mindspore_names(tensors: Tensors) -> dict[str, np.ndarray]:
     """Rename published tensors; what has no counterpart keeps its name, so that loading reports it as unexpected.
 
     Optimiser states and counters, which are not part of a network, are left out and counted in one log line.
+
+    Raises:
+        WeightsError: Two tensors have the same place in the network.
     """
     layout = detect_layout(tensors)
     kept = {name: tensor for name, tensor in tensors.items() if not _BOOKKEEPING.fullmatch(name)}
     if len(kept) < len(tensors):
         logger.info("left out %d tensors that are training state, not weights", len(tensors) - len(kept))
     rename = _RENAMERS[layout](kept)
-    return {rename(name): tensor for name, tensor in kept.items()}
+    renamed: dict[str, np.ndarray] = {}
+    for name, tensor in kept.items():
+        if rename(name) in renamed:
+            raise WeightsError(f"{name} and another tensor of the file both mean {rename(name)}")
+        renamed[rename(name)] = tensor
+    return renamed
 
 
 def _norm(prefix: str, suffix: str) -> str:
@@ -53,15 +63,13 @@ def _norm(prefix: str, suffix: str) -> str:
 
 def _from_torchvision(tensors: Tensors) -> Callable[[str], str]:
     def rename(name: str) -> str:
-        name = re.sub(r"^classifier\.\d+\.", "dense.", name)
-        name = re.sub(r"^features\.(\d+)\.(\d+)\.", r"features.\1.features.\2.", name)
-        name = re.sub(r"^features\.(\d+)\.conv\.(\d+)\.(\d+)\.", r"features.\1.conv.\2.features.\3.", name)
-        prefix, _, suffix = name.rpartition(".")
-        is_norm = f"{prefix}.running_mean" in renamed_prefixes
-        return _norm(prefix, suffix) if is_norm else name
+        cell, _, suffix = name.rpartition(".")
+        is_norm = f"{cell}.running_mean" in tensors
+        cell = re.sub(r"^classifier\.\d+$", "dense", cell)
+        cell = re.sub(r"^features\.(\d+)\.(\d+)$", r"features.\1.features.\2", cell)
+        cell = re.sub(r"^features\.(\d+)\.conv\.(\d+)\.(\d+)$", r"features.\1.conv.\2.features.\3", cell)
+        return _norm(cell, suffix) if is_norm else f"{cell}.{suffix}"
 
-    renamed_prefixes: set[str] = set()
-    renamed_prefixes |= {rename(name) for name in tensors if name.endswith("running_mean")}
     return rename
 
 

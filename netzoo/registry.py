@@ -16,10 +16,11 @@ _BUILDERS: dict[str, Builder] = {}
 
 
 def register(name: str) -> Callable[[Builder], Builder]:
-    """Make a builder (keyword arguments to network) known to `create_net` under `name`."""
+    """Make a builder (keyword arguments to network) known to `create_net` under `name`, unless the name is taken."""
 
     def remember(builder: Builder) -> Builder:
-        _BUILDERS[name] = builder
+        # MindSpore's mixed precision runs a rewritten copy of a network's source, decorators included: the first stays.
+        _BUILDERS.setdefault(name, builder)
         return builder
 
     return remember

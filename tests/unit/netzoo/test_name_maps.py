@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from netzoo import create_net
+from netzoo.errors import WeightsError
 from netzoo.name_maps import detect_layout, to_mindspore_names
 from netzoo.weights import load_weights
 
@@ -57,6 +58,11 @@ def test_every_published_tensor_reaches_the_parameter_of_its_layer(names):
 def test_older_model_zoo_names_of_the_head_are_accepted(prefix):
     weights = {f"{prefix}.weight": np.zeros((2, 3)), f"{prefix}.bias": np.zeros(2), "moments.dense.bias": np.zeros(2)}
     assert set(to_mindspore_names(weights)) == {"dense.weight", "dense.bias"}
+
+
+def test_two_tensors_for_one_place_are_refused():
+    with pytest.raises(WeightsError, match=r"both mean dense\.bias"):
+        to_mindspore_names({"head.1.bias": np.zeros(2), "dense.bias": np.ones(2)})
 
 
 def test_layouts_are_told_apart():

@@ -1,4 +1,5 @@
 import sys
+import types
 
 import mindspore as ms
 import numpy as np
@@ -85,3 +86,15 @@ def test_pytorch_files_without_torch_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(WeightsError, match="pip install torch"):
         read_weights(tmp_path / "net.pth")
+
+
+def test_pytorch_files_are_read_through_torch(tmp_path, monkeypatch):
+    class FakeTensor:
+        def numpy(self):
+            return np.arange(2.0)
+
+    state = {"state_dict": {"module.classifier.1.bias": FakeTensor(), "module.features.0.0.weight": FakeTensor()}}
+    (tmp_path / "net.pth").touch()
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=lambda *_, **__: {"epoch": 3, **state}))
+    weights = read_weights(tmp_path / "net.pth")
+    assert set(weights) == {"dense.bias", "features.0.features.0.weight"}
