@@ -79,7 +79,9 @@ class _PartialConvolution(nn.Cell):
         self.add_bias = ops.BiasAdd()
 
     def construct(self, x: Tensor) -> Tensor:
-        kernel = ops.reshape(ops.matmul(self.layout, self.weight), self.dense_shape)
+        # The casts say nothing in float32; in half precision MindSpore casts only one of the two by itself.
+        layout, weight = ops.cast(self.layout, x.dtype), ops.cast(self.weight, x.dtype)
+        kernel = ops.reshape(ops.matmul(layout, weight), self.dense_shape)
         return self.add_bias(self.convolve(x, kernel), self.bias)
 
 

@@ -70,3 +70,13 @@ def test_average_pooling_is_an_option_and_nonsense_is_not():
     assert isinstance(create_net("lenet5_modern", num_classes=2, pooling="average").pool, nn.AvgPool2d)
     with pytest.raises(NetError, match="known: max, average"):
         create_net("lenet5_modern", num_classes=2, pooling="median")
+
+
+def test_original_computes_in_half_precision_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MindSpore writes the rewritten source into the current folder
+    ms.set_seed(0)
+    net = create_net("lenet5_original", num_classes=10).set_train(False)
+    pictures = ms.Tensor(np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32))
+    expected = net(pictures).asnumpy()
+    mixed = ms.amp.auto_mixed_precision(net, "O2").set_train(False)
+    np.testing.assert_allclose(mixed(pictures).asnumpy(), expected, atol=0.02)
