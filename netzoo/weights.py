@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mindspore import Tensor, load_checkpoint, nn
+from mindspore import Tensor, dtype_to_nptype, load_checkpoint, nn
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -151,7 +151,6 @@ def load_weights(net: nn.Cell, weights: Mapping[str, np.ndarray], *, allow: Sequ
         raise WeightsError(f"no tensor of the weights fits the network: {report.remainder}")
     for name in loaded:
         parameter = parameters[name]
-        values = np.ascontiguousarray(weights[name])
-        # Checked by shape above; a float16 file is widened to the parameter's type.
-        parameter.set_data(Tensor(values, dtype=parameter.dtype))
+        # A half-precision file is widened to the parameter's type.
+        parameter.set_data(Tensor(np.ascontiguousarray(weights[name], dtype_to_nptype(parameter.dtype))))
     return report

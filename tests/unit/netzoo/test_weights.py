@@ -56,8 +56,10 @@ def test_weights_of_which_nothing_fits_are_refused_whatever_is_declared(small_mo
 
 def test_half_precision_weights_are_widened(small_mobilenet):
     net = small_mobilenet()
-    load_weights(net, {name: value.astype(np.float16) for name, value in values_of(net).items()})
+    weights = {name: value.astype(np.float16) for name, value in values_of(net).items()}
+    load_weights(net, weights)
     assert net.head.dense.weight.asnumpy().dtype == np.float32
+    np.testing.assert_array_equal(net.head.dense.weight.asnumpy(), weights["dense.weight"].astype(np.float32))
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
