@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +20,13 @@ from engine.runtime.start import Runtime
 from engine.trainer import EpochSource
 from netzoo.closed_form import class_means_head, linear_probe_head
 from netzoo import create_net
-from netzoo.blocks import block_count, block_index
+from netzoo.blocks import block_count, block_index, is_head
 from netzoo.classifier import logits_network
 from netzoo.freeze import freeze
 from netzoo.lora import add_lora
-from netzoo.weights import load_weights, read_weights
+from netzoo.weights import NEW_HEAD, load_weights, read_weights
 
 logger = logging.getLogger(__name__)
-
-HEAD_PARAMETERS = r"(dense|head)\..*"
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,8 @@ class Feed:
     cell: nn.Cell
     """The network, or its head alone where features are cached."""
     train: EpochSource
-    evaluation: Callable[[PictureSet], Any]
-    """Makes a dataset of a split's (image, label) batches, in order."""
+    held_out: Mapping[str, Any]
+    """Datasets of (image, label) batches, in order, of `val` and `test`; made once, read again and again."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,8 @@ def load_pretrained(network: nn.Cell, config: Config) -> None:
         return
     weights = read_weights(config.finetune.pretrained)
     if config.finetune.new_head:
-        weights = {name: value for name, value in weights.items() if not re.fullmatch(HEAD_PARAMETERS, name)}
-    report = load_weights(network, weights, allow=[HEAD_PARAMETERS] if config.finetune.new_head else [])
+        weights = {name: value for name, value in weights.items() if not is_head(name)}
+    report = load_weights(network, weights, allow=NEW_HEAD if config.finetune.new_head else ())
     logger.info("%s: %s", config.finetune.pretrained, report)
 
 
@@ -120,12 +117,8 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
     eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
     if data.features.enabled and cache is not None:
         train = FeatureLoader(cache.of(splits.train, data.features.views), seed=config.train.seed, **batch)
-        held_out = {split.split: cache.of(split, views=1) for split in (splits.val, splits.test)}
-        return Feed(
-            cell=network.head,
-            train=train,
-            evaluation=lambda split: feature_eval_dataset(held_out[split.split], **eval_batch),
-        )
+        held_out = {s.split: feature_eval_dataset(cache.of(s, views=1), **eval_batch) for s in (splits.val, splits.test)}
+        return Feed(cell=network.head, train=train, held_out=held_out)
     pictures = loader.TrainLoader(
         splits.train,
         data.preprocessing,
@@ -135,11 +128,11 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
         workers=data.workers,
         **batch,
     )
-    return Feed(
-        cell=logits_network(network),
-        train=pictures,
-        evaluation=lambda split: loader.eval_dataset(split, data.preprocessing, workers=data.workers, **eval_batch),
-    )
+    held_out = {
+        s.split: loader.eval_dataset(s, data.preprocessing, workers=data.workers, **eval_batch)
+        for s in (splits.val, splits.test)
+    }
+    return Feed(cell=logits_network(network), train=pictures, held_out=held_out)
 
 
 class _FeatureSource:

@@ -11,3 +11,7 @@ class RunError(ValueError):
 
 class TrainingError(RuntimeError):
     """A run that cannot go on: a loss that is not finite, gradients that overflow without end."""
+
+
+class RunStopped(Exception):
+    """A run that was asked to stop has saved where it stands; the next start goes on from there."""

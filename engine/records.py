@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.errors import RunError
 from engine.metrics import EvaluationResult
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,14 @@ _RESTORED = (
     "epoch",
     "step",
     "step_in_epoch",
+    "epoch_loss",
+    "epoch_correct",
+    "epoch_seconds",
     "overflows",
     "best_score",
     "best_epoch",
     "evaluations_without_improvement",
+    "stop_reason",
 )
 
 
@@ -66,6 +74,9 @@ class Progress:
     epoch: int = 0
     step: int = 0
     step_in_epoch: int = 0
+    epoch_loss: float = 0.0
+    epoch_correct: float = 0.0
+    epoch_seconds: float = 0.0
     lr: float = 0.0
     overflows: int = 0
     best_score: float | None = None
@@ -73,17 +84,35 @@ class Progress:
     evaluations_without_improvement: int = 0
     is_best: bool = False
     stop_reason: str | None = None
+    interrupted: bool = False
     last_checkpoint: str | None = None
     history: list[EpochRecord] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """What a run that goes on must know."""
-        return {name: getattr(self, name) for name in _RESTORED}
+        return {name: getattr(self, name) for name in (*_RESTORED, "global_batch")}
 
     def restore(self, values: Mapping[str, Any]) -> None:
-        """Go on from where `to_json` was taken."""
+        """Go on from where `to_json` was taken.
+
+        Raises:
+            RunError: the global batch was another one, and the run stopped inside an epoch, where steps would not fit.
+        """
         for name in _RESTORED:
             setattr(self, name, values[name])
+        if values["global_batch"] == self.global_batch:
+            return
+        change = f"global batch {self.global_batch}, was {values['global_batch']}"
+        if self.step_in_epoch:
+            raise RunError(f"{change}: the run stopped inside epoch {self.epoch + 1}; go on with as many ranks as before")
+        logger.warning("%s: this run goes on, but not as it would have", change)
+        self.step = self.epoch * self.steps_per_epoch
+
+    def next_epoch(self, record: EpochRecord) -> None:
+        """Count a finished epoch."""
+        self.epoch, self.step_in_epoch = record.epoch, 0
+        self.epoch_loss = self.epoch_correct = self.epoch_seconds = 0.0
+        self.history.append(record)
 
     def stop(self, reason: str) -> None:
         """Ask the run to end after the current step or epoch; the first reason stays."""

@@ -11,12 +11,15 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from engine.batch_norm import BatchNormStatistics
 from engine.callbacks.base import RunCallback
 from engine.callbacks.step_monitor import StepMonitor
 from engine.metrics import EvaluationResult
 from engine.parameters import assign, assign_all, values_of
 from engine.records import Progress
+from engine.runtime.start import Runtime
 from engine.train_step import TrainStep
+from netzoo.dropout import dropout_layers
 
 
 class EpochSource(Protocol):
@@ -35,10 +38,16 @@ class Trainer:
         step: the training network.
         network: all parameters to save, including frozen ones.
         progress: where the run stands.
+        runtime: the ranks that train together.
+        bn_sync: the recipe's `train.bn_sync`.
     """
 
-    def __init__(self, step: TrainStep, network: nn.Cell, progress: Progress) -> None:
+    def __init__(
+        self, step: TrainStep, network: nn.Cell, progress: Progress, runtime: Runtime, bn_sync: str = "none"
+    ) -> None:
         self._step = step
+        self._runtime = runtime
+        self._statistics = BatchNormStatistics(network, bn_sync, runtime)
         self._network = network
         self._progress = progress
         self._model = ms.train.Model(step)
@@ -52,7 +61,7 @@ class Trainer:
         log_every: int = 20,
         eval_every: int = 1,
     ) -> None:
-        """Run the remaining epochs.
+        """Run the remaining epochs, or fewer if a callback asks to stop or the run is interrupted.
 
         Args:
             data: training batches.
@@ -62,9 +71,9 @@ class Trainer:
             eval_every: epochs between two validations; the last epoch is always evaluated.
         """
         progress = self._progress
-        monitor = StepMonitor(progress, log_every, callbacks)
+        monitor = StepMonitor(progress, log_every, callbacks, self._runtime.gather_array)
         try:
-            while progress.epoch < progress.epochs and not progress.stop_reason:
+            while progress.epoch < progress.epochs and not (progress.stop_reason or progress.interrupted):
                 epoch = progress.epoch
                 self._model.train(
                     epoch + 1,
@@ -73,14 +82,18 @@ class Trainer:
                     dataset_sink_mode=False,
                     initial_epoch=epoch,
                 )
+                if progress.step_in_epoch < data.steps_per_epoch:
+                    for callback in callbacks:
+                        callback.on_interrupt()
+                    break
+                self._statistics.unite()
                 record = monitor.epoch_record()
                 if record.epoch % eval_every == 0 or record.epoch == progress.epochs:
                     start = time.perf_counter()
                     with self.averaged_weights():
                         result = validate()
                     record = record.with_validation(result, time.perf_counter() - start)
-                progress.epoch, progress.step_in_epoch = record.epoch, 0
-                progress.history.append(record)
+                progress.next_epoch(record)
                 for callback in callbacks:
                     callback.on_epoch(record)
         finally:
@@ -113,6 +126,9 @@ class Trainer:
         arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}
         if self._step.ema_decay is not None:
             arrays |= {f"trained.{p.name}": p.asnumpy().copy() for p in self._step.weights}
+        arrays |= {f"dropout.{i}": layer.draws.asnumpy() for i, layer in enumerate(dropout_layers(self._step))}
+        if self._progress.step_in_epoch:
+            arrays |= self._statistics.state()
         return arrays, self._progress.to_json()
 
     def restore(self, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
@@ -121,4 +137,7 @@ class Trainer:
             name.removeprefix("trained."): value for name, value in arrays.items() if name.startswith("trained.")
         }
         assign_all(self._step, {**arrays, **trained})
+        for index, layer in enumerate(dropout_layers(self._step)):
+            assign(layer.draws, arrays[f"dropout.{index}"])
+        self._statistics.restore(arrays)
         self._progress.restore(notes)

@@ -97,7 +97,7 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
     )
     trainer.fit(
         feed.train,
-        validate=lambda: evaluator(feed.evaluation(splits.val)),
+        validate=lambda: evaluator(feed.held_out["val"]),
         callbacks=callbacks,
         log_every=recipe.log_every,
         eval_every=recipe.eval_every,
@@ -109,9 +109,9 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
     sidecar = verify(best)
     assign_all(network, read_checkpoint(best))
     results: dict[str, EvaluationResult] = {}
-    for split in (splits.val, splits.test):
-        results[split.split] = result = evaluator(feed.evaluation(split))
-        leaking = split.split in splits.leaking
-        run.write_evaluation(result, split.split, "best", sidecar.sha256, leaking)
-        print(f"{split.split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
+    for split, dataset in feed.held_out.items():
+        results[split] = result = evaluator(dataset)
+        leaking = split in splits.leaking
+        run.write_evaluation(result, split, "best", sidecar.sha256, leaking)
+        print(f"{split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
     write_summary(run, config, progress, results, description["parameters"], resources, watch)

@@ -8,7 +8,7 @@ from engine.records import EpochRecord, StepRecord
 
 
 class RunCallback(ms.train.Callback):
-    """MindSpore's callback with three more moments.
+    """MindSpore's callback with four more moments.
 
     `Model.train` runs one epoch a call, so MindSpore's own `on_train_begin` and `on_train_end` frame an epoch here.
     """
@@ -18,6 +18,9 @@ class RunCallback(ms.train.Callback):
 
     def on_epoch(self, record: EpochRecord) -> None:
         """An epoch has ended and, where that is due, was evaluated."""
+
+    def on_interrupt(self) -> None:
+        """The run was asked to stop and ends inside an epoch."""
 
     def close(self) -> None:
         """The run has ended, well or not."""

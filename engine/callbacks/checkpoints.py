@@ -14,10 +14,10 @@ from engine.records import EpochRecord, Progress
 
 
 class CheckpointSaver(RunCallback):
-    """Saves every n-th epoch, every best one and the last one.
+    """Saves every n-th epoch, every best one, the last one, and where the run is interrupted.
 
     Args:
-        store: writes them.
+        store: writes them; None on ranks that do not write.
         config: the recipe's `train.checkpoint`.
         progress: where the run stands.
         description: what goes into each sidecar.
@@ -28,7 +28,7 @@ class CheckpointSaver(RunCallback):
 
     def __init__(
         self,
-        store: CheckpointStore,
+        store: CheckpointStore | None,
         config: CheckpointConfig,
         progress: Progress,
         description: Mapping[str, Any],
@@ -48,18 +48,27 @@ class CheckpointSaver(RunCallback):
     def on_epoch(self, record: EpochRecord) -> None:
         """Save if this epoch is due, the best, or the last."""
         progress = self._progress
-        is_last = record.epoch == progress.epochs or progress.stop_reason is not None
+        is_last = record.epoch == progress.epochs or progress.stop_reason is not None or progress.interrupted
         if not (is_last or progress.is_best or record.epoch % self._config.every_epochs == 0):
             return
-        arrays, notes = self._state()
+        self._save(record.epoch, getattr(record, self._monitor), progress.is_best)
+
+    def on_interrupt(self) -> None:
+        """Save inside an epoch."""
+        self._save(self._progress.epoch, None, False)
+
+    def _save(self, epoch: int, score: float | None, is_best: bool) -> None:
+        weights, (arrays, notes) = self._weights(), self._state()
+        if self._store is None:
+            return
         path = self._store.save(
-            self._weights(),
+            weights,
             self._description,
-            epoch=record.epoch,
-            step=record.step,
-            score=getattr(record, self._monitor),
-            is_best=progress.is_best,
+            epoch=epoch,
+            step=self._progress.step,
+            score=score,
+            is_best=is_best,
             state=arrays,
             state_notes=notes,
         )
-        progress.last_checkpoint = str(path)
+        self._progress.last_checkpoint = str(path)

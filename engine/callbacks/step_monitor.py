@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,21 @@ class StepMonitor(RunCallback):
         progress: where the run stands; its step counters are set here.
         log_every: steps in a window.
         listeners: callbacks that hear of every window.
+        gather: returns every rank's array, in rank order.
 
     Raises:
         TrainingError: a loss that is not finite, or gradients that overflow 50 times in a row.
     """
 
-    def __init__(self, progress: Progress, log_every: int, listeners: Sequence[RunCallback]) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        log_every: int,
+        listeners: Sequence[RunCallback],
+        gather: Callable[[np.ndarray], list[np.ndarray]] = lambda values: [values],
+    ) -> None:
         super().__init__()
+        self._gather = gather
         self._progress = progress
         self._log_every = log_every
         self._listeners = listeners
@@ -36,10 +44,8 @@ class StepMonitor(RunCallback):
         self._overflows_in_a_row = 0
 
     def on_train_epoch_begin(self, run_context: Any) -> None:
-        """Start the epoch's sums."""
-        self._epoch_start = self._window_start = time.perf_counter()
-        self._loss_sum = self._correct = 0.0
-        self._steps = 0
+        """Start the clock; the epoch's sums are in `progress`, for a run that goes on inside an epoch."""
+        self._started = self._window_start = time.perf_counter()
 
     def on_train_step_end(self, run_context: Any) -> None:
         """Count the step; close the window if it is full."""
@@ -56,32 +62,36 @@ class StepMonitor(RunCallback):
         """Close the last, shorter window."""
         if self._outputs:
             self._close_window()
+        self._progress.epoch_seconds += time.perf_counter() - self._started
 
     def epoch_record(self) -> EpochRecord:
         """The epoch that has just ended."""
-        steps, seconds = max(1, self._steps), time.perf_counter() - self._epoch_start
-        images = steps * self._progress.global_batch
+        progress = self._progress
+        images = max(1, progress.step_in_epoch) * progress.global_batch
         return EpochRecord(
-            epoch=self._progress.epoch + 1,
-            step=self._progress.step,
-            train_loss=self._loss_sum / steps,
-            train_top1=self._correct / images,
-            images_per_second=images / seconds,
-            seconds=seconds,
+            epoch=progress.epoch + 1,
+            step=progress.step,
+            train_loss=progress.epoch_loss / max(1, progress.step_in_epoch),
+            train_top1=progress.epoch_correct / images,
+            images_per_second=images / progress.epoch_seconds,
+            seconds=progress.epoch_seconds,
             time=time.time(),
         )
 
     def _close_window(self) -> None:
         columns = zip(*self._outputs, strict=True)
-        losses, correct, scales, overflows = (np.array([v.asnumpy() for v in column]) for column in columns)
+        outputs = np.array([[float(v.asnumpy()) for v in column] for column in columns])
+        # All ranks see the same numbers, so all go on or stop together; the loss is the mean over equal batches.
+        ranks = self._gather(outputs)
+        losses, correct = np.mean([rank[0] for rank in ranks], axis=0), np.sum([rank[1] for rank in ranks], axis=0)
+        scales, overflows = outputs[2], outputs[3] > 0
         first_step = self._progress.step - len(losses) + 1
         self._outputs.clear()
         self._check(losses, overflows, first_step)
         seconds = time.perf_counter() - self._window_start
         kept = losses[~overflows]
-        self._loss_sum += float(losses[np.isfinite(losses)].sum())
-        self._correct += float(correct.sum())
-        self._steps += len(losses)
+        self._progress.epoch_loss += float(losses[np.isfinite(losses)].sum())
+        self._progress.epoch_correct += float(correct.sum())
         self._progress.overflows += int(overflows.sum())
         record = StepRecord(
             step=self._progress.step,

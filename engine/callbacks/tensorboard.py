@@ -11,11 +11,16 @@ from engine.records import EpochRecord, StepRecord
 
 
 class TensorBoard(RunCallback):
-    """Curves over steps, through tensorboardX (MindSpore's own summary files are not readable by TensorBoard)."""
+    """Curves over steps, through tensorboardX (MindSpore's own summary files are not readable by TensorBoard).
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where the event files are.
+        done_steps: steps that the run has behind it; later points of older files no longer count.
+    """
+
+    def __init__(self, folder: Path, done_steps: int = 0) -> None:
         super().__init__()
-        self._writer = SummaryWriter(logdir=str(folder), flush_secs=10)
+        self._writer = SummaryWriter(logdir=str(folder), flush_secs=10, purge_step=done_steps + 1)
 
     def on_window(self, record: StepRecord) -> None:
         """Add the window's values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -288,6 +289,16 @@ class Config(_Section):
             problems.append("data.preprocessing.image_size must be 28 or 32 for LeNet5")
         if self.data.features.enabled and self.finetune.freeze_layer != "backbone":
             problems.append("data.features.enabled needs finetune.freeze_layer backbone")
+        lora = self.finetune.lora
+        if lora.enabled and self.data.features.enabled and re.search(r"features", lora.targets):
+            problems.append("finetune.lora.targets names the backbone, but data.features.enabled trains only the head")
+        head = getattr(self.model, "head", None)
+        new_head = self.finetune.new_head or self.finetune.pretrained is None
+        if lora.enabled and new_head and head and head.init == "random" and re.fullmatch(lora.targets, "dense"):
+            problems.append(
+                "finetune.lora.targets puts an adapter on a random head, which would stay frozen: "
+                "set model.head.init linear_probe or class_means"
+            )
         if self.schedule.warmup_epochs > self.train.epochs:
             problems.append("schedule.warmup_epochs is longer than train.epochs")
         return _refuse(self, problems)

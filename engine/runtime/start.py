@@ -13,9 +13,12 @@ from typing import Any
 
 import mindspore as ms
 import numpy as np
+from mindspore import nn
+from mindspore.communication import get_group_size, get_rank, init
 
 from engine.config.schema import AmpConfig, RuntimeConfig
 from engine.errors import ConfigError
+from engine.runtime.collectives import all_gather, broadcast_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -26,22 +29,54 @@ class RuntimeUnavailableError(ConfigError):
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where this process runs and which of how many it is."""
+    """Where this process runs and which of how many it is.
+
+    Every method that takes part in a conversation of the ranks must be called by all of them, in the same order.
+    """
 
     device: str
     rank: int = 0
     size: int = 1
-    all_sum: Callable[[np.ndarray], np.ndarray] = field(default=lambda values: values, repr=False)
-    barrier: Callable[[], None] = field(default=lambda: None, repr=False)
+    gather: Callable[[bytes], list[bytes]] = field(default=lambda content: [content], repr=False)
+    """Every rank's bytes, in rank order."""
 
     @property
     def is_main(self) -> bool:
         """Whether this process writes files and speaks on the console."""
         return self.rank == 0
 
+    def gather_array(self, values: np.ndarray) -> list[np.ndarray]:
+        """Every rank's array, in rank order; all have the same shape and dtype."""
+        parts = self.gather(np.ascontiguousarray(values).tobytes())
+        return [np.frombuffer(part, values.dtype).reshape(values.shape) for part in parts]
+
+    def all_sum(self, values: np.ndarray) -> np.ndarray:
+        """Sum a float64 array over the ranks, in rank order, so that all get the same bits."""
+        total: np.ndarray = np.sum(self.gather_array(np.asarray(values, np.float64)), axis=0)
+        return total
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on at least one rank."""
+        return any(part != b"\0" for part in self.gather(bytes([flag])))
+
+    def from_main(self, text: str) -> str:
+        """The main rank's text."""
+        return self.gather(text.encode() if self.is_main else b"")[0].decode()
+
+    def barrier(self) -> None:
+        """Wait for all ranks."""
+        self.gather(b"")
+
+    def broadcast(self, cell: nn.Cell) -> None:
+        """Give every rank the main rank's parameters."""
+        if self.size > 1:
+            broadcast_parameters(cell)
+
 
 def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
-    """Choose the device, set graph mode, threads and seeds.
+    """Choose the device, set graph mode, threads and seeds, and join the other processes if there are any.
+
+    In msrun's scheduler process this returns never: it ends with the job.
 
     Args:
         config: the recipe's `runtime` section.
@@ -50,18 +85,40 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
     Raises:
         RuntimeUnavailableError: `platform: Ascend` without one, or `run_distribute` without a launcher.
     """
-    device = _choose_device(config.platform)
-    ms.set_context(mode=ms.GRAPH_MODE if config.mode == "graph" else ms.PYNATIVE_MODE)
-    ms.set_device(device)
-    if config.threads:
-        ms.runtime.dispatch_threads_num(config.threads)
-    if config.run_distribute and not os.environ.get("MS_ROLE"):
+    distributed = "MS_ROLE" in os.environ
+    if config.run_distribute and not distributed:
         raise RuntimeUnavailableError(
             "runtime.run_distribute is set, but this process was not started by msrun or mpirun: "
             "use launch/run_distribute_cpu.sh or launch/run_distribute_ascend.sh"
         )
+    device = _choose_device(config.platform)
+    ms.set_context(mode=ms.GRAPH_MODE if config.mode == "graph" else ms.PYNATIVE_MODE)
+    if device == "Ascend" and not distributed:
+        ms.set_device(device, int(os.environ.get("DEVICE_ID", "0")))
+    else:  # the launcher has given each rank its own card
+        ms.set_device(device)
+    if config.threads:
+        ms.runtime.dispatch_threads_num(config.threads)
+    runtime = _join_ranks(device) if distributed else Runtime(device)
     ms.set_seed(seed)
-    return Runtime(device=device)
+    return runtime
+
+
+def _join_ranks(device: str) -> Runtime:
+    try:
+        init()
+    except RuntimeError as error:
+        master = f"{os.environ.get('MS_SCHED_HOST')}:{os.environ.get('MS_SCHED_PORT')}"
+        raise RuntimeUnavailableError(
+            f"rank {os.environ.get('RANK_ID', '?')} on {platform.node()} could not join the job at {master}: is that "
+            "the first node's address, is the port free there and open to here, did every node start its ranks?"
+        ) from error
+    runtime = Runtime(device, get_rank(), get_group_size(), all_gather)
+    ms.set_auto_parallel_context(
+        parallel_mode=ms.ParallelMode.DATA_PARALLEL, gradients_mean=True, device_num=runtime.size
+    )
+    logger.info("rank %d of %d on %s", runtime.rank, runtime.size, platform.node())
+    return runtime
 
 
 def check_amp(device: str, config: AmpConfig) -> None:
