@@ -8,6 +8,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Normal
 
+from netzoo.dropout import Dropout
 from netzoo.errors import NetError
 
 
@@ -50,7 +51,7 @@ class DenseHead(_Head):
 
     def __init__(self, in_features: int, num_classes: int, dropout: float = 0.2) -> None:
         super().__init__(auto_prefix=True)
-        self.dropout = nn.Dropout(p=dropout)
+        self.dropout = Dropout(p=dropout)
         self.dense = _classifier_layer(in_features, num_classes)
 
     def construct(self, features: Tensor) -> Tensor:
@@ -91,7 +92,7 @@ class V3Head(_Head):
     def __init__(self, in_features: int, num_classes: int, hidden_channels: int = 1280, dropout: float = 0.2) -> None:
         super().__init__()
         self.head = _HiddenLayer(in_features, hidden_channels)
-        self.dropout = nn.Dropout(p=dropout)
+        self.dropout = Dropout(p=dropout)
         self.dense = _classifier_layer(hidden_channels, num_classes)
 
     def construct(self, features: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import HeNormal, Normal, initializer
 
+from netzoo.dropout import Dropout
 from netzoo.errors import NetError
 from netzoo.registry import register
 
@@ -202,7 +203,7 @@ class LeNet5Improved(nn.Cell):
         self.norm5 = nn.BatchNorm2d(120)
         self.flatten = nn.Flatten()
         self.f6 = _relu_dense(120, 84)
-        self.dropout = nn.Dropout(p=dropout)
+        self.dropout = Dropout(p=dropout)
         self.dense = nn.Dense(84, num_classes, weight_init=_lecun_normal(84), bias_init="zeros")
 
     def construct(self, x: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import HeUniform, initializer
 
+from netzoo.dropout import Dropout
+
 
 class LoraLayer(nn.Cell):
     """A frozen layer plus (alpha / rank) B A dropout(x); B starts at zero, so the sum starts as the layer.
@@ -38,7 +40,7 @@ class LoraLayer(nn.Cell):
         self.alpha = alpha
         self.dropout_rate = dropout
         self.scale = alpha / self.rank
-        self.dropout = nn.Dropout(p=dropout)
+        self.dropout = Dropout(p=dropout)
         # negative_slope sqrt(5) makes the bound 1 / sqrt(fan_in), the usual start of A
         self.lora_a = Parameter(initializer(HeUniform(negative_slope=5**0.5), shape_a), name=f"{name}.lora_a")
         self.lora_b = Parameter(initializer("zeros", shape_b), name=f"{name}.lora_b")

@@ -1,0 +1,85 @@
+"""Dropout whose masks can be drawn again: MindSpore's own kernel keeps its random state to itself."""
+
+from __future__ import annotations
+
+import mindspore as ms
+from mindspore import Parameter, Tensor, nn, ops
+
+from netzoo.errors import NetError
+
+# The finalizer of MurmurHash3 (Appleby, public domain), its constants written as int32.
+_SHIFTS_AND_MASKS = ((16, 0xFFFF), (13, 0x7FFFF), (16, 0xFFFF))
+_FACTORS = (0x85EBCA6B - (1 << 32), 0xC2B2AE35 - (1 << 32))
+_BITS = 24  # of the hash that become the number in [0, 1)
+
+
+def _mixed(x: Tensor) -> Tensor:
+    """Scramble int32 values so that each output bit depends on every input bit."""
+    for index, (shift, mask) in enumerate(_SHIFTS_AND_MASKS):
+        # int32 shifts carry the sign along; the mask makes them unsigned.
+        high = ops.bitwise_and(ops.bitwise_right_shift(x, Tensor(shift, ms.int32)), Tensor(mask, ms.int32))
+        x = ops.bitwise_xor(x, high)
+        if index < len(_FACTORS):
+            x = x * _FACTORS[index]
+    return x
+
+
+class Dropout(nn.Cell):
+    """Sets a share of the values to zero in training and scales up the rest; a mask is a function of (seed, draw).
+
+    The number of masks drawn is kept on the device but is no parameter of the network: it is neither saved with the
+    weights nor trained. `dropout_layers` finds it for a run that goes on.
+
+    Args:
+        p: share of the values to drop.
+
+    Attributes:
+        seed: int; `seed_dropout` gives every layer its own.
+        draws: int32 scalar Parameter, the number of masks drawn so far.
+
+    Source:
+        Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
+    """
+
+    draws: Parameter
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(auto_prefix=False)
+        if not 0 <= p < 1:
+            raise NetError(f"dropout is a share from 0 to below 1, not {p}")
+        self.p = p
+        self.seed = ms.get_seed() or 0
+        self.keep = 1.0 - p
+        self.threshold = round(self.keep * 2**_BITS)
+        # Not by setattr, which would make it a parameter of every network that has this layer.
+        self.__dict__["draws"] = Parameter(Tensor(0, ms.int32), name="dropout_draws", requires_grad=False)
+
+    def construct(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        draw = self.draws.value()
+        ops.assign_add(self.draws, Tensor(1, ms.int32))
+        key = _mixed(_mixed(draw) + self.seed)
+        count = 1
+        for length in x.shape:
+            count = count * length
+        index = ops.arange(0, count, 1, dtype=ms.int32)
+        number = ops.bitwise_and(_mixed(ops.bitwise_xor(_mixed(index), key)), Tensor((1 << _BITS) - 1, ms.int32))
+        mask = ops.cast(number < self.threshold, x.dtype) / self.keep
+        return x * ops.reshape(mask, x.shape)
+
+
+def dropout_layers(net: nn.Cell) -> list[Dropout]:
+    """Return the network's dropout layers, in order."""
+    return [cell for _, cell in net.cells_and_names() if isinstance(cell, Dropout)]
+
+
+def seed_dropout(net: nn.Cell, seed: int) -> None:
+    """Give every dropout layer a seed of its own; before the network is first called.
+
+    Args:
+        net: the network.
+        seed: ranks that train together take different ones.
+    """
+    for place, layer in enumerate(dropout_layers(net)):
+        layer.seed = (seed * 0x9E3779B1 + place * 0x85EBCA6B + 1) % (1 << 31)
