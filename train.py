@@ -2,26 +2,32 @@
 
 One process:            python train.py --config config/lenet5_digits.yaml
 Another learning rate:  python train.py --config config/lenet5_digits.yaml --optimizer.lr 0.02 --seed 1
+Go on after a stop:     python train.py --config config/lenet5_digits.yaml --resume auto
+Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config config/lenet5_digits.yaml
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 
 from engine.config import parse_command_line
-from engine.door import run_door
+from engine.door import EXIT_OK, run_door
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Check everything that can be checked, then train."""
-    config, _ = parse_command_line(argv, prog="train.py", description=__doc__ or "")
+    config, options = parse_command_line(argv, prog="train.py", description=__doc__ or "", extra=_add_flags)
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
+    from engine.agreement import check_ranks_agree
     from engine.assemble import build_network, load_pretrained, open_pictures
-    from engine.log import log_to_console
-    from engine.run_folder import RunFolder
+    from engine.batch_norm import use_sync_batch_norm
+    from engine.log import log_to_console, log_to_file, mute_console
+    from engine.resume import open_run
     from engine.runtime.start import check_amp, describe_environment, start_runtime
     from engine.training import train
 
@@ -29,16 +35,32 @@ def main(argv: Sequence[str]) -> int:
     for note in notes:
         print(note)
     runtime = start_runtime(config.runtime, config.train.seed)
+    if not runtime.is_main:
+        mute_console()
     check_amp(runtime.device, config.amp)
     splits = open_pictures(config.data)
+    check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_pretrained(network, config)
-    run = RunFolder.create(config)
-    run.write_inputs(config, splits.train.classes, describe_environment(runtime))
-    print(f"run folder: {run.path}")
-    with run.status():
-        train(config, splits, network, runtime, run)
-    return 0
+    if config.train.bn_sync == "sync":
+        use_sync_batch_norm(network, runtime)
+    start = open_run(config, runtime, options.resume, options.resume_force)
+    log_to_file(start.run.logs / f"rank_{runtime.rank}.log")
+    print(f"run folder: {start.run.path}")
+    with start.run.status() if runtime.is_main else contextlib.nullcontext():
+        if runtime.is_main:
+            start.run.write_inputs(config, splits.train.classes, describe_environment(runtime))
+        train(config, splits, network, runtime, start)
+    runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
+    return EXIT_OK
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
+        "or a checkpoint"
+    )  # fmt: skip
+    parser.add_argument("--resume_force", action="store_true", help="go on although the recipe is another one")
 
 
 if __name__ == "__main__":

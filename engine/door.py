@@ -9,12 +9,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.errors import ConfigError, RunError
+from engine.errors import ConfigError, RunError, RunStopped
+from engine.runtime.lifetime import leave_job
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130  # Ctrl-C
+EXIT_STOPPED = 143  # SIGTERM: the run has saved where it stands
 
 
 def run_door(
@@ -34,10 +36,20 @@ def run_door(
         crash_folder: where the traceback of any other error is written; the code is 1.
 
     Returns:
-        0, 1, 2, 130 after Ctrl-C, or what `main` returned.
+        0, 1, 2, 130 after Ctrl-C, 143 after SIGTERM, or what `main` returned. A rank among others that fails does not
+        return but ends.
     """
+    return leave_job(_run(main, argv, user_errors, crash_folder))
+
+
+def _run(
+    main: Callable[[Sequence[str]], int], argv: Sequence[str], user_errors: tuple[type[Exception], ...], folder: Path
+) -> int:
     try:
         return main(argv)
+    except RunStopped as stopped:
+        print(stopped, file=sys.stderr)
+        return EXIT_STOPPED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -51,7 +63,7 @@ def run_door(
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
             return EXIT_BAD_INPUT
         print(f"error: {type(error).__name__}: {first_meaningful_line(str(error))}", file=sys.stderr)
-        print(_keep_traceback(crash_folder), file=sys.stderr)
+        print(_keep_traceback(folder), file=sys.stderr)
         return EXIT_FAILED
 
 

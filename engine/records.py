@@ -104,7 +104,9 @@ class Progress:
             return
         change = f"global batch {self.global_batch}, was {values['global_batch']}"
         if self.step_in_epoch:
-            raise RunError(f"{change}: the run stopped inside epoch {self.epoch + 1}; go on with as many ranks as before")
+            raise RunError(
+                f"{change}: the run stopped inside epoch {self.epoch + 1}; go on with as many ranks as before"
+            )
         logger.warning("%s: this run goes on, but not as it would have", change)
         self.step = self.epoch * self.steps_per_epoch
 

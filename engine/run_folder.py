@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import Any
 from datazoo.spec import PreprocessingSpec
 from engine.config import dump_config, load_config
 from engine.config.schema import Config
-from engine.errors import RunError
+from engine.errors import RunError, RunStopped
 from engine.files import atomic_path, write_json
 from engine.metrics import EvaluationResult
 
@@ -68,6 +70,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def logs(self) -> Path:
+        """Folder of the ranks' log files."""
+        return self.path / "logs"
+
+    @property
     def metrics(self) -> Path:
         """One JSON line per window of steps and per epoch."""
         return self.path / "metrics.jsonl"
@@ -82,15 +89,16 @@ class RunFolder:
 
     @contextlib.contextmanager
     def status(self) -> Iterator[None]:
-        """Say in status.json that the run is running, then how it ended: finished, stopped (Ctrl-C) or failed."""
-        self._write_status("running")
+        """Say in status.json that the run is running, then how it ended: finished, stopped or failed."""
+        self._write_status("running", pid=os.getpid(), host=platform.node())
         try:
             yield
-        except KeyboardInterrupt:
-            self._write_status("stopped", reason="interrupted")
+        except (KeyboardInterrupt, RunStopped) as error:
+            self._write_status("stopped", reason=str(error) or "interrupted")
             raise
         except Exception as error:
-            self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
+            with contextlib.suppress(OSError):  # a full disk is told by the error itself
+                self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
             raise
         self._write_status("finished")
 
@@ -111,7 +119,7 @@ class RunFolder:
         write_json(path, {**origin, **result.to_json()})
         return path
 
-    def _write_status(self, state: str, **details: str) -> None:
+    def _write_status(self, state: str, **details: str | int) -> None:
         write_json(self.path / "status.json", {"state": state, "time": time.time(), **details})
 
     def read_config(self) -> Config:

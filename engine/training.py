@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from mindspore import nn
 
 from engine.amp import to_mixed_precision
 from engine.assemble import Pictures, depth_of, make_feed
+from engine.callbacks.base import RunCallback
 from engine.callbacks.checkpoints import CheckpointSaver
 from engine.callbacks.console import Console
 from engine.callbacks.early_stopping import EarlyStopping
 from engine.callbacks.learning_rate import LearningRateSetter
 from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.resources import ResourceSampler
+from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.callbacks.tensorboard import TensorBoard
-from engine.checkpoint import CheckpointStore, verify
+from engine.checkpoint import CheckpointStore, load_state, verify
 from engine.config import Config
+from engine.errors import RunError, RunStopped
 from engine.evaluation import Evaluator
 from engine.learning_rate import make_schedule, peak_lr
 from engine.loss import NetworkWithLoss, class_weights
 from engine.metrics import EvaluationResult
 from engine.optimizer import GroupedOptimizer, lr_multipliers
-from engine.parameters import assign_all
+from engine.parameters import assign_all, values_of
 from engine.records import Progress
 from engine.restore import read_checkpoint
-from engine.run_folder import RunFolder
+from engine.resume import ResumePoint, cut_metrics
 from engine.runtime.start import Runtime
 from engine.summary import Stopwatch, write_summary
 from engine.train_step import TrainStep
 from engine.trainer import Trainer
 from netzoo.count import count_parameters
+from netzoo.dropout import seed_dropout
 
 logger = logging.getLogger(__name__)
 
 
-def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, run: RunFolder) -> None:
+def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, start: ResumePoint) -> None:
     """Build the training step from its parts, fit, and evaluate the best checkpoint.
 
     Args:
@@ -43,19 +48,23 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         splits: training, validation and test pictures.
         network: with its pretrained weights, if the recipe names any.
         runtime: device and rank.
-        run: where everything is written.
+        start: where everything is written, and the checkpoint to go on from.
+
+    Raises:
+        RunStopped: after SIGTERM, when everything is saved.
     """
-    classes, recipe = splits.train.classes, config.train
+    classes, recipe, run = splits.train.classes, config.train, start.run
     watch = Stopwatch()
-    resources = ResourceSampler(run.path / "resources.jsonl")
+    resources = ResourceSampler(run.path / "resources.jsonl") if runtime.is_main else None
     feed = make_feed(config, network, splits, runtime)
     watch.features_done()
 
+    seed_dropout(network, recipe.seed * runtime.size + runtime.rank)
+    runtime.broadcast(network)
     global_batch = config.data.batch_size * runtime.size
     progress = Progress(recipe.epochs, feed.train.steps_per_epoch, global_batch)
-    schedule = make_schedule(
-        config.schedule, peak_lr(config.optimizer, global_batch), recipe.epochs, feed.train.steps_per_epoch
-    )
+    peak = peak_lr(config.optimizer, global_batch)
+    schedule = make_schedule(config.schedule, peak, recipe.epochs, feed.train.steps_per_epoch)
     parameters = feed.cell.trainable_params()
     multipliers = lr_multipliers(parameters, config.finetune.lr_groups, config.finetune.layer_decay, depth_of(network))
     optimizer = GroupedOptimizer(config.optimizer, parameters, multipliers)
@@ -69,7 +78,11 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         ema_decay=recipe.ema_decay,
         ranks=runtime.size,
     )
-    trainer = Trainer(step, network, progress)
+    trainer = Trainer(step, network, progress, runtime, recipe.bn_sync)
+    if start.checkpoint is not None:
+        _go_on(start.checkpoint, network, trainer)
+    if runtime.is_main:
+        progress.history.extend(cut_metrics(run.metrics, progress.step))
     evaluator = Evaluator(feed.cell, classes, runtime)
     counts = count_parameters(network)
     logger.info("%s", counts)
@@ -80,20 +93,24 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         "parameters": {"total": counts.total, "trainable": counts.trainable},
         "lora": config.finetune.lora.model_dump(mode="json") if config.finetune.lora.enabled else None,
     }
-    store = CheckpointStore(run.checkpoints, recipe.checkpoint.keep, recipe.checkpoint.keep_every)
+    checkpoints = recipe.checkpoint
+    store = CheckpointStore(run.checkpoints, checkpoints.keep, checkpoints.keep_every) if runtime.is_main else None
     monitor = recipe.early_stopping.monitor
-    callbacks = [
+    callbacks: list[RunCallback] = [
         LearningRateSetter(optimizer, schedule, progress),
+        StopOnSignal(progress, runtime, recipe.log_every),
         EarlyStopping(recipe.early_stopping, progress),
-        CheckpointSaver(store, recipe.checkpoint, progress, description, trainer.weights, trainer.state, monitor),
-        MetricsLog(run.metrics),
-        TensorBoard(run.path),
-        Console(progress),
-        resources,
+        CheckpointSaver(store, checkpoints, progress, description, trainer.weights, trainer.state, monitor),
     ]
+    if resources is not None:
+        callbacks += [MetricsLog(run.metrics), TensorBoard(run.path, progress.step), Console(progress), resources]
+    rule = (
+        f"{config.optimizer.lr:g} * {global_batch}/256 (linear scaling)" if config.optimizer.scale_lr else "not scaled"
+    )
     print(
-        f"{len(splits.train)} training pictures, {len(classes)} classes, global batch {global_batch}, "
-        f"{feed.train.steps_per_epoch} steps per epoch"
+        f"{len(splits.train)} training pictures, {len(classes)} classes, global batch {global_batch} "
+        f"({config.data.batch_size} x {runtime.size} ranks), {feed.train.steps_per_epoch} steps per epoch, "
+        f"learning rate {peak:g} ({rule})"
     )
     trainer.fit(
         feed.train,
@@ -102,16 +119,33 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         log_every=recipe.log_every,
         eval_every=recipe.eval_every,
     )
+    if progress.interrupted:
+        raise RunStopped(f"stopped by SIGTERM after step {progress.step}; go on with --resume {run.path}")
     if progress.stop_reason:
         print(progress.stop_reason)
 
     best = run.checkpoints / "best.ckpt"
-    sidecar = verify(best)
-    assign_all(network, read_checkpoint(best))
+    if runtime.is_main:
+        assign_all(network, read_checkpoint(best))
+    runtime.broadcast(network)
     results: dict[str, EvaluationResult] = {}
     for split, dataset in feed.held_out.items():
         results[split] = result = evaluator(dataset)
         leaking = split in splits.leaking
-        run.write_evaluation(result, split, "best", sidecar.sha256, leaking)
+        if runtime.is_main:
+            run.write_evaluation(result, split, "best", verify(best).sha256, leaking)
         print(f"{split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
-    write_summary(run, config, progress, results, description["parameters"], resources, watch)
+    if resources is not None:
+        write_summary(run, config, progress, results, description["parameters"], resources, watch)
+
+
+def _go_on(checkpoint: Path, network: nn.Cell, trainer: Trainer) -> None:
+    """Load weights and training state; every rank checks the files' checksums itself."""
+    verify(checkpoint)
+    weights, own = read_checkpoint(checkpoint), values_of(network)
+    wrong = sorted(set(weights) ^ set(own)) or [n for n in own if weights[n].shape != own[n].shape]
+    if wrong:
+        raise RunError(f"resume {checkpoint}: {len(wrong)} parameters are not this recipe's, such as {wrong[0]}")
+    assign_all(network, weights)
+    trainer.restore(*load_state(checkpoint))
+    logger.info("going on from %s", checkpoint)
