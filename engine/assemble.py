@@ -18,10 +18,10 @@ from engine.errors import ConfigError
 from engine.feature_extractor import FeatureExtractor, extractor_id
 from engine.runtime.start import Runtime
 from engine.trainer import EpochSource
-from netzoo.closed_form import class_means_head, linear_probe_head
 from netzoo import create_net
 from netzoo.blocks import block_count, block_index, is_head
 from netzoo.classifier import logits_network
+from netzoo.closed_form import class_means_head, linear_probe_head
 from netzoo.freeze import freeze
 from netzoo.lora import add_lora
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
@@ -117,7 +117,9 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
     eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
     if data.features.enabled and cache is not None:
         train = FeatureLoader(cache.of(splits.train, data.features.views), seed=config.train.seed, **batch)
-        held_out = {s.split: feature_eval_dataset(cache.of(s, views=1), **eval_batch) for s in (splits.val, splits.test)}
+        held_out = {
+            s.split: feature_eval_dataset(cache.of(s, views=1), **eval_batch) for s in (splits.val, splits.test)
+        }
         return Feed(cell=network.head, train=train, held_out=held_out)
     pictures = loader.TrainLoader(
         splits.train,
