@@ -1,0 +1,1 @@
+"""Export bundles: model files with the proof that they compute what the trained network computes."""

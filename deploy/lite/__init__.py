@@ -1,0 +1,1 @@
+"""What an edge developer gets for MindSpore Lite."""

@@ -1,0 +1,110 @@
+"""Export a trained network as a bundle: model files, labels, preprocessing, and the proof that the files are right.
+
+MINDIR and ONNX:  python export.py --run runs/lenet5_digits-seed0 --formats mindir onnx
+Everything:       python export.py --run RUN --formats mindir onnx onnx_fp16 onnx_int8 onnx_picture --out bundles/mine
+
+Every file is loaded back in a fresh process and run on the pictures of --split. Where outputs differ by more than
+--tolerance from the trained network's, nothing is written and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from datazoo.errors import DataError
+from deploy.errors import BundleError
+from deploy.manifest import FILE_NAMES
+from engine.config import parse_command_line
+from engine.door import EXIT_FAILED, run_door
+from engine.errors import ConfigError
+from engine.runtime.environment import prepare_environment
+
+
+def main(argv: Sequence[str]) -> int:
+    """Restore, export, prove; print where the bundle is."""
+    config, options = parse_command_line(
+        argv, prog="export.py", description=__doc__ or "", extra=_add_flags, default_recipe=_recipe_of
+    )
+    notes = prepare_environment(config.runtime)
+    # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
+    from deploy.errors import ParityError
+    from deploy.exporting import ExportRequest, export_bundle
+    from deploy.formats import check_formats
+    from deploy.labels import read_local_names
+    from engine.assemble import open_pictures
+    from engine.checkpoint import verify
+    from engine.log import log_to_console
+    from engine.restore import check_classes
+    from engine.runtime.start import describe_environment, start_runtime
+
+    log_to_console()
+    for note in notes:
+        print(note)
+    runtime = start_runtime(config.runtime, config.train.seed)
+    check_formats(options.formats, runtime.device)
+    checkpoint = _checkpoint_of(options)
+    sidecar = verify(checkpoint)
+    pictures = open_pictures(config.data)
+    check_classes(sidecar, pictures.train.classes)
+    proof = getattr(pictures, options.split)
+    if options.pictures and options.pictures < len(proof):
+        proof = proof.subset(range(0, len(proof), -(-len(proof) // options.pictures)))
+    request = ExportRequest(
+        checkpoint=checkpoint,
+        formats=tuple(dict.fromkeys(options.formats)),
+        batch=options.batch,
+        fold_batch_norm=options.fold_batch_norm,
+        tolerance=options.tolerance,
+        local_names=dict(read_local_names(text, len(sidecar.classes)) for text in options.local_names),
+        device=runtime.device,
+        git_commit=describe_environment(runtime)["git_commit"],
+        leaking=options.split in pictures.leaking,
+    )
+    target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name
+    try:
+        manifest = export_bundle(target, request, proof, pictures.train)
+    except ParityError as error:
+        print(f"error: {error}\nno bundle was written", file=sys.stderr)
+        return EXIT_FAILED
+    print(f"bundle: {target} ({', '.join(manifest.models)})")
+    return 0
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, metavar="DIR", help="run folder of train.py; its config.yaml is the recipe")
+    parser.add_argument(
+        "--checkpoint", default="best", metavar="best|last|FILE", help="which checkpoint (default: best)"
+    )
+    parser.add_argument("--formats", nargs="+", default=["mindir", "onnx"], metavar="NAME", help=", ".join(FILE_NAMES))
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: bundles/<name of the run>)")
+    parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="pictures of the proof")
+    parser.add_argument("--pictures", type=int, metavar="N", help="use N of them, evenly spread (default: all)")
+    parser.add_argument("--batch", type=int, metavar="N", help="fixed batch size (default: any)")
+    parser.add_argument("--fold_batch_norm", action="store_true", help="fold BatchNorm into convolutions")
+    parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of an output (default: 1e-3)")
+    parser.add_argument(
+        "--local_names", nargs="+", default=[], metavar="LANG=FILE", help="class names in other languages"
+    )
+
+
+def _checkpoint_of(options: argparse.Namespace) -> Path:
+    if options.checkpoint not in ("best", "last"):
+        return Path(options.checkpoint)
+    if options.run is None:
+        raise ConfigError("which network? add --run DIR (a run folder) or --checkpoint FILE")
+    return Path(options.run) / "checkpoints" / f"{options.checkpoint}.ckpt"
+
+
+def _recipe_of(options: argparse.Namespace) -> Path:
+    """The recipe that the checkpoint's run was started with."""
+    recipe = _checkpoint_of(options).parent.parent / "config.yaml"
+    if not recipe.is_file():
+        raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
+    return recipe
+
+
+if __name__ == "__main__":
+    sys.exit(run_door(main, sys.argv[1:], user_errors=(BundleError, DataError)))
