@@ -1,0 +1,86 @@
+"""Say what pictures show, with a trained network from a run, a checkpoint, or a MINDIR or ONNX bundle.
+
+A picture with a run's best checkpoint:  python predict.py cat.jpg --model runs/lenet5_digits-seed0
+A folder with an exported bundle:        python predict.py photos/ --model bundles/mine --json answers.json
+A pattern with one file of a bundle:     python predict.py 'photos/*.png' --model bundles/mine --format mindir
+
+Bad files are named and the rest goes on. Exit code: 0, 1 if any file failed, 2 if there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from deploy.classifier import open_classifier
+from deploy.errors import BundleError
+from deploy.picture_files import find_pictures
+from deploy.prediction import predict_files
+from deploy.prediction_output import console, contact_sheet, csv_file, json_file, printable
+from engine.door import EXIT_FAILED, EXIT_OK, run_door
+from engine.errors import ConfigError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Predict every picture; print, and write what was asked for."""
+    options = _parse(argv)
+    classifier = open_classifier(options.model, options.format, options.batch_size)
+    top_k = min(options.top_k, len(classifier.classes))
+    failed, count = [], 0
+    with contextlib.ExitStack() as stack:
+        outputs = [] if options.quiet else [console(classifier.classes)]
+        if options.json:
+            outputs.append(stack.enter_context(json_file(options.json)))
+        if options.csv:
+            outputs.append(stack.enter_context(csv_file(options.csv, top_k)))
+        if options.contact_sheet:
+            outputs.append(stack.enter_context(contact_sheet(options.contact_sheet)))
+        for prediction in predict_files(classifier, find_pictures(options.pictures), top_k, options.batch_size):
+            count += 1
+            if prediction.error is not None:
+                failed.append(prediction)
+            for output in outputs:
+                output(prediction)
+        if not count:
+            raise BundleError(f"no pictures: {', '.join(options.pictures)} hold or match none")
+    print(f"{count - len(failed)} of {count} pictures predicted with {classifier.origin}")
+    for prediction in failed:
+        print(f"failed: {printable(prediction.path)}: {prediction.error}", file=sys.stderr)
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"command line: {message} (see predict.py --help)")
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files, folders, or patterns in quotes")
+    parser.add_argument("--model", type=Path, required=True, metavar="SOURCE", help="run folder, .ckpt file, or bundle")
+    parser.add_argument("--format", metavar="NAME", help="which model of the bundle (default: onnx, or its first)")
+    parser.add_argument("--top_k", type=_positive, default=1, metavar="K", help="answers per picture (default: 1)")
+    parser.add_argument("--batch_size", type=_positive, default=16, metavar="N", help="pictures per call (default: 16)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the answers as JSON")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the answers as a table")
+    parser.add_argument("--contact_sheet", type=Path, metavar="FILE.png", help="draw all pictures with their answers")
+    parser.add_argument("--quiet", action="store_true", help="print the summary only")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(run_door(main, sys.argv[1:]))
