@@ -30,6 +30,7 @@ def main(argv: Sequence[str]) -> int:
     from engine.resume import open_run
     from engine.runtime.start import check_amp, describe_environment, start_runtime
     from engine.training import train
+    from report.page import write_report
 
     log_to_console()
     for note in notes:
@@ -51,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
         if runtime.is_main:
             start.run.write_inputs(config, splits.train.classes, describe_environment(runtime))
         train(config, splits, network, runtime, start)
+    if runtime.is_main:
+        print(f"report: {write_report(start.run.path)}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
     return EXIT_OK
 

@@ -3,3 +3,5 @@
 
 class DataError(ValueError):
     """Data that cannot be used; the message says what, where and what to do."""
+
+    exit_code = 2

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.errors import ConfigError, RunError, RunStopped
+from engine.errors import RunStopped
 from engine.runtime.lifetime import leave_job
 
 EXIT_OK = 0
@@ -23,7 +23,6 @@ def run_door(
     main: Callable[[Sequence[str]], int],
     argv: Sequence[str],
     *,
-    user_errors: tuple[type[Exception], ...] = (),
     crash_folder: Path = Path("runs"),
 ) -> int:
     """Run a door and turn what it raises into an exit code.
@@ -31,20 +30,17 @@ def run_door(
     Args:
         main: takes the arguments without the program's name, returns the exit code.
         argv: those arguments; with `--debug` among them, errors keep their traceback.
-        user_errors: errors that the user can mend, beside ConfigError, RunError and files that cannot be opened:
-            their message is printed and the code is 2.
-        crash_folder: where the traceback of any other error is written; the code is 1.
+        crash_folder: where the traceback of an unexpected error is written; the code is 1. Errors with an `exit_code`
+            and files that cannot be opened need none: their message says it all.
 
     Returns:
         0, 1, 2, 130 after Ctrl-C, 143 after SIGTERM, or what `main` returned. A rank among others that fails does not
         return but ends.
     """
-    return leave_job(_run(main, argv, user_errors, crash_folder))
+    return leave_job(_run(main, argv, crash_folder))
 
 
-def _run(
-    main: Callable[[Sequence[str]], int], argv: Sequence[str], user_errors: tuple[type[Exception], ...], folder: Path
-) -> int:
+def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path) -> int:
     try:
         return main(argv)
     except RunStopped as stopped:
@@ -56,9 +52,9 @@ def _run(
     except Exception as error:
         if "--debug" in argv:
             raise
-        if isinstance(error, (ConfigError, RunError, *user_errors)):
+        if (code := getattr(error, "exit_code", None)) is not None:
             print(f"error: {error}", file=sys.stderr)
-            return EXIT_BAD_INPUT
+            return int(code)
         if isinstance(error, OSError) and error.filename is not None:
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
             return EXIT_BAD_INPUT

@@ -73,7 +73,7 @@ class TrainStep(nn.Cell):
     def construct(self, image: Any, label: Any) -> Any:
         """Take one step; a step whose gradients overflow changes nothing but the loss scale."""
         (_, loss, correct), scaled = self.value_and_grad(image, label)
-        gradients = ()
+        gradients: Any = ()
         for gradient in scaled:
             gradients += (ops.cast(gradient, ms.float32) / self.loss_scale,)
         scale = self.loss_scale.value()

@@ -25,7 +25,9 @@ from netzoo.dropout import dropout_layers
 class EpochSource(Protocol):
     """Training data whose epochs are pure functions of (seed, epoch)."""
 
-    steps_per_epoch: int
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in an epoch."""
 
     def epoch(self, epoch: int, skip_steps: int = 0) -> Any:
         """A MindSpore dataset of the epoch's (image, label) batches, without the first `skip_steps`."""

@@ -85,12 +85,13 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         progress.history.extend(cut_metrics(run.metrics, progress.step))
     evaluator = Evaluator(feed.cell, classes, runtime)
     counts = count_parameters(network)
+    parameter_counts = {"total": counts.total, "trainable": counts.trainable}
     logger.info("%s", counts)
     description = {
         "classes": classes,
         "preprocessing": config.data.preprocessing.model_dump(mode="json"),
         "model": {**config.model.model_dump(mode="json"), "num_classes": len(classes)},
-        "parameters": {"total": counts.total, "trainable": counts.trainable},
+        "parameters": parameter_counts,
         "lora": config.finetune.lora.model_dump(mode="json") if config.finetune.lora.enabled else None,
     }
     checkpoints = recipe.checkpoint
@@ -136,7 +137,7 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
             run.write_evaluation(result, split, "best", verify(best).sha256, leaking)
         print(f"{split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
     if resources is not None:
-        write_summary(run, config, progress, results, description["parameters"], resources, watch)
+        write_summary(run, config, progress, results, parameter_counts, resources, watch)
 
 
 def _go_on(checkpoint: Path, network: nn.Cell, trainer: Trainer) -> None:

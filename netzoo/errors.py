@@ -4,6 +4,8 @@
 class NetError(ValueError):
     """A network, a freezing rule or an adapter that cannot be made as asked."""
 
+    exit_code = 2
+
 
 class WeightsError(NetError):
     """A weights file that cannot be read, or does not fit the network."""

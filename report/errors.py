@@ -3,3 +3,5 @@
 
 class ReportError(ValueError):
     """A folder that is no run, or a file of a run that is damaged."""
+
+    exit_code = 2

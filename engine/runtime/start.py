@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,7 @@ def describe_environment(runtime: Runtime) -> dict[str, Any]:
 
     repository = Path(__file__).resolve().parents[2]
     return {
+        "command": [Path(sys.executable).name, *sys.argv],
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("mindspore", "numpy", "onnxruntime", "pillow", "pydantic")},
         "git_commit": _git(repository, "rev-parse", "HEAD"),
