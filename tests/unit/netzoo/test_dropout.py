@@ -1,0 +1,63 @@
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn, ops
+
+from netzoo.dropout import Dropout, dropout_layers, seed_dropout
+from netzoo.errors import NetError
+
+ONES = ms.Tensor(np.ones((256, 1280), np.float32))
+
+
+def masks(layer, count):
+    layer.set_train(True)
+    return [layer(ONES).asnumpy() for _ in range(count)]
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_share_and_mean_are_those_of_dropout(p):
+    (mask,) = masks(Dropout(p), 1)
+
+    # 327,680 Bernoulli trials: five standard deviations
+    assert (mask == 0).mean() == pytest.approx(p, abs=5 * (p * (1 - p) / mask.size) ** 0.5)
+    assert set(np.unique(mask)) == {0.0, np.float32(1) / np.float32(1 - p)}
+
+
+def test_masks_are_unrelated_over_draws_rows_columns_and_layers():
+    net = nn.SequentialCell(Dropout(0.5), Dropout(0.5))
+    seed_dropout(net, 7)
+    (first, second), (other,) = masks(net[0], 2), masks(net[1], 1)
+
+    pairs = [(first, second), (first, other), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1])]
+
+    for a, b in pairs:
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.01
+
+
+def test_a_number_of_draws_gives_its_mask_again():
+    layer = Dropout(0.3)
+    _, second = masks(layer, 2)
+
+    ops.assign(layer.draws, ms.Tensor(1, ms.int32))
+
+    assert np.array_equal(masks(layer, 1)[0], second)
+
+
+def test_inference_changes_nothing_and_draws_nothing():
+    layer = Dropout(0.5)
+    layer.set_train(False)
+
+    assert np.array_equal(layer(ONES).asnumpy(), ONES.asnumpy())
+    assert int(layer.draws.asnumpy()) == 0
+
+
+def test_the_counter_is_no_parameter_of_the_network():
+    net = nn.SequentialCell(nn.Dense(4, 4), Dropout(0.5))
+
+    assert [p.name for p in net.get_parameters()] == ["0.weight", "0.bias"]
+    assert len(dropout_layers(net)) == 1
+
+
+def test_a_share_of_one_is_refused():
+    with pytest.raises(NetError, match="not 1"):
+        Dropout(1.0)
