@@ -28,6 +28,7 @@ def main(argv: Sequence[str]) -> int:
     from engine.batch_norm import use_sync_batch_norm
     from engine.log import log_to_console, log_to_file, mute_console
     from engine.resume import open_run
+    from engine.runtime.launcher_notes import note_run_folder
     from engine.runtime.start import check_amp, describe_environment, start_runtime
     from engine.training import train
     from report.page import write_report
@@ -46,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
     if config.train.bn_sync == "sync":
         use_sync_batch_norm(network, runtime)
     start = open_run(config, runtime, options.resume, options.resume_force)
+    if runtime.is_main:
+        note_run_folder(start.run.path)
     log_to_file(start.run.logs / f"rank_{runtime.rank}.log")
     print(f"run folder: {start.run.path}")
     with start.run.status() if runtime.is_main else contextlib.nullcontext():

@@ -63,7 +63,7 @@ def find_resume_point(wanted: str, config: Config, force: bool) -> ResumePoint |
         None where `auto` finds no unfinished run of this name and seed.
 
     Raises:
-        RunError: nothing to go on from, or another recipe without `force`.
+        RunError: no such run or checkpoint, or another recipe without `force`.
     """
     if wanted == "auto":
         run = _newest_unfinished(config)
@@ -75,8 +75,8 @@ def find_resume_point(wanted: str, config: Config, force: bool) -> ResumePoint |
         path = Path(wanted)
         run = RunFolder.open(path if path.is_dir() else path.absolute().parent.parent)
         checkpoint = _newest_good(run) if path.is_dir() else _chosen(run, path)
-        if checkpoint is None:
-            raise RunError(f"resume {path}: no checkpoint there is whole")
+    if checkpoint is None:
+        logger.warning("resume: %s has no whole checkpoint: starting over in it", run.path)
     _check_recipe(run.read_config(), config, force)
     return ResumePoint(run, checkpoint)
 

@@ -13,6 +13,7 @@ from engine.callbacks.base import RunCallback
 from engine.callbacks.checkpoints import CheckpointSaver
 from engine.callbacks.console import Console
 from engine.callbacks.early_stopping import EarlyStopping
+from engine.callbacks.heartbeat import Heartbeat
 from engine.callbacks.learning_rate import LearningRateSetter
 from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.resources import ResourceSampler
@@ -30,6 +31,7 @@ from engine.parameters import assign_all, values_of
 from engine.records import Progress
 from engine.restore import read_checkpoint
 from engine.resume import ResumePoint, cut_metrics
+from engine.runtime.launcher_notes import launcher_folder
 from engine.runtime.start import Runtime
 from engine.summary import Stopwatch, write_summary
 from engine.train_step import TrainStep
@@ -105,6 +107,8 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
     ]
     if resources is not None:
         callbacks += [MetricsLog(run.metrics), TensorBoard(run.path, progress.step), Console(progress), resources]
+        if (folder := launcher_folder()) is not None:
+            callbacks.append(Heartbeat(folder / "heartbeat"))
     rule = (
         f"{config.optimizer.lr:g} * {global_batch}/256 (linear scaling)" if config.optimizer.scale_lr else "not scaled"
     )
@@ -121,12 +125,14 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         eval_every=recipe.eval_every,
     )
     if progress.interrupted:
+        runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
         raise RunStopped(f"stopped by SIGTERM after step {progress.step}; go on with --resume {run.path}")
     if progress.stop_reason:
         print(progress.stop_reason)
 
     best = run.checkpoints / "best.ckpt"
     if runtime.is_main:
+        verify(best)
         assign_all(network, read_checkpoint(best))
     runtime.broadcast(network)
     results: dict[str, EvaluationResult] = {}

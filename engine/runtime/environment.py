@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from engine.config.schema import RuntimeConfig
+from engine.runtime.launcher_notes import launcher_folder, note_start
 from engine.runtime.lifetime import end_with_parent
 from engine.runtime.mpi import join_mpi, started_by_mpirun
 
@@ -41,10 +42,11 @@ def prepare_environment(
     if "ONEDNN_MAX_CPU_ISA" not in environ and "avx512f" in _cpu_flags(cpu_info):
         environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
         notes.append("AVX-512 processor: ONEDNN_MAX_CPU_ISA=AVX2 set, its convolutions are the faster ones here")
-    if "LAUNCH_LOG_DIR" in environ:
+    if launcher_folder() is not None:
         end_with_parent()  # a launcher that is killed leaves no rank behind
     if started_by_mpirun(environ):
         notes += join_mpi(environ)
+    note_start()
     return notes
 
 

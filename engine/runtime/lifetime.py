@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+from engine.runtime.launcher_notes import note_end
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -20,6 +22,7 @@ def leave_job(code: int) -> int:
 
     A clean shutdown of MindSpore's cluster waits for the peers, which are waiting for this rank.
     """
+    note_end(code)
     if code and "MS_ROLE" in os.environ:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -14,6 +14,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from engine.runtime.launcher_notes import launcher_folder
+
 # What Open MPI and MPICH (and its descendants) set in every process that they start.
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _LAUNCHER_PREFIXES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "HYDRA_")
@@ -48,6 +50,7 @@ def join_mpi(environ: MutableMapping[str, str]) -> list[str]:
         del environ[name]  # MindSpore would otherwise warn of two launchers
     environ.update(cluster)
     if rank:
+        _write_to_own_log(rank)
         return []
     _start_scheduler({**environ, "MS_ROLE": "MS_SCHED", "RANK_ID": "0"})
     return [f"mpirun: {size} ranks on {len(set(hosts))} host(s), MindSpore's scheduler at {address[0]}:{address[1]}"]
@@ -66,6 +69,15 @@ def worker_variables(rank: int, size: int, local_rank: int, address: tuple[str, 
         "RANK_SIZE": str(size),
         "DEVICE_ID": str(local_rank),
     }
+
+
+def _write_to_own_log(rank: int) -> None:
+    """Keep a rank that a launcher started off the console, as msrun does."""
+    if (folder := launcher_folder()) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = os.open(folder / f"worker_{rank}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
 
 
 def _scheduler_address(hosts: list[str], environ: Mapping[str, str]) -> tuple[str, int]:
@@ -88,8 +100,8 @@ def _address_towards(host: str) -> str:
 
 def _start_scheduler(environ: Mapping[str, str]) -> None:
     clean = {name: value for name, value in environ.items() if not name.startswith(_LAUNCHER_PREFIXES)}
-    folder = os.environ.get("LAUNCH_LOG_DIR")
-    log: Any = (Path(folder) / "scheduler.log").open("w") if folder else None
+    folder = launcher_folder()
+    log: Any = (folder / "scheduler.log").open("w") if folder else None
     script = str(Path(__file__).with_name("scheduler.py"))
     scheduler = subprocess.Popen([sys.executable, script], env=clean, stdout=log, stderr=log)
 

@@ -1,0 +1,198 @@
+"""Starts a plan's command, watches it, and leaves no process behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from launch.plan import Plan
+from launch.rank_records import first_failed, read_ranks
+
+_PR_SET_CHILD_SUBREAPER = 36
+_GRACE = 5.0  # seconds that the peers of a dead rank get to end by themselves
+_TAIL_LINES = 15
+EXIT_HUNG = 124
+# How msrun and mpirun name the process that failed first.
+_MSRUN_BLAMES = re.compile(r"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
+_MPIRUN_BLAMES = re.compile(r"process rank (\d+) .*on node .*exited on signal (\d+)")
+_CHATTER = re.compile(r"^\[(ERROR|WARNING|INFO)\] (ME|DISTRIBUTED|PS)\(|^Start (scheduler|worker) process")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Args:
+        code: exit code of the rank that ended first; 137 for kill -9, 124 where the job hung.
+        rank: that rank, if it is known.
+        host: where it ran.
+        tail: last lines of its log.
+        seconds: from start to end.
+    """
+
+    code: int
+    rank: int | None = None
+    host: str = ""
+    tail: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        if self.code == 0:
+            return f"finished after {self.seconds:.0f} s"
+        who = f"rank {self.rank} on {self.host}: " if self.rank is not None else ""
+        return f"{who}{describe_code(self.code)} after {self.seconds:.0f} s"
+
+
+def describe_code(code: int) -> str:
+    """Say what an exit code means."""
+    if code == EXIT_HUNG:
+        return "no step for too long"
+    if code == 143:
+        return "stopped by SIGTERM (exit code 143)"
+    if code > 128:
+        return f"killed by {signal.Signals(code - 128).name} (exit code {code})"
+    return f"exit code {code}"
+
+
+@dataclass
+class Execution:
+    """One attempt at a job.
+
+    Args:
+        plan: what to run.
+        hang_seconds: longest time between two steps, once there was one; None waits for ever.
+    """
+
+    plan: Plan
+    hang_seconds: float | None = None
+    stopping: bool = False
+    _blamed: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> Outcome:
+        """Run until the job ends; a SIGTERM in between is passed to every rank."""
+        _adopt_orphans()
+        self.plan.log_dir.mkdir(parents=True, exist_ok=True)
+        start = time.monotonic()
+        with (self.plan.log_dir / "launcher.log").open("w") as log, self._pass_on_sigterm():
+            launcher = subprocess.Popen(
+                self.plan.command,
+                env={**os.environ, **self.plan.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # Ctrl-C and SIGTERM reach the ranks by us alone
+            )
+            pump = threading.Thread(target=self._pump, args=(launcher.stdout, log), daemon=True)
+            pump.start()
+            hung = self._wait(launcher)
+            self._end_all()
+            launcher.wait()
+            pump.join(2)
+        return self._outcome(launcher.returncode, hung, time.monotonic() - start)
+
+    def _wait(self, launcher: subprocess.Popen[str]) -> bool:
+        deadline = None
+        while launcher.poll() is None:
+            if self._hangs():
+                return True
+            failed = self._blamed or any(record.code for record in read_ranks(self.plan.log_dir))
+            if failed and deadline is None:
+                deadline = time.monotonic() + _GRACE
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return False
+
+    def _hangs(self) -> bool:
+        beat = self.plan.log_dir / "heartbeat"
+        with contextlib.suppress(FileNotFoundError):
+            return self.hang_seconds is not None and time.time() - beat.stat().st_mtime > self.hang_seconds
+        return False
+
+    def _pump(self, stream: Iterator[str], log: object) -> None:
+        for line in stream:
+            print(line, end="", file=log, flush=True)  # type: ignore[call-overload]
+            if found := _MSRUN_BLAMES.search(line):
+                self._blamed |= {"pid": int(found[1]), "code": int(found[2])}
+            elif found := _MPIRUN_BLAMES.search(line):
+                self._blamed |= {"rank": int(found[1]), "code": -int(found[2])}
+            if not _CHATTER.match(line):
+                with contextlib.suppress(OSError):
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
+
+    def _outcome(self, code: int, hung: bool, seconds: float) -> Outcome:
+        if code == 0 and not hung:
+            return Outcome(0, seconds=seconds)
+        record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
+        if hung:
+            code = EXIT_HUNG
+        elif self._blamed:
+            code = self._blamed["code"]
+        elif record is not None and record.code:
+            code = record.code
+        code = 128 - code if code < 0 else code
+        if record is None:
+            return Outcome(code, tail=_tail(self.plan.log_dir / "launcher.log"), seconds=seconds)
+        own = self.plan.log_dir / f"worker_{record.rank}.log"
+        log = own if own.exists() else self.plan.log_dir / "launcher.log"
+        return Outcome(code, record.rank, record.host, _tail(log), seconds)
+
+    @contextlib.contextmanager
+    def _pass_on_sigterm(self) -> Iterator[None]:
+        def pass_on(number: int, frame: object) -> None:
+            self.stopping = True
+            for process in self._processes():
+                with contextlib.suppress(psutil.Error):
+                    if process.pid in {record.pid for record in read_ranks(self.plan.log_dir)}:
+                        process.send_signal(signal.SIGTERM)
+
+        before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _processes(self) -> list[psutil.Process]:
+        """The job's processes, known by the log folder in their environment."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("LAUNCH_LOG_DIR") == str(self.plan.log_dir):
+                    found.append(process)
+        return found
+
+    def _end_all(self) -> None:
+        while processes := self._processes():
+            for process in processes:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(processes, timeout=5)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of processes whose own parent dies, so that they are found."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _tail(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return ()
+    return tuple(line for line in lines if line.strip() and not _CHATTER.match(line))[-_TAIL_LINES:]

@@ -1,0 +1,91 @@
+"""Start a door as one process or as many, on one node or as one of several.
+
+Called by the scripts beside it: run_standalone.sh, run_distribute_cpu.sh, run_distribute_ascend.sh, run_eval.sh and
+run_export.sh. Flags that are not listed here go to the door (train.py --help lists those).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from launch import preflight
+from launch.errors import LaunchError
+from launch.plan import ROOT, JobRequest, make_plan
+from launch.supervisor import DEFAULT_PORT, Supervisor
+
+EXIT_BAD_INPUT = 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Check, then run the job; the exit code is the job's."""
+    options, arguments = _parser().parse_known_args(list(argv))
+    try:
+        request = _request(options, arguments)
+        log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
+        log_dir = log_dir.absolute()
+        if options.dry_run:
+            print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))
+            return 0
+        if not options.skip_preflight:
+            checks = preflight.check(request, log_dir)
+            if any(check.state != "ok" for check in checks):
+                print(preflight.table(checks))
+            if any(check.state == "fail" for check in checks):
+                raise LaunchError("preflight failed; --skip_preflight starts all the same")
+        return Supervisor(request, log_dir, options.max_restarts, options.hang_seconds).run()
+    except LaunchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _request(options: argparse.Namespace, arguments: Sequence[str]) -> JobRequest:
+    if not (ROOT / options.door).is_file():
+        raise LaunchError(f"{ROOT / options.door} is missing")
+    words = [word for word in arguments if word != "--"]
+    if options.platform:
+        words += ["--runtime.platform", options.platform]
+    return JobRequest(
+        door=options.door,
+        arguments=tuple(words),
+        platform=options.platform or "CPU",
+        **{
+            name: getattr(options, name)
+            for name in (
+                "workers", "nodes", "node_rank", "master_addr", "master_port", "launcher", "hosts", "devices",
+                "cluster_timeout", "bind_cores",
+            )
+        },
+    )  # fmt: skip
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="launch", description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--door", default="train.py", help=argparse.SUPPRESS)
+    add("--platform", choices=("CPU", "Ascend"), help=argparse.SUPPRESS)
+    add("--workers", type=int, default=1, metavar="N", help="processes on this node, one a card (default: 1)")
+    add("--nodes", type=int, default=1, metavar="N", help="machines, each with as many workers (default: 1)")
+    add("--node_rank", type=int, default=0, metavar="I", help="which of them this is, from 0 (default: 0)")
+    add("--master_addr", default="127.0.0.1", metavar="ADDRESS", help="node 0, as the others see it")
+    add("--master_port", type=int, metavar="PORT", help=f"of the scheduler on node 0 (default: {DEFAULT_PORT})")
+    add("--launcher", choices=("msrun", "mpirun"), default="msrun", help="(default: msrun)")
+    add("--hosts", metavar="HOST:SLOTS,...", help="mpirun on several nodes: where")
+    add("--devices", metavar="0,1,...", help="Ascend: which cards of this node (default: the first ones)")
+    add("--bind_cores", action="store_true", help="msrun: give every process cores of its own")
+    add("--cluster_timeout", type=int, default=120, metavar="S", help="wait so long for all ranks (default: 120)")
+    add("--log_dir", type=Path, metavar="DIR", help="output of every rank (default: runs/launch/<time>)")
+    add("--max_restarts", type=int, default=0, metavar="N", help="start again so often when it dies (default: 0)")
+    add("--hang_seconds", type=float, metavar="S", help="take a job without a step for so long for dead")
+    add("--skip_preflight", action="store_true", help="start without checking the machine")
+    add("--dry_run", action="store_true", help="print the exact commands and environment of every process, then exit")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

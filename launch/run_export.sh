@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Export a trained network:
+#   bash launch/run_export.sh --run runs/lenet5_digits-seed0 [flags of export.py]
+# shellcheck source=launch/common.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+launch_job --door export.py "$@"

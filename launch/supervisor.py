@@ -1,0 +1,102 @@
+"""Starts a job again when it dies, until it ends well or has died too often."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from launch import ports
+from launch.errors import LaunchError
+from launch.execution import EXIT_HUNG, Execution, Outcome
+from launch.plan import JobRequest, make_plan
+from launch.rank_records import run_folder
+
+DEFAULT_PORT = 8118
+_LONGEST_WAIT = 60.0
+# Ended well; input that another start cannot mend; Ctrl-C; SIGTERM, after which whoever sent it starts the job again.
+_FINAL_CODES = (0, 2, 130, 143)
+
+
+@dataclass
+class Supervisor:
+    """Runs one job, restarts included.
+
+    Args:
+        request: the job.
+        log_dir: gets a folder `attempt_1`, ... per start.
+        max_restarts: how often it may be started again.
+        hang_seconds: longest time between two steps; None never takes a job for hung.
+        first_wait: seconds before the first restart; doubles with each, up to a minute.
+        say: prints a line.
+    """
+
+    request: JobRequest
+    log_dir: Path
+    max_restarts: int = 0
+    hang_seconds: float | None = None
+    first_wait: float = 1.0
+    say: Callable[[str], None] = print
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def run(self) -> int:
+        """Return the job's exit code."""
+        request = self.request
+        while True:
+            attempt = len(self.outcomes) + 1
+            plan = make_plan(request, self.log_dir / f"attempt_{attempt}", self._port(attempt))
+            execution = Execution(plan, self.hang_seconds)
+            outcome = execution.run()
+            self.outcomes.append(outcome)
+            if outcome.code != 0:
+                self._report(outcome, plan.log_dir)
+            if outcome.code in _FINAL_CODES or execution.stopping or attempt > self.max_restarts:
+                self._summarise()
+                return 1 if outcome.code == EXIT_HUNG else outcome.code
+            folder = run_folder(plan.log_dir)
+            if folder is not None:
+                request = dataclasses.replace(request, arguments=resumed(self.request.arguments, folder))
+            wait = min(_LONGEST_WAIT, self.first_wait * 2 ** (attempt - 1))
+            goes_on = f"going on in {folder}" if folder else "from the beginning"
+            self.say(f"restart {attempt} of {self.max_restarts} in {wait:.0f} s, {goes_on}")
+            time.sleep(wait)
+
+    def _port(self, attempt: int) -> int:
+        """Several nodes count up together; one node takes whatever is free."""
+        wanted = (self.request.master_port or DEFAULT_PORT) + attempt - 1
+        if self.request.size == 1 or self.request.node_rank > 0:
+            return wanted
+        try:
+            port, note = ports.choose(wanted, can_move=self.request.nodes == 1)
+        except OSError as error:
+            raise LaunchError(str(error)) from error
+        if note:
+            self.say(note)
+        return port
+
+    def _report(self, outcome: Outcome, log_dir: Path) -> None:
+        self.say(f"job: {outcome}; all logs in {log_dir}")
+        for line in outcome.tail:
+            self.say(f"  | {line}")
+
+    def _summarise(self) -> None:
+        if len(self.outcomes) == 1 and self.max_restarts == 0:
+            return
+        self.say(f"supervisor: {len(self.outcomes)} start(s), {len(self.outcomes) - 1} restart(s)")
+        for number, outcome in enumerate(self.outcomes, start=1):
+            self.say(f"  {number}. {outcome}")
+
+
+def resumed(arguments: Sequence[str], folder: str) -> tuple[str, ...]:
+    """Return the door's arguments with `--resume` pointing at the run folder."""
+    kept, skip = [], False
+    for word in arguments:
+        if skip:
+            skip = False
+        elif word == "--resume":
+            skip = True
+        elif not word.startswith("--resume="):
+            kept.append(word)
+    return (*kept, "--resume", folder)
