@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import weakref
 
 import mindspore as ms
 from mindspore import nn
@@ -17,6 +18,10 @@ def to_mixed_precision(network: nn.Cell, config: AmpConfig) -> nn.Cell:
     """Return the network computing at the recipe's AMP level; parameters stay float32 and keep their names."""
     if config.level == "O0":
         return network
-    # MindSpore writes the source of rewritten cells into the current folder; keep the user's folder clean.
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        return ms.amp.auto_mixed_precision(network, config.level, _DTYPES[config.dtype])
+    # MindSpore writes the source of rewritten cells into the current folder and reads it when the graph is compiled:
+    # give it a folder of its own that lives as long as the network.
+    folder = tempfile.TemporaryDirectory()
+    with contextlib.chdir(folder.name):
+        mixed = ms.amp.auto_mixed_precision(network, config.level, _DTYPES[config.dtype])
+    weakref.finalize(mixed, folder.cleanup)
+    return mixed
