@@ -99,8 +99,9 @@ class Execution:
             pump = threading.Thread(target=self._pump, args=(launcher.stdout, log), daemon=True)
             pump.start()
             hung = self._wait(launcher)
+            launcher.kill()
+            launcher.wait()  # before psutil waits for it and keeps its exit code
             self._end_all()
-            launcher.wait()
             pump.join(2)
         return self._outcome(launcher.returncode, hung, time.monotonic() - start)
 
@@ -136,7 +137,7 @@ class Execution:
                     sys.stdout.flush()
 
     def _outcome(self, code: int, hung: bool, seconds: float) -> Outcome:
-        if code == 0 and not hung:
+        if code == 0 and not hung and not self._blamed:
             return Outcome(0, seconds=seconds)
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:

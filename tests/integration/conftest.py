@@ -2,3 +2,42 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # jobs.py
+
+import subprocess
+
+import pytest
+from jobs import ROOT, environment, finish, train
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch on the digits."""
+    folder = tmp_path_factory.mktemp("runs")
+    finish(train("--train.epochs", "1", "--output_dir", folder))
+    return folder / "lenet5_digits-seed0"
+
+
+@pytest.fixture(scope="session")
+def digits_bundle(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That run exported in every format, proven on the test split."""
+    target = tmp_path_factory.mktemp("bundles") / "digits"
+    formats = ["mindir", "onnx", "onnx_fp16", "onnx_int8", "onnx_picture"]
+    command = [sys.executable, "export.py", "--run", str(digits_run), "--split", "test", "--formats", *formats]
+    done = subprocess.run([*command, "--out", str(target)], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+@pytest.fixture(scope="session")
+def digits_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test split as PNG files, in a folder for each digit."""
+    from PIL import Image
+
+    from datazoo.digits import load
+
+    folder = tmp_path_factory.mktemp("digits")
+    split = load(0.1, 0).test
+    for index, (label, picture) in enumerate(zip(split.labels, split.arrays, strict=True)):
+        (folder / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(folder / str(label) / f"{index:04d}.png")
+    return folder
