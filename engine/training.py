@@ -67,12 +67,13 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
     progress = Progress(recipe.epochs, feed.train.steps_per_epoch, global_batch)
     peak = peak_lr(config.optimizer, global_batch)
     schedule = make_schedule(config.schedule, peak, recipe.epochs, feed.train.steps_per_epoch)
-    parameters = feed.cell.trainable_params()
+    mixed = to_mixed_precision(feed.cell, config.amp)  # before the optimiser: it may replace parameters
+    parameters = mixed.trainable_params()
     multipliers = lr_multipliers(parameters, config.finetune.lr_groups, config.finetune.layer_decay, depth_of(network))
     optimizer = GroupedOptimizer(config.optimizer, parameters, multipliers)
     weights = class_weights(config.loss, splits.train.labels, len(classes))
     step = TrainStep(
-        NetworkWithLoss(to_mixed_precision(feed.cell, config.amp), config.loss.label_smoothing, weights),
+        NetworkWithLoss(mixed, config.loss.label_smoothing, weights),
         optimizer,
         config.amp,
         clip_norm=config.optimizer.clip_norm,

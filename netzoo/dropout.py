@@ -51,8 +51,13 @@ class Dropout(nn.Cell):
         self.seed = ms.get_seed() or 0
         self.keep = 1.0 - p
         self.threshold = round(self.keep * 2**_BITS)
-        # Not by setattr, which would make it a parameter of every network that has this layer.
-        self.__dict__["draws"] = Parameter(Tensor(0, ms.int32), name="dropout_draws", requires_grad=False)
+        self.draws = Parameter(Tensor(0, ms.int32), name="dropout_draws", requires_grad=False)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "draws":  # a Cell would make it a parameter of every network that has this layer
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def construct(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
