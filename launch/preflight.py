@@ -174,7 +174,7 @@ def clock_skew(host: str, port: int = 123, timeout: float = 1.0) -> float:
 
 def _data_path(arguments: Sequence[str]) -> Path | None:
     found = None
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
         name, equals, value = word.lstrip("-").partition("=")
         if name in ("dataset_path", "data.path"):
             found = value if equals else following

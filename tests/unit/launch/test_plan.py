@@ -1,0 +1,109 @@
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from launch.errors import LaunchError
+from launch.plan import ROOT, JobRequest, make_plan
+
+LOGS = Path("/logs")
+
+
+def plan(environ=None, port=8118, **request):
+    return make_plan(JobRequest("train.py", ("--config", "a b.yaml"), **request), LOGS, port, environ or {})
+
+
+def test_one_process_is_started_directly():
+    made = plan()
+
+    assert made.command[1:] == (str(ROOT / "train.py"), "--config", "a b.yaml")
+    assert len(made.processes) == 1
+
+
+def test_two_nodes_of_two_cards_number_their_ranks_through():
+    nodes = [
+        plan(platform="Ascend", workers=2, nodes=2, node_rank=rank, master_addr="10.0.0.1", port=8200)
+        for rank in (0, 1)
+    ]
+
+    workers = [
+        {key: process.environment[key] for key in ("RANK_ID", "DEVICE_ID", "MS_WORKER_NUM", "MS_SCHED_HOST")}
+        for node in nodes
+        for process in node.processes
+        if process.environment["MS_ROLE"] == "MS_WORKER"
+    ]
+
+    assert workers == [
+        {"RANK_ID": str(rank), "DEVICE_ID": str(rank % 2), "MS_WORKER_NUM": "4", "MS_SCHED_HOST": "10.0.0.1"}
+        for rank in range(4)
+    ]
+    assert [sum(p.environment["MS_ROLE"] == "MS_SCHED" for p in node.processes) for node in nodes] == [1, 0]
+    assert "--node_rank=1" in nodes[1].command
+    assert "--local_worker_num=2" in nodes[1].command
+    assert "--master_port=8200" in nodes[1].command
+
+
+def test_ascend_settings_of_the_user_win():
+    made = plan({"HCCL_CONNECT_TIMEOUT": "1800"}, platform="Ascend", workers=2, devices="4,5")
+
+    assert "HCCL_CONNECT_TIMEOUT" not in made.environment
+    assert made.environment["ASCEND_RT_VISIBLE_DEVICES"] == "4,5"
+
+
+def test_the_printed_command_can_be_pasted_into_a_shell():
+    text = str(plan().processes[0]).replace(str(ROOT / "train.py"), "-c").split("env", 1)[1]
+
+    words = shlex.split(text.replace("\\\n", " "))
+
+    assert words[-2:] == ["--config", "a b.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"workers": 0}, "--workers 0"),
+        ({"workers": 9, "platform": "Ascend"}, "at most 8 cards"),
+        ({"nodes": 2, "node_rank": 2, "master_addr": "10.0.0.1"}, "numbered 0 to 1"),
+        ({"nodes": 2}, "--master_addr is needed"),
+        ({"nodes": 2, "launcher": "mpirun"}, "--hosts"),
+        ({"workers": 4, "devices": "0,1"}, "names other than 4 cards"),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused(request_, message):
+    with pytest.raises(LaunchError, match=message):
+        JobRequest("train.py", **request_)
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["run_standalone.sh", "run_distribute_cpu.sh", "run_distribute_ascend.sh", "run_eval.sh"],
+)
+def test_every_script_shows_what_it_would_do(script, tmp_path):
+    import sys
+
+    done = subprocess.run(
+        ["bash", ROOT / "launch" / script, "--workers", "2", "--dry_run", "--config", "path with blanks.yaml"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("'path with blanks.yaml'") == 4  # msrun, the scheduler, two ranks
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shell_scripts_are_clean():
+    import shutil
+    import sys
+
+    program = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:/usr/bin")
+    if program is None:
+        pytest.skip("shellcheck is not installed")
+    scripts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "launch").glob("*.sh"))
+
+    done = subprocess.run([program, "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,112 @@
+"""Jobs are small scripts in the door's place: what is tested is who notices what, and what is left over."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from launch.execution import Execution, Outcome
+from launch.plan import ROOT, JobRequest, Plan
+from launch.supervisor import Supervisor, resumed
+
+RANK = """
+import json, os, pathlib, subprocess, sys, time
+logs = pathlib.Path(os.environ["LAUNCH_LOG_DIR"])
+(logs / "rank_0.json").write_text(json.dumps({"rank": 0, "host": "here", "pid": os.getpid()}))
+"""
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def supervise(tmp_path, monkeypatch, said):
+    def run(body, **options):
+        script = tmp_path / "door.py"
+        script.write_text(RANK + body)
+        request = JobRequest(str(script), ("--x", "1"))
+        return Supervisor(request, tmp_path / "logs", first_wait=0.01, say=said.append, **options)
+
+    return run
+
+
+def test_a_job_that_dies_is_started_again_where_it_was(supervise, said, tmp_path):
+    body = """
+if "--resume" in sys.argv:
+    sys.exit(0 if sys.argv[sys.argv.index("--resume") + 1] == "/run" else 3)
+(logs / "run_folder.txt").write_text("/run")
+os.kill(os.getpid(), 9)
+"""
+    supervisor = supervise(body, max_restarts=2)
+
+    assert supervisor.run() == 0
+    assert [outcome.code for outcome in supervisor.outcomes] == [137, 0]
+    assert any("rank 0 on here: killed by SIGKILL" in line for line in said)
+
+
+@pytest.mark.parametrize("code", [0, 2, 143])
+def test_ends_that_a_restart_cannot_mend_are_final(supervise, code):
+    supervisor = supervise(f"sys.exit({code})", max_restarts=5)
+
+    assert supervisor.run() == code
+    assert len(supervisor.outcomes) == 1
+
+
+def test_it_gives_up_with_a_summary(supervise, said):
+    supervisor = supervise("print('the reason'); sys.exit(7)", max_restarts=2)
+
+    assert supervisor.run() == 7
+    assert "supervisor: 3 start(s), 2 restart(s)" in said
+    assert "  | the reason" in said
+
+
+def test_a_hang_is_noticed_by_a_heart_that_no_longer_beats(supervise):
+    supervisor = supervise("(logs / 'heartbeat').touch(); time.sleep(60)", hang_seconds=0.5)
+    start = time.monotonic()
+
+    assert supervisor.run() == 1
+    assert time.monotonic() - start < 20
+    assert "no step for too long" in str(supervisor.outcomes[0])
+
+
+def test_orphans_are_found_and_ended(tmp_path):
+    body = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '60']).pid, flush=True)"
+    plan = Plan((sys.executable, "-c", body), {"LAUNCH_LOG_DIR": str(tmp_path)}, (), tmp_path)
+
+    assert Execution(plan).run().code == 0
+
+    assert not psutil.pid_exists(int((tmp_path / "launcher.log").read_text()))
+
+
+def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path):
+    script = tmp_path / "door.py"
+    script.write_text(
+        RANK + "import signal; signal.signal(15, lambda *_: sys.exit(143)); print('up', flush=True); time.sleep(60)"
+    )
+    job = subprocess.Popen(
+        [sys.executable, "-m", "launch.job", "--door", script, "--log_dir", tmp_path / "logs", "--skip_preflight"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert job.stdout.readline() == "up\n"
+
+    job.send_signal(signal.SIGTERM)
+
+    assert job.wait(20) == 143
+
+
+def test_resume_replaces_an_earlier_resume():
+    assert resumed(["--resume", "auto", "--seed", "1"], "/r") == ("--seed", "1", "--resume", "/r")
+    assert resumed(["--resume=old", "x=1"], "/r") == ("x=1", "--resume", "/r")
+
+
+def test_an_outcome_reads_as_a_sentence():
+    assert str(Outcome(137, 3, "node7", seconds=12.0)) == (
+        "rank 3 on node7: killed by SIGKILL (exit code 137) after 12 s"
+    )
