@@ -14,11 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datazoo.errors import DataError
-from deploy.errors import BundleError
 from deploy.manifest import FILE_NAMES
 from engine.config import parse_command_line
-from engine.door import EXIT_FAILED, run_door
+from engine.door import EXIT_OK, run_door
 from engine.errors import ConfigError
 from engine.runtime.environment import prepare_environment
 
@@ -30,7 +28,6 @@ def main(argv: Sequence[str]) -> int:
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from deploy.errors import ParityError
     from deploy.exporting import ExportRequest, export_bundle
     from deploy.formats import check_formats
     from deploy.labels import read_local_names
@@ -64,13 +61,9 @@ def main(argv: Sequence[str]) -> int:
         leaking=options.split in pictures.leaking,
     )
     target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name
-    try:
-        manifest = export_bundle(target, request, proof, pictures.train)
-    except ParityError as error:
-        print(f"error: {error}\nno bundle was written", file=sys.stderr)
-        return EXIT_FAILED
+    manifest = export_bundle(target, request, proof, pictures.train)
     print(f"bundle: {target} ({', '.join(manifest.models)})")
-    return 0
+    return EXIT_OK
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -107,4 +100,4 @@ def _recipe_of(options: argparse.Namespace) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:], user_errors=(BundleError, DataError)))
+    sys.exit(run_door(main, sys.argv[1:]))

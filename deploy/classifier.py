@@ -127,7 +127,7 @@ def _of_bundle(bundle: Bundle, model: str | None, batch_size: int) -> Classifier
     if entry.runtime == "mindspore":
         _start_mindspore()
     return Classifier(
-        origin=f"{bundle.path} ({name})",
+        origin=f"{bundle.path.resolve().name} ({name})",
         runtime=open_runtime(bundle.path / entry.file, entry.batch),
         classes=bundle.classes,
         spec=bundle.preprocessing,

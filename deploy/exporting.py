@@ -11,11 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import onnx
 from mindspore import nn
 
 from datazoo.pictures import PictureSet
 from datazoo.spec import PreprocessingSpec
-from deploy import fold, formats, parity
+from deploy import fold, formats, onnx_mend, parity
 from deploy.bundle import hash_files, new_bundle
 from deploy.derived import Derived, derive
 from deploy.labels import write_labels
@@ -90,7 +91,7 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         reference = parity.compute_reference(trained, proof, spec, Path(scratch))
         logger.info("trained network: %s", _accuracy_text(reference.accuracy))
         network, merged, folded = inference_network(request.checkpoint, request.fold_batch_norm)
-        writer = _Writer(folder, Path(scratch), request, network, sidecar, spec, reference)
+        writer = _Writer(folder, Path(scratch), request, network, sidecar, spec, reference, proof)
         writer.write_all(train)
         write_labels(folder, sidecar.classes, request.local_names)
         write_json(folder / PREPROCESSING, spec.model_dump(mode="json"))
@@ -138,7 +139,7 @@ def inference_network(checkpoint: Path, fold_batch_norm: bool) -> tuple[nn.Cell,
     if not fold_batch_norm:
         return network, merged, 0
     spec = PreprocessingSpec.model_validate(restore_network(checkpoint)[1].preprocessing)
-    graph = formats.raw_onnx(network, picture_shape(spec), None, "output").graph
+    graph = formats.raw_onnx(network, picture_shape(spec), "output").graph
     network, merged = restored()  # anew: a compiled network would not notice the change
     folded = fold.fold_batch_norms(network, fold.foldable_pairs(graph))
     logger.info("BatchNorm: %d layers folded into convolutions", folded)
@@ -168,6 +169,7 @@ class _Writer:
         sidecar: Sidecar,
         spec: PreprocessingSpec,
         reference: parity.Reference,
+        proof: PictureSet,
     ) -> None:
         self.models: dict[str, ModelFile] = {}
         self.refused: dict[str, Refused] = {}
@@ -177,22 +179,24 @@ class _Writer:
         self._network = network
         self._spec = spec
         self._reference = reference
+        self._proof = proof
         self._output = "logits" if output_kind(network) == "logits" else "probabilities"
         self._num_classes = len(sidecar.classes)
 
     def write_all(self, train: PictureSet) -> None:
         """Write the formats of the request, in its order."""
         base = self._scratch / "base.onnx"
+        mended: tuple[str, ...] = ()
+        if any(name.startswith("onnx") for name in self._request.formats):
+            mended = formats.export_onnx(self._network, picture_shape(self._spec), base, self._output)
         for name in self._request.formats:
             path = self._folder / FILE_NAMES[name]
             if name in ("mindir", "air"):
                 self._write_mindspore(name, path)
             elif name == "onnx":
-                self._write_onnx(path)
+                self._write_onnx(base, path, mended)
             else:
-                if not base.exists():
-                    formats.export_onnx(self._network, picture_shape(self._spec), None, base, self._output)
-                self._write_derived(name, base, train)
+                self._write_derived(name, base, path, train)
 
     def _write_mindspore(self, name: str, path: Path) -> None:
         write = formats.export_mindir if name == "mindir" else formats.export_air
@@ -200,8 +204,11 @@ class _Writer:
         proven = name == "mindir"
         self._add(name, path, prove=proven, runtime="mindspore" if proven else "ascend")
 
-    def _write_onnx(self, path: Path) -> None:
-        mended = formats.export_onnx(self._network, picture_shape(self._spec), self._request.batch, path, self._output)
+    def _write_onnx(self, base: Path, path: Path, mended: tuple[str, ...]) -> None:
+        model = onnx.load(base)
+        if self._request.batch:
+            onnx_mend.fix_batch(model, self._request.batch)
+        onnx.save(model, path)
         self._add("onnx", path, mended=mended)
 
     def _add(self, name: str, path: Path, *, prove: bool = True, **details: Any) -> None:
@@ -231,9 +238,8 @@ class _Writer:
             },
         )
 
-    def _write_derived(self, name: str, base: Path, train: PictureSet) -> None:
-        path = self._folder / FILE_NAMES[name]
-        result: Derived = derive(name, base, path, self._spec, train, self._reference, self._request.tolerance)
+    def _write_derived(self, name: str, base: Path, path: Path, train: PictureSet) -> None:
+        result: Derived = derive(name, base, path, self._spec, self._proof, train, self._reference)
         parity.check(name, result.parity)
         if result.refused:
             self.refused[name] = Refused(reason=result.refused, size_bytes=path.stat().st_size, parity=result.parity)

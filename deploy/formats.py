@@ -53,34 +53,31 @@ def export_air(net: nn.Cell, picture_shape: tuple[int, int, int], batch: int | N
     path.chmod(0o644)
 
 
-def raw_onnx(net: nn.Cell, picture_shape: tuple[int, int, int], batch: int | None, output: str) -> onnx.ModelProto:
-    """Return the network as MindSpore exports it.
+def raw_onnx(net: nn.Cell, picture_shape: tuple[int, int, int], output: str) -> onnx.ModelProto:
+    """Return the network as MindSpore exports it, with a free batch size; works once for a network.
 
     Args:
         net: network in inference mode.
         picture_shape: (C, H, W) of the input.
-        batch: fixed batch size, or None for a free one.
         output: name of the output.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "raw.onnx"
         ms.onnx.export(
             net,
-            _zeros(batch or 1, picture_shape),
+            _zeros(1, picture_shape),
             file_name=str(file),
             input_names=[onnx_mend.INPUT_NAME],
             output_names=[output],
-            dynamic_axes={onnx_mend.INPUT_NAME: {0: onnx_mend.BATCH}} if batch is None else None,
+            dynamic_axes={onnx_mend.INPUT_NAME: {0: onnx_mend.BATCH}},
         )
         return onnx.load(file)
 
 
-def export_onnx(
-    net: nn.Cell, picture_shape: tuple[int, int, int], batch: int | None, path: Path, output: str
-) -> tuple[str, ...]:
-    """Write an ONNX file and return what was mended; arguments as for `raw_onnx`."""
-    model = raw_onnx(net, picture_shape, batch, output)
-    mended = onnx_mend.mend(model, batch)
+def export_onnx(net: nn.Cell, picture_shape: tuple[int, int, int], path: Path, output: str) -> tuple[str, ...]:
+    """Write an ONNX file with a free batch size and return what was mended; arguments as for `raw_onnx`."""
+    model = raw_onnx(net, picture_shape, output)
+    mended = onnx_mend.mend(model)
     onnx.save(model, path)
     return mended
 

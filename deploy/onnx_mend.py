@@ -11,19 +11,18 @@ INPUT_NAME = "image"
 BATCH = "batch"
 
 
-def mend(model: onnx.ModelProto, batch: int | None) -> tuple[str, ...]:
+def mend(model: onnx.ModelProto) -> tuple[str, ...]:
     """Change a model in place, check it, and say what was changed.
 
     Args:
         model: as written by `ms.onnx.export`, one input and one output.
-        batch: fixed batch size, or None for a free one.
 
     Raises:
         onnx.checker.ValidationError: the result is not a valid ONNX model.
     """
     mended = []
     size = model.graph.output[0].type.tensor_type.shape.dim[0]
-    if batch is None and size.dim_param != BATCH:
+    if size.dim_param != BATCH:
         size.dim_param = BATCH
         mended.append("output: batch size made free (MindSpore writes the example's)")
     constants = _constants_to_initializers(model.graph)
@@ -33,6 +32,13 @@ def mend(model: onnx.ModelProto, batch: int | None) -> tuple[str, ...]:
     del model.graph.value_info[:]
     onnx.checker.check_model(model, full_check=True)
     return tuple(mended)
+
+
+def fix_batch(model: onnx.ModelProto, batch: int) -> None:
+    """Give the free batch size of a model's input and output a value."""
+    for tensor in (model.graph.input[0], model.graph.output[0]):
+        tensor.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.checker.check_model(model, full_check=True)
 
 
 def _constants_to_initializers(graph: onnx.GraphProto) -> int:

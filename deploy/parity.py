@@ -125,7 +125,7 @@ def check(name: str, parity: Parity) -> None:
         raise ParityError(
             f"{name} does not compute what the trained network computes: on {parity.n} {parity.accuracy.split} "
             f"pictures outputs differ by up to {parity.max_abs_diff:.2e} (allowed {parity.tolerance:.0e}), "
-            f"top-1 agrees on {parity.top1_agreement:.1%}"
+            f"top-1 agrees on {parity.top1_agreement:.1%}; no bundle was written"
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 ms = pytest.importorskip("mindspore")
 
 from datazoo.spec import PreprocessingSpec  # noqa: E402
-from deploy import formats, parity  # noqa: E402
+from deploy import formats, onnx_mend, parity  # noqa: E402
 from deploy.bundle import read_bundle  # noqa: E402
 from deploy.errors import BundleError, ParityError  # noqa: E402
 from deploy.exporting import ExportRequest, export_bundle, inference_network, picture_shape  # noqa: E402
@@ -81,7 +81,7 @@ def test_exported_graphs_equal_the_trained_network(name, fold, make_checkpoint, 
 
     network, merged, folded = inference_network(checkpoint, fold)
     formats.export_mindir(network, shape, None, tmp_path / "model.mindir")
-    formats.export_onnx(network, shape, None, tmp_path / "model.onnx", "logits")
+    formats.export_onnx(network, shape, tmp_path / "model.onnx", "logits")
 
     np.testing.assert_allclose(MindirRuntime(tmp_path / "model.mindir", None)(pictures), expected, atol=1e-4)
     np.testing.assert_allclose(OnnxRuntime(tmp_path / "model.onnx")(pictures), expected, atol=1e-4)
@@ -95,19 +95,21 @@ def test_exported_graphs_equal_the_trained_network(name, fold, make_checkpoint, 
 
 def test_fixed_batch_takes_any_number_of_pictures(lenet5, tmp_path):
     network, _, _ = inference_network(lenet5, False)
-    formats.export_onnx(network, (1, 28, 28), 4, tmp_path / "model.onnx", "logits")
-    formats.export_onnx(network, (1, 28, 28), None, tmp_path / "free.onnx", "logits")
+    formats.export_onnx(network, (1, 28, 28), tmp_path / "free.onnx", "logits")
+    model = onnx.load(tmp_path / "free.onnx")
+    onnx_mend.fix_batch(model, 4)
+    onnx.save(model, tmp_path / "fixed.onnx")
     pictures = np.random.default_rng(0).normal(size=(6, 1, 28, 28)).astype(np.float32)
 
-    fixed = OnnxRuntime(tmp_path / "model.onnx")(pictures)
+    fixed = OnnxRuntime(tmp_path / "fixed.onnx")(pictures)
 
     np.testing.assert_allclose(fixed, OnnxRuntime(tmp_path / "free.onnx")(pictures), atol=1e-6)
-    assert onnx.load(tmp_path / "model.onnx").graph.input[0].type.tensor_type.shape.dim[0].dim_value == 4
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 4
 
 
 def test_onnx_names_are_readable(make_checkpoint, tmp_path):
     network, _, _ = inference_network(make_checkpoint(SMALL_MOBILENET, RGB), False)
-    formats.export_onnx(network, (3, 32, 32), None, tmp_path / "model.onnx", "logits")
+    formats.export_onnx(network, (3, 32, 32), tmp_path / "model.onnx", "logits")
 
     graph = onnx.load(tmp_path / "model.onnx").graph
 
