@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     from datazoo.spec import PreprocessingSpec
     from engine.assemble import open_pictures
     from engine.evaluation import Evaluator
-    from engine.log import log_to_console
+    from engine.log import log_to_console, mute_console
     from engine.restore import check_classes, restore_network
     from engine.run_folder import RunFolder
     from engine.runtime.start import start_runtime
@@ -37,6 +37,8 @@ def main(argv: Sequence[str]) -> int:
     for note in notes:
         print(note)
     runtime = start_runtime(config.runtime, config.train.seed)
+    if not runtime.is_main:
+        mute_console()
     checkpoint = _checkpoint_of(options)
     network, sidecar = restore_network(checkpoint)
     pictures = open_pictures(config.data)
