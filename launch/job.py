@@ -73,7 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--nodes", type=int, default=1, metavar="N", help="machines, each with as many workers (default: 1)")
     add("--node_rank", type=int, default=0, metavar="I", help="which of them this is, from 0 (default: 0)")
     add("--master_addr", default="127.0.0.1", metavar="ADDRESS", help="node 0, as the others see it")
-    add("--master_port", type=int, metavar="PORT", help=f"of the scheduler on node 0 (default: {DEFAULT_PORT})")
+    add(
+        "--master_port",
+        type=int,
+        metavar="PORT",
+        help=f"of the scheduler on node 0 (default: a free one; several nodes: {DEFAULT_PORT})",
+    )
     add("--launcher", choices=("msrun", "mpirun"), default="msrun", help="(default: msrun)")
     add("--hosts", metavar="HOST:SLOTS,...", help="mpirun on several nodes: where")
     add("--devices", metavar="0,1,...", help="Ascend: which cards of this node (default: the first ones)")

@@ -29,7 +29,7 @@ class JobRequest:
         nodes: machines, each with as many workers.
         node_rank: which of them this is.
         master_addr: address of node 0, as the others see it.
-        master_port: port of MindSpore's scheduler on node 0; None takes 8118.
+        master_port: port of MindSpore's scheduler on node 0; None takes a free one, or 8118 with several nodes.
         launcher: msrun or mpirun.
         hosts: mpirun only: `host:slots,...`.
         devices: Ascend only: which cards, such as `0,1,4,5`.

@@ -64,7 +64,9 @@ class Supervisor:
             time.sleep(wait)
 
     def _port(self, attempt: int) -> int:
-        """Several nodes count up together; one node takes whatever is free."""
+        """Several nodes count up together; one node takes whatever is free, as jobs beside it may do the same."""
+        if self.request.nodes == 1 and self.request.master_port is None:
+            return ports.any_free()
         wanted = (self.request.master_port or DEFAULT_PORT) + attempt - 1
         if self.request.size == 1 or self.request.node_rank > 0:
             return wanted

@@ -28,6 +28,12 @@ class RuntimeUnavailableError(ConfigError):
     """The device or the process group that was asked for is not there."""
 
 
+class JoinError(RuntimeError):
+    """The other ranks could not be reached; another start may have more luck."""
+
+    exit_code = 1
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Where this process runs and which of how many it is.
@@ -110,7 +116,7 @@ def _join_ranks(device: str) -> Runtime:
         init()
     except RuntimeError as error:
         master = f"{os.environ.get('MS_SCHED_HOST')}:{os.environ.get('MS_SCHED_PORT')}"
-        raise RuntimeUnavailableError(
+        raise JoinError(
             f"rank {os.environ.get('RANK_ID', '?')} on {platform.node()} could not join the job at {master}: is that "
             "the first node's address, is the port free there and open to here, did every node start its ranks?"
         ) from error
