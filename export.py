@@ -92,8 +92,8 @@ def _checkpoint_of(options: argparse.Namespace) -> Path:
 
 
 def _recipe_of(options: argparse.Namespace) -> Path:
-    """The recipe that the checkpoint's run was started with."""
-    recipe = _checkpoint_of(options).parent.parent / "config.yaml"
+    """The recipe that the run was started with."""
+    recipe = (options.run or _checkpoint_of(options).parent.parent) / "config.yaml"
     if not recipe.is_file():
         raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
     return recipe

@@ -61,6 +61,8 @@ def open_checked(source: object, spec: PreprocessingSpec, max_pixels: int = MAX_
         _check_file(source)
     try:
         image = open_picture(source)
+        if image.format == "EPS":  # Pillow would hand it to Ghostscript
+            raise PictureError("PostScript is a program, not a picture")
         _check_size(image, spec, max_pixels)
         image.load()
     except PictureError:
