@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
@@ -10,6 +12,7 @@ from netzoo.errors import NetError
 # The finalizer of MurmurHash3 (Appleby, public domain), its constants written as int32.
 _SHIFTS_AND_MASKS = ((16, 0xFFFF), (13, 0x7FFFF), (16, 0xFFFF))
 _FACTORS = (0x85EBCA6B - (1 << 32), 0xC2B2AE35 - (1 << 32))
+_NUMBERS = itertools.count()  # a graph wants its parameters' names to differ
 _BITS = 24  # of the hash that become the number in [0, 1)
 
 
@@ -51,7 +54,7 @@ class Dropout(nn.Cell):
         self.seed = ms.get_seed() or 0
         self.keep = 1.0 - p
         self.threshold = round(self.keep * 2**_BITS)
-        self.draws = Parameter(Tensor(0, ms.int32), name="dropout_draws", requires_grad=False)
+        self.draws = Parameter(Tensor(0, ms.int32), name=f"dropout_draws_{next(_NUMBERS)}", requires_grad=False)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "draws":  # a Cell would make it a parameter of every network that has this layer
