@@ -98,7 +98,9 @@ def test_every_impossible_combination_is_listed_with_its_line(recipe):
 def test_switching_the_model_names_the_keys_it_does_not_have(recipe):
     path = recipe(GRAY + "model:\n  name: lenet5_modern\n  pooling: average\n")
     (line,) = refusal(path, {"model.name": "mobilenetv2"})
-    assert line.startswith(f"{path}:4: model.pooling: is not a key of this model.name, only of lenet5_modern, lenet5_improved")
+    assert line.startswith(
+        f"{path}:4: model.pooling: is not a key of this model.name, only of lenet5_modern, lenet5_improved"
+    )
 
 
 def test_a_section_given_whole_replaces_the_recipes(recipe):
