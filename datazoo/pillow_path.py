@@ -9,7 +9,7 @@ from datazoo.decode import to_rgb
 from datazoo.spec import PreprocessingSpec
 
 # OpenCV's fixed-point weights of R, G, B in gray (15 bits).
-_GRAY_WEIGHTS = np.array([9798, 19235, 3735], np.uint32)
+GRAY_WEIGHTS = np.array([9798, 19235, 3735], np.uint32)
 
 
 def preprocess(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
@@ -22,7 +22,12 @@ def preprocess(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
     Returns:
         float32 (C, image_size, image_size).
     """
-    return to_tensor(crop_centre(_resize(to_rgb(image), spec), spec.image_size), spec)
+    return to_tensor(square(image, spec), spec)
+
+
+def square(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
+    """Return the part of a picture that the network sees, uint8 (image_size, image_size, 3)."""
+    return crop_centre(_resize(to_rgb(image), spec), spec.image_size)
 
 
 def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
@@ -60,7 +65,7 @@ def crop_centre(pixels: np.ndarray, side: int) -> np.ndarray:
 def to_tensor(pixels: np.ndarray, spec: PreprocessingSpec) -> np.ndarray:
     """Turn uint8 (..., H, W, 3) RGB squares into float32 (..., C, H, W) input."""
     if spec.color == "gray":
-        pixels = ((pixels.astype(np.uint32) @ _GRAY_WEIGHTS + (1 << 14)) >> 15).astype(np.uint8)[..., None]
+        pixels = ((pixels.astype(np.uint32) @ GRAY_WEIGHTS + (1 << 14)) >> 15).astype(np.uint8)[..., None]
     scaled = pixels.astype(np.float32) * np.float32(1 / 255)
     normalised = (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
     return np.ascontiguousarray(np.moveaxis(normalised, -1, -3))

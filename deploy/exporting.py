@@ -112,7 +112,7 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
             files={},
         )
         write_handover(folder, manifest, spec, train)
-        (folder / README).write_text(readme_text(manifest, target.name), encoding="utf-8")
+        (folder / README).write_text(readme_text(manifest, target), encoding="utf-8")
         manifest = manifest.model_copy(update={"files": hash_files(folder)})
         write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest

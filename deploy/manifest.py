@@ -92,6 +92,16 @@ class Refused(_Value):
     parity: Parity | None = None
 
 
+class LiteResult(_Value):
+    """A MindSpore Lite file that `deploy.lite_check` made, beside the bundle's own file on the same pictures."""
+
+    file: str
+    size_bytes: int
+    n: int
+    max_abs_diff: float
+    top1_agreement: float
+
+
 class Checkpoint(_Value):
     """Where the weights come from."""
 
@@ -115,6 +125,7 @@ class Manifest(_Value):
     leaking_split: bool = Field(description="whether training pictures are in the split")
     models: dict[str, ModelFile]
     refused: dict[str, Refused]
+    lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
     versions: dict[str, str]
     git_commit: str | None
     files: dict[str, str] = Field(description="SHA-256 of every other file of the bundle, by relative path")

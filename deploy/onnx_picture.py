@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
-from datazoo.pillow_path import _GRAY_WEIGHTS
+from datazoo.pillow_path import GRAY_WEIGHTS
 from datazoo.spec import PreprocessingSpec
 
 OPSET = 18
@@ -137,7 +137,7 @@ def _pad_and_crop(steps: _Steps, pixels: str, spec: PreprocessingSpec) -> str:
 def _normalise(steps: _Steps, pixels: str, spec: PreprocessingSpec, output: str) -> None:
     if spec.color == "gray":
         wide = steps.add("Cast", [pixels], "pixels_as_int", to=TensorProto.INT32)
-        weights = steps.constant("gray_weights", _GRAY_WEIGHTS.reshape(3, 1), np.int32)
+        weights = steps.constant("gray_weights", GRAY_WEIGHTS.reshape(3, 1), np.int32)
         weighed = steps.add("MatMul", [wide, weights], "gray_weighed")
         rounded = steps.add("Add", [weighed, steps.constant("half", 1 << 14, np.int32)], "gray_plus_half")
         pixels = steps.add("Div", [rounded, steps.constant("gray_unit", 1 << 15, np.int32)], "gray")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from deploy.manifest import Manifest
 
 
-def readme_text(manifest: Manifest, name: str) -> str:
+def readme_text(manifest: Manifest, target: Path) -> str:
     """Return the README of a bundle.
 
     Args:
         manifest: what the bundle holds.
-        name: of its folder.
+        target: its folder, as the exporter was told it.
     """
     accuracy = manifest.accuracy
     low, high = accuracy.interval
     network = manifest.network.get("name", "network")
     lines = [
-        f"# {name}: {network}, {manifest.num_classes} classes",
+        f"# {target.name}: {network}, {manifest.num_classes} classes",
         "",
         f"Trained network: top-1 {accuracy.top1:.2%} on {accuracy.n} {accuracy.split} pictures "
         f"(95 % interval {low:.2%} to {high:.2%})"
@@ -36,8 +39,8 @@ def readme_text(manifest: Manifest, name: str) -> str:
         )
     lines += [f"| {key} | not shipped: {refused.reason} | | | | | |" for key, refused in manifest.refused.items()]
     lines += ["", "Differences are to the trained network's outputs on the same pictures; each file was loaded back"]
-    lines += ["by its runtime in a process of its own.", "", *_COMMANDS]
-    return "\n".join(lines) + "\n"
+    lines += ["by its runtime in a process of its own.", "", _FILES]
+    return "\n".join(lines) + "\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
 
 
 _OUTPUTS = {
@@ -46,19 +49,31 @@ _OUTPUTS = {
     "sigmoid": "probabilities, one for each class by itself",
 }
 
-_COMMANDS = """\
+_FILES = """\
 ## Files
 
 - `labels.txt`: class names in the order of the outputs (`labels.<language>.txt`: the same in other languages)
 - `preprocessing.json`: how a picture becomes the input; colours are in the order that it names (RGB, not BGR)
 - `manifest.json`: shapes, names, versions, accuracy, the proof, and the SHA-256 of every file
+- `lite/`: for MindSpore Lite: conversion, benchmark, sample clients in Python and C++, calibration pictures (training
+  pictures: see to it that you may pass them on)
+"""
 
+_COMMANDS = """\
 ## Commands
 
-They run from the folder of the training kit, with the path of this folder for BUNDLE:
+From the folder of the training kit:
 
+```sh
+python predict.py {bundle}/lite/calibration/0000.png --model {bundle} --top_k 3
+python -m deploy.lite_check {bundle}
+python -m deploy.serve {bundle}
 ```
-python predict.py picture.jpg --model BUNDLE
-python -m deploy.serve BUNDLE
+
+With MindSpore Lite's `converter_lite` on the PATH, from this folder (then `sh lite/benchmark.sh fp32` on the device):
+
+```sh
+sh lite/convert.sh
+python lite/classify.py . lite/fp32.ms lite/calibration/0000.png
 ```
-""".splitlines()
+"""

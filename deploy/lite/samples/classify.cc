@@ -1,0 +1,64 @@
+// Name what a picture shows with MindSpore Lite: ./classify BUNDLE MODEL.ms PICTURE.ppm [TOP_K]
+#include <cstring>
+#include <iostream>
+#include <memory>
+#include <numeric>
+
+#include "include/api/context.h"
+#include "include/api/model.h"
+#include "preprocess.h"
+
+static std::vector<std::string> ReadLines(const std::string &path) {
+  std::stringstream text(ReadText(path));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+static std::vector<float> Run(const std::string &file, const std::vector<float> &planes, int channels, int side) {
+  auto context = std::make_shared<mindspore::Context>();
+  context->MutableDeviceInfo().push_back(std::make_shared<mindspore::CPUDeviceInfo>());
+  mindspore::Model model;
+  if (model.Build(file, mindspore::kMindIR, context) != mindspore::kSuccess)
+    throw std::runtime_error("MindSpore Lite cannot load " + file);
+  const auto shape = model.GetInputs()[0].Shape();
+  const bool channels_last = shape.size() == 4 && shape[3] == channels && shape[1] != channels;
+  const std::vector<int64_t> wanted = channels_last ? std::vector<int64_t>{1, side, side, channels}
+                                                    : std::vector<int64_t>{1, channels, side, side};
+  if (shape != wanted && model.Resize(model.GetInputs(), {wanted}) != mindspore::kSuccess)
+    throw std::runtime_error(file + " does not take one picture of this size");
+  auto inputs = model.GetInputs();
+  if (inputs[0].DataSize() != planes.size() * sizeof(float)) throw std::runtime_error(file + " wants another input");
+  auto *data = static_cast<float *>(inputs[0].MutableData());
+  const size_t area = static_cast<size_t>(side) * side;
+  for (size_t i = 0; i < planes.size(); ++i)
+    data[channels_last ? i % area * channels + i / area : i] = planes[i];
+  std::vector<mindspore::MSTensor> outputs;
+  if (model.Predict(inputs, &outputs) != mindspore::kSuccess) throw std::runtime_error("prediction failed");
+  const auto *values = static_cast<const float *>(outputs[0].MutableData());
+  return {values, values + outputs[0].ElementNum()};
+}
+
+int main(int argc, char **argv) try {
+  if (argc < 4) throw std::runtime_error("usage: classify BUNDLE MODEL.ms PICTURE.ppm [TOP_K]");
+  const std::string bundle = argv[1];
+  const auto spec = ReadPreprocessing(bundle + "/preprocessing.json");
+  const auto labels = ReadLines(bundle + "/labels.txt");
+  auto outputs = Run(argv[2], Preprocess(ReadPpm(argv[3]), spec), spec.gray ? 1 : 3, spec.side);
+  if (outputs.size() != labels.size()) throw std::runtime_error("the model and labels.txt have different classes");
+  if (ReadText(bundle + "/manifest.json").find("\"output_kind\": \"logits\"") != std::string::npos) {
+    const float peak = *std::max_element(outputs.begin(), outputs.end());
+    float sum = 0;
+    for (float &value : outputs) sum += value = std::exp(value - peak);
+    for (float &value : outputs) value /= sum;
+  }
+  std::vector<size_t> order(outputs.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return outputs[a] > outputs[b]; });
+  const size_t top_k = std::min(order.size(), static_cast<size_t>(argc > 4 ? std::max(1, std::atoi(argv[4])) : 5));
+  for (size_t i = 0; i < top_k; ++i) std::cout << 100 * outputs[order[i]] << " %  " << labels[order[i]] << "\n";
+  return 0;
+} catch (const std::exception &error) {
+  std::cerr << "error: " << error.what() << "\n";
+  return 1;
+}

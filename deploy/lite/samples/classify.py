@@ -1,0 +1,80 @@
+"""Name what a picture shows with MindSpore Lite: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K].
+
+Needs mindspore_lite (from MindSpore Lite's release page), numpy and Pillow; nothing of the training kit.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+def preprocess(image: Image.Image, spec: dict[str, Any]) -> np.ndarray:
+    """Turn a Pillow picture into float32 (1, C, H, W), as preprocessing.json says."""
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    if spec["resize"]:
+        (width, height), shorter = image.size, spec["resize"]
+        if width < height:
+            size = shorter, int(np.float32(height) / np.float32(width) * np.float32(shorter))
+        else:
+            size = int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
+        image = image.resize((size[0], image.height), Image.Resampling.BICUBIC)  # rows first, then columns
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    border, side = spec["pad"], spec["image_size"]
+    pixels = np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)))
+    missing = [max(side - length, 0) for length in pixels.shape[:2]]
+    pixels = np.pad(pixels, (*((m - m // 2, m // 2) for m in missing), (0, 0)))
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    pixels = pixels[top : top + side, left : left + side]
+    if spec["color"] == "gray":  # OpenCV's fixed-point weights
+        weights = np.array([9798, 19235, 3735], np.uint32)
+        pixels = ((pixels.astype(np.uint32) @ weights + (1 << 14)) >> 15).astype(np.uint8)[..., None]
+    scaled = pixels.astype(np.float32) * np.float32(1 / 255)
+    normalised = (scaled - np.array(spec["mean"], np.float32)) / np.array(spec["std"], np.float32)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
+
+
+def open_model(path: Path) -> Any:
+    """Load a .ms model for the CPU."""
+    import mindspore_lite  # type: ignore[import-not-found]
+
+    context = mindspore_lite.Context()
+    context.target = ["cpu"]
+    model = mindspore_lite.Model()
+    model.build_from_file(str(path), mindspore_lite.ModelType.MINDIR_LITE, context)
+    return model
+
+
+def run(model: Any, batch: np.ndarray) -> np.ndarray:
+    """Return the outputs (1, num_classes) of an input (1, C, H, W)."""
+    (tensor,) = model.get_inputs()
+    if tensor.shape[-1] == batch.shape[1] and tensor.shape[1] != batch.shape[1]:
+        batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))  # the converter chose NHWC
+    model.resize([tensor], [list(batch.shape)])
+    (tensor,) = model.get_inputs()
+    tensor.set_data_from_numpy(batch)
+    outputs: np.ndarray = model.predict([tensor])[0].get_data_to_numpy()
+    return outputs
+
+
+def main() -> None:
+    """Print the best classes of one picture."""
+    bundle, model, picture = map(Path, sys.argv[1:4])
+    top_k = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+    spec = json.loads((bundle / "preprocessing.json").read_text(encoding="utf-8"))
+    labels = (bundle / "labels.txt").read_text(encoding="utf-8").splitlines()
+    kind = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["output_kind"]
+    with Image.open(picture) as image:
+        outputs = run(open_model(model), preprocess(image, spec))[0]
+    if kind == "logits":
+        outputs = np.exp(outputs - outputs.max())
+        outputs /= outputs.sum()
+    for place in np.argsort(-outputs, kind="stable")[:top_k]:
+        print(f"{outputs[place]:7.2%}  {labels[place]}")
+
+
+if __name__ == "__main__":
+    main()
