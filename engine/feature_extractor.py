@@ -13,6 +13,8 @@ import numpy as np
 import onnxruntime
 from mindspore import nn
 
+from netzoo.compiled import forget_compiled_graphs
+
 logger = logging.getLogger(__name__)
 
 # Both compute float32 in another order: measured differences are below 1e-4 on features of scale 1 to 6.
@@ -62,6 +64,7 @@ class FeatureExtractor:
 
     def _export(self, pictures: np.ndarray) -> Any:
         self._backbone.set_train(False)
+        forget_compiled_graphs(self._backbone)  # the exporter changes the graph it finds, a second export fails on it
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # MindSpore writes the batch of 1 into the output's shape; ORT warns each call
         if self._threads:
