@@ -47,12 +47,10 @@ class FeatureExtractor:
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Features of one batch."""
-        if self._backend == "mindspore":
-            return self._mindspore(pictures)
-        if self._session is None:
+        if self._backend == "onnxruntime" and self._session is None:
             self._session = self._export(pictures)
-            self._compare(pictures[: min(4, len(pictures))])
-        return self._onnxruntime(pictures)
+            self._compare(pictures[:4])
+        return self._onnxruntime(pictures) if self._backend == "onnxruntime" else self._mindspore(pictures)
 
     def _mindspore(self, pictures: np.ndarray) -> np.ndarray:
         self._backbone.set_train(False)
