@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -110,3 +111,14 @@ def test_a_bad_file_among_good_ones_is_named(digits_bundle, digits_pictures, tmp
     assert done.returncode == 1
     assert "1 of 2 pictures predicted" in done.stdout
     assert "bad.png: empty file" in done.stderr
+
+
+def test_commands_of_the_readme_run_as_they_stand(digits_bundle):
+    lines = (digits_bundle / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("python ") and ".ms" not in line]
+    assert len(commands) == 3
+
+    for command in commands[:2]:  # the third, the server, does not end
+        done = run(*shlex.split(command)[1:])
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "not run here" in done.stdout

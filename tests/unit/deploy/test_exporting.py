@@ -186,4 +186,5 @@ def test_manifest_is_plain_json(lenet5, digits, tmp_path):
     manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text(encoding="utf-8"))
 
     assert manifest["models"]["onnx"]["opset"] == 11
-    assert set(manifest["files"]) == {path.name for path in (tmp_path / "bundle").iterdir()} - {"manifest.json"}
+    files = {p.relative_to(tmp_path / "bundle").as_posix() for p in (tmp_path / "bundle").rglob("*") if p.is_file()}
+    assert set(manifest["files"]) == files - {"manifest.json"}
