@@ -150,7 +150,7 @@ class CheckpointStore:
             # Only the newest ones are ever gone on from.
             path.with_suffix(".state").unlink(missing_ok=True)
             kept = self._keep_every and Sidecar.read(path).epoch % self._keep_every == 0
-            if path != best and not kept:
+            if path.resolve() != best and not kept:
                 path.unlink()
                 path.with_suffix(".json").unlink()
 

@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import mindspore as ms
 import numpy as np
@@ -49,6 +50,15 @@ def test_the_newest_the_best_and_every_nth_stay(tmp_path):
     assert sorted(p.name for p in tmp_path.glob("epoch_*.ckpt")) == [f"epoch_000{epoch}.ckpt" for epoch in (2, 4, 8, 9)]
     assert Sidecar.read(tmp_path / "last.ckpt").epoch == 9
     assert Sidecar.read(tmp_path / "best.ckpt").epoch == 2
+
+
+def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = CheckpointStore(Path("."), keep=1)
+    for epoch in range(1, 5):
+        save(store, epoch, best=epoch == 1)
+
+    assert verify(Path("best.ckpt")).epoch == 1
 
 
 def test_the_training_state_comes_back(tmp_path):
