@@ -26,7 +26,7 @@ _TAIL_LINES = 15
 EXIT_HUNG = 124
 # How msrun and mpirun name the process that failed first.
 _MSRUN_BLAMES = re.compile(r"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
-_MPIRUN_BLAMES = re.compile(r"process rank (\d+) .*on node .*exited on signal (\d+)")
+_MPIRUN_BLAMES = re.compile(r"noticed that process rank (\d+) with PID")
 _CHATTER = re.compile(r"^\[(ERROR|WARNING|INFO)\] (ME|DISTRIBUTED|PS)\(|^Start (scheduler|worker) process")
 
 
@@ -130,7 +130,7 @@ class Execution:
             if found := _MSRUN_BLAMES.search(line):
                 self._blamed |= {"pid": int(found[1]), "code": int(found[2])}
             elif found := _MPIRUN_BLAMES.search(line):
-                self._blamed |= {"rank": int(found[1]), "code": -int(found[2])}
+                self._blamed |= {"rank": int(found[1])}  # its exit code is mpirun's own
             if not _CHATTER.match(line):
                 with contextlib.suppress(OSError):
                     sys.stdout.write(line)
@@ -142,7 +142,7 @@ class Execution:
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:
             code = EXIT_HUNG
-        elif self._blamed:
+        elif "code" in self._blamed:
             code = self._blamed["code"]
         elif record is not None and record.code:
             code = record.code

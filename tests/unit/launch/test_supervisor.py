@@ -83,6 +83,23 @@ def test_orphans_are_found_and_ended(tmp_path):
     assert not psutil.pid_exists(int((tmp_path / "launcher.log").read_text()))
 
 
+def test_the_rank_that_mpirun_blames_is_the_one_shown(tmp_path):
+    """Open MPI 5 breaks its message over two lines."""
+    body = """
+import json, os, pathlib, sys
+for rank in (0, 1):
+    record = {"rank": rank, "host": "here", "pid": rank + 1}
+    pathlib.Path(os.environ["LAUNCH_LOG_DIR"], f"rank_{rank}.json").write_text(json.dumps(record))
+print("prterun noticed that process rank 1 with PID 7883 on node vm exited on\\nsignal 9 (Killed).")
+sys.exit(137)
+"""
+    plan = Plan((sys.executable, "-c", body), {"LAUNCH_LOG_DIR": str(tmp_path)}, (), tmp_path)
+
+    outcome = Execution(plan).run()
+
+    assert (outcome.rank, outcome.code) == (1, 137)
+
+
 def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path):
     script = tmp_path / "door.py"
     script.write_text(
