@@ -9,18 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from engine.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.config import parse_command_line
-from engine.door import run_door
-from engine.errors import ConfigError
+from engine.door import EXIT_OK, run_door
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Restore the network, run the split through it once, print and save the result."""
     config, options = parse_command_line(
-        argv, prog="eval.py", description=__doc__ or "", extra=_add_flags, default_recipe=_recipe_of
+        argv, prog="eval.py", description=__doc__ or "", extra=_add_flags, default_recipe=recipe_of
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
@@ -39,7 +38,9 @@ def main(argv: Sequence[str]) -> int:
     runtime = start_runtime(config.runtime, config.train.seed)
     if not runtime.is_main:
         mute_console()
-    checkpoint = _checkpoint_of(options)
+    if not runtime.is_main:
+        mute_console()
+    checkpoint = checkpoint_of(options)
     network, sidecar = restore_network(checkpoint)
     pictures = open_pictures(config.data)
     check_classes(sidecar, pictures.test.classes)
@@ -62,31 +63,12 @@ def main(argv: Sequence[str]) -> int:
             result, options.split, options.checkpoint, sidecar.sha256, leaking
         )
         print(f"saved in {path}")
-    return 0
+    return EXIT_OK
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, metavar="DIR", help="run folder of train.py; its config.yaml is the recipe")
-    parser.add_argument(
-        "--checkpoint", default="best", metavar="best|last|FILE", help="which checkpoint (default: best)"
-    )
+    add_checkpoint_flags(parser)
     parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="(default: test)")
-
-
-def _checkpoint_of(options: argparse.Namespace) -> Path:
-    if options.checkpoint not in ("best", "last"):
-        return Path(options.checkpoint)
-    if options.run is None:
-        raise ConfigError("which network? add --run DIR (a run folder) or --checkpoint FILE")
-    return Path(options.run) / "checkpoints" / f"{options.checkpoint}.ckpt"
-
-
-def _recipe_of(options: argparse.Namespace) -> Path:
-    """The recipe that the checkpoint's run was started with."""
-    recipe = _checkpoint_of(options).parent.parent / "config.yaml"
-    if not recipe.is_file():
-        raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
-    return recipe
 
 
 if __name__ == "__main__":

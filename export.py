@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.manifest import FILE_NAMES
+from engine.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.config import parse_command_line
 from engine.door import EXIT_OK, run_door
-from engine.errors import ConfigError
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Restore, export, prove; print where the bundle is."""
     config, options = parse_command_line(
-        argv, prog="export.py", description=__doc__ or "", extra=_add_flags, default_recipe=_recipe_of
+        argv, prog="export.py", description=__doc__ or "", extra=_add_flags, default_recipe=recipe_of
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         print(note)
     runtime = start_runtime(config.runtime, config.train.seed)
     check_formats(options.formats, runtime.device)
-    checkpoint = _checkpoint_of(options)
+    checkpoint = checkpoint_of(options)
     sidecar = verify(checkpoint)
     pictures = open_pictures(config.data)
     check_classes(sidecar, pictures.train.classes)
@@ -67,10 +67,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, metavar="DIR", help="run folder of train.py; its config.yaml is the recipe")
-    parser.add_argument(
-        "--checkpoint", default="best", metavar="best|last|FILE", help="which checkpoint (default: best)"
-    )
+    add_checkpoint_flags(parser)
     parser.add_argument("--formats", nargs="+", default=["mindir", "onnx"], metavar="NAME", help=", ".join(FILE_NAMES))
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: bundles/<name of the run>)")
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="pictures of the proof")
@@ -81,22 +78,6 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local_names", nargs="+", default=[], metavar="LANG=FILE", help="class names in other languages"
     )
-
-
-def _checkpoint_of(options: argparse.Namespace) -> Path:
-    if options.checkpoint not in ("best", "last"):
-        return Path(options.checkpoint)
-    if options.run is None:
-        raise ConfigError("which network? add --run DIR (a run folder) or --checkpoint FILE")
-    return Path(options.run) / "checkpoints" / f"{options.checkpoint}.ckpt"
-
-
-def _recipe_of(options: argparse.Namespace) -> Path:
-    """The recipe that the run was started with."""
-    recipe = (options.run or _checkpoint_of(options).parent.parent) / "config.yaml"
-    if not recipe.is_file():
-        raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
-    return recipe
 
 
 if __name__ == "__main__":

@@ -129,8 +129,9 @@ def test_a_truncated_checkpoint_is_named(run, tmp_path):
 
 
 def test_data_with_other_classes_is_refused(run, shared):
-    done = door("eval.py", "--run", run, "--data.source", "image_folder", "--dataset_path",
-                shared / "data" / "garbage26_clean")  # fmt: skip
+    done = door(
+        "eval.py", "--run", run, "--data.source", "image_folder", "--dataset_path", shared / "data" / "garbage26_clean"
+    )
 
     assert done.returncode == 2
     assert "10 classes" in done.stderr
@@ -145,9 +146,21 @@ def test_mobilenetv2_trains_from_published_weights(shared, tmp_path):
             for path in sorted((shared / "data" / "garbage26_clean" / split / name).iterdir())[:count]:
                 (data / split / name / path.name).write_bytes(path.read_bytes())
 
-    done = door("train.py", "--config", "config/mobilenetv2_garbage26_head.yaml", "--dataset_path", data,
-                "--pretrain_ckpt", shared / "weights" / "mobilenet_v2_imagenet.safetensors",
-                "--batch_size", "8", "--output_dir", tmp_path, "--data.features.cache_dir", tmp_path / "cache")  # fmt: skip
+    done = door(
+        "train.py",
+        "--config",
+        "config/mobilenetv2_garbage26_head.yaml",
+        "--dataset_path",
+        data,
+        "--pretrain_ckpt",
+        shared / "weights" / "mobilenet_v2_imagenet.safetensors",
+        "--batch_size",
+        "8",
+        "--output_dir",
+        tmp_path,
+        "--data.features.cache_dir",
+        tmp_path / "cache",
+    )
 
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "mobilenetv2_garbage26_head-seed0" / "eval_test.json").read_text())

@@ -9,9 +9,17 @@ from engine.run_folder import RunFolder
 
 @pytest.fixture
 def config(tmp_path) -> Config:
-    return load_config(None, {"output_dir": str(tmp_path), "name": "try", "data.preprocessing.color": "gray",
-                              "data.preprocessing.image_size": "28", "data.preprocessing.mean": "[0.5]",
-                              "data.preprocessing.std": "[0.5]"})  # fmt: skip
+    return load_config(
+        None,
+        {
+            "output_dir": str(tmp_path),
+            "name": "try",
+            "data.preprocessing.color": "gray",
+            "data.preprocessing.image_size": "28",
+            "data.preprocessing.mean": "[0.5]",
+            "data.preprocessing.std": "[0.5]",
+        },
+    )
 
 
 def test_a_run_never_takes_the_folder_of_another(config):
