@@ -53,6 +53,8 @@ class Dropout(nn.Cell):
         self.p = p
         self.seed = ms.get_seed() or 0
         self.keep = 1.0 - p
+        # Plain attributes: mixed precision rewrites the source below and can lose this module's constants.
+        self.number_mask = 2**_BITS - 1
         self.threshold = round(self.keep * 2**_BITS)
         self.draws = Parameter(Tensor(0, ms.int32), name=f"dropout_draws_{next(_NUMBERS)}", requires_grad=False)
 
@@ -72,7 +74,7 @@ class Dropout(nn.Cell):
         for length in x.shape:
             count = count * length
         index = ops.arange(0, count, 1, dtype=ms.int32)
-        number = ops.bitwise_and(_mixed(ops.bitwise_xor(_mixed(index), key)), Tensor((1 << _BITS) - 1, ms.int32))
+        number = ops.bitwise_and(_mixed(ops.bitwise_xor(_mixed(index), key)), Tensor(self.number_mask, ms.int32))
         mask = ops.cast(number < self.threshold, x.dtype) / self.keep
         return x * ops.reshape(mask, x.shape)
 
