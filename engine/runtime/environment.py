@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from engine.config.schema import RuntimeConfig
@@ -36,7 +36,7 @@ def prepare_environment(
     environ.setdefault("GLOG_v", "3")
     if config.threads:
         environ["OMP_NUM_THREADS"] = str(config.threads)
-    notes = []
+    notes = _limit_threads(environ)
     # On AVX-512 processors the oneDNN inside MindSpore 2.10 has no fast kernel for the plain layout that MindSpore
     # hands it and takes its reference convolution: 5 to 10 times slower a step (benchmarks/cpu_isa.py).
     if "ONEDNN_MAX_CPU_ISA" not in environ and "avx512f" in _cpu_flags(cpu_info):
@@ -48,6 +48,18 @@ def prepare_environment(
         notes += join_mpi(environ)
     note_start()
     return notes
+
+
+def _limit_threads(environ: Mapping[str, str]) -> list[str]:
+    """Keep this process on OMP_NUM_THREADS cores: MindSpore's own thread pool only heeds the cores it may run on."""
+    cores = sorted(os.sched_getaffinity(0))
+    threads = int(environ.get("OMP_NUM_THREADS", len(cores)))
+    if threads >= len(cores):
+        return []
+    rank = int(environ.get("RANK_ID", environ.get("OMPI_COMM_WORLD_RANK", "0")))
+    mine = sorted({cores[(rank * threads + i) % len(cores)] for i in range(threads)})
+    os.sched_setaffinity(0, mine)
+    return [f"{threads} compute thread(s): this process keeps to core(s) {', '.join(map(str, mine))} of {len(cores)}"]
 
 
 def _cpu_flags(cpu_info: Path) -> frozenset[str]:
