@@ -24,9 +24,15 @@ GRAY = {"color": "gray", "resize": 32, "image_size": 32, "mean": [0.5], "std": [
 LORA = {"enabled": True, "targets": r"features\.1[0-7]\.conv\.2|dense", "rank": 4}
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]] = {
     **{f"lenet5_{kind}": ({"name": f"lenet5_{kind}"}, GRAY, None) for kind in ("original", "modern", "improved")},
-    **{f"mobilenetv2 {w} dense": ({"name": "mobilenetv2", "width_mult": w}, {}, None) for w in (0.5, 1.0, 1.4)},
-    "mobilenetv2 1.0 v3": ({"name": "mobilenetv2", "head": {"kind": "v3"}}, {}, None),
-    "mobilenetv2 1.0 lora": ({"name": "mobilenetv2"}, {}, LORA),
+    **{
+        f"mobilenetv2 {width} {kind}": (
+            {"name": "mobilenetv2", "width_mult": width, "head": {"kind": "v3" if kind == "v3" else "dense"}},
+            {},
+            LORA if kind == "lora" else None,
+        )
+        for width in (0.5, 1.0, 1.4)
+        for kind in ("dense", "lora", "v3")
+    },
 }
 
 
@@ -109,6 +115,8 @@ def save_checkpoint(
             value = rng.normal(0, 0.1, value.shape).astype(np.float32)
         elif parameter.name.endswith(("moving_variance", "gamma")):
             value = rng.uniform(0.5, 1.5, value.shape).astype(np.float32)
+        elif parameter.name == "dense.weight":  # logits as large as a trained network's
+            value = rng.normal(0, 0.2, value.shape).astype(np.float32)
         weights[parameter.name] = value
     description = {
         "monitor": "val_top1",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +23,11 @@ from typing import Literal
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from datazoo.decode import open_picture, to_rgb
+from datazoo.decode import MAX_PIXELS, open_picture, to_rgb
 from datazoo.errors import DataError
 from datazoo.image_folder import scan
 from datazoo.pictures import PictureSet, Splits
+from datazoo.pillow_path import resized_size
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class DoctorReport:
         return f"{len(self.bad)} of {self.checked} pictures cannot be decoded" + (f": {names}{more}" if names else "")
 
 
-def _reason(path: Path) -> str | None:
+def _reason(path: Path, resize: int | None) -> str | None:
     try:
         with path.open("rb") as file:
             if not file.read(1):
@@ -60,6 +62,8 @@ def _reason(path: Path) -> str | None:
             file.seek(0)
             image = open_picture(file)
             png = image.format == "PNG"
+            if resize is not None and math.prod(size := resized_size(*image.size, resize)) > MAX_PIXELS:
+                return f"{image.width}x{image.height} pixels is too narrow: {size[0]}x{size[1]} after resizing"
             to_rgb(image)
             if png:
                 file.seek(0)
@@ -78,27 +82,34 @@ def _png_damage(content: bytes) -> str | None:
     return None if _PNG_END in content else "truncated PNG (no end chunk)"
 
 
-def check_pictures(paths: Iterable[Path], workers: int | None = None) -> DoctorReport:
+def check_pictures(paths: Iterable[Path], workers: int | None = None, resize: int | None = None) -> DoctorReport:
     """Decode every picture with Pillow; some damaged JPEGs would end the process inside MindSpore's decoder.
 
     Args:
         paths: picture files.
         workers: threads (Pillow decodes outside Python's lock); None lets Python choose.
+        resize: shorter side after the preprocessing's resize; a strip that would then be a bomb is refused.
     """
     files = list(paths)
     with ThreadPoolExecutor(workers) as pool:
-        reasons = list(pool.map(_reason, files))
+        reasons = list(pool.map(lambda path: _reason(path, resize), files))
     bad = tuple((path, reason) for path, reason in zip(files, reasons, strict=True) if reason)
     return DoctorReport(len(files), bad)
 
 
-def check_splits(splits: Splits, on_bad_image: Literal["fail", "skip"] = "fail", workers: int | None = None) -> Splits:
+def check_splits(
+    splits: Splits,
+    on_bad_image: Literal["fail", "skip"] = "fail",
+    workers: int | None = None,
+    resize: int | None = None,
+) -> Splits:
     """Decode all picture files of the splits before training.
 
     Args:
         splits: pictures in memory need no check.
         on_bad_image: fail raises; skip leaves the bad pictures out and logs their names and number.
         workers: threads.
+        resize: shorter side after the preprocessing's resize.
 
     Returns:
         The splits without bad pictures.
@@ -106,14 +117,14 @@ def check_splits(splits: Splits, on_bad_image: Literal["fail", "skip"] = "fail",
     Raises:
         DataError: bad pictures under `fail`; under `skip`, a class of a split that has no good picture.
     """
-    checked = {part.split: _check_split(part, on_bad_image, workers) for part in splits}
+    checked = {part.split: _check_split(part, on_bad_image, workers, resize) for part in splits}
     return replace(splits, train=checked["train"], val=checked["val"], test=checked["test"])
 
 
-def _check_split(pictures: PictureSet, on_bad_image: str, workers: int | None) -> PictureSet:
+def _check_split(pictures: PictureSet, on_bad_image: str, workers: int | None, resize: int | None) -> PictureSet:
     if pictures.paths is None:
         return pictures
-    report = check_pictures(pictures.paths, workers)
+    report = check_pictures(pictures.paths, workers, resize)
     if not report.bad:
         return pictures
     if on_bad_image == "fail":

@@ -60,7 +60,7 @@ def open_pictures(config: DataConfig) -> Pictures:
             include={"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
         ),
     )
-    splits = doctor.check_splits(splits, on_bad_image=config.on_bad_image)
+    splits = doctor.check_splits(splits, on_bad_image=config.on_bad_image, resize=config.preprocessing.resize)
     leaks = doctor.log_leaks(splits)
     return Pictures(
         splits.train, splits.val, splits.test, frozenset(b for (a, b), n in leaks.items() if n and a == "train")

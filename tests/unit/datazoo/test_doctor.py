@@ -69,6 +69,14 @@ def test_decompression_bomb_is_refused_unread(tmp_path: Path, monkeypatch: pytes
     assert "above the limit" in check_pictures([path]).bad[0][1]
 
 
+def test_a_strip_that_resizing_would_blow_up_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "strip.png"
+    Image.new("RGB", (400_000, 1)).save(path)
+
+    assert check_pictures([path]).bad == ()
+    assert "too narrow: 102400000x256" in check_pictures([path], resize=256).bad[0][1]
+
+
 def test_bad_pictures_fail_by_default(dataset: Path) -> None:
     damage(dataset / "val/b/2.png", "half")
 
