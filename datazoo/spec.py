@@ -50,7 +50,10 @@ class AugmentationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    random_resized_crop: bool = Field(False, description="crop a random area and resize it to image_size")
+    random_resized_crop: bool = Field(False, description="crop a random area and resize it to a square")
+    train_size: int | None = Field(
+        None, gt=0, description="side of a random crop's square, pixels; null takes image_size (smaller trains faster)"
+    )
     crop_scale: tuple[float, float] = Field((0.35, 1.0), description="share of the area a random crop keeps")
     crop_ratio: tuple[float, float] = Field((0.75, 1.3333), description="aspect ratio of a random crop")
     horizontal_flip: float = Field(0.0, ge=0, le=1, description="probability of a left-right flip")
@@ -62,6 +65,12 @@ class AugmentationConfig(BaseModel):
     random_erasing: float = Field(0.0, ge=0, le=1, description="probability of erasing a random rectangle")
     mixup: float = Field(0.0, ge=0, description="mixup's Beta parameter; 0 is off")
     cutmix: float = Field(0.0, ge=0, description="CutMix's Beta parameter; 0 is off")
+
+    @model_validator(mode="after")
+    def _train_size_has_a_crop(self) -> AugmentationConfig:
+        if self.train_size is not None and not self.random_resized_crop:
+            raise ValueError("train_size is the side of a random crop: set random_resized_crop: true")
+        return self
 
     @property
     def per_picture(self) -> bool:

@@ -103,7 +103,8 @@ def apply_training(
     if augment.random_resized_crop:
         dataset = append(dataset, [vision.Decode()] if encoded else [])
         dataset = append_draw(dataset, RandomCrop(augment, seed, epoch))
-        fixed = [vision.Resize((spec.image_size, spec.image_size), Inter.PILCUBIC)]
+        side = augment.train_size or spec.image_size
+        fixed = [vision.Resize((side, side), Inter.PILCUBIC)]
     elif not square:
         fixed = ([vision.Decode()] if encoded else []) + geometry_operations(spec)
     dataset = append(dataset, fixed)

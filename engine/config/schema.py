@@ -68,6 +68,8 @@ class DataConfig(_Section):
             problems.append("set data.classes or data.classes_file, not both")
         if features.enabled and augmentation.mixes_labels:
             problems.append("data.augmentation.mixup and cutmix mix pictures: data.features.enabled cannot cache them")
+        if features.enabled and augmentation.train_size:
+            problems.append("data.augmentation.train_size: data.features.enabled caches pictures of image_size only")
         if features.views > 1 and not augmentation.per_picture:
             problems.append("data.features.views above 1 needs a data.augmentation that makes the views differ")
         if features.enabled and features.views == 1 and augmentation.per_picture:
@@ -287,6 +289,8 @@ class Config(_Section):
             problems.append("finetune.freeze_layer needs a backbone: model.name mobilenetv2")
         if self.model.name.startswith("lenet5") and preprocessing.image_size not in (28, 32):
             problems.append("data.preprocessing.image_size must be 28 or 32 for LeNet5")
+        if self.model.name.startswith("lenet5") and self.data.augmentation.train_size:
+            problems.append("data.augmentation.train_size needs a network for any size: model.name mobilenetv2")
         if self.data.features.enabled and self.finetune.freeze_layer != "backbone":
             problems.append("data.features.enabled needs finetune.freeze_layer backbone")
         lora = self.finetune.lora

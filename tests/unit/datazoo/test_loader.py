@@ -93,6 +93,15 @@ def test_two_ranks_together_see_what_one_sees(files: PictureSet, augment: Augmen
     assert_same(joined, alone)
 
 
+def test_random_crops_can_be_smaller_than_what_is_evaluated(files: PictureSet) -> None:
+    augment = AugmentationConfig(random_resized_crop=True, train_size=12, cutmix=1.0)
+
+    trained = batches(make(files, augment).epoch(0))[0][0]
+    evaluated = batches(eval_dataset(files, SPEC, batch_size=4))[0][0]
+
+    assert (trained.shape, evaluated.shape) == ((4, 3, 12, 12), (4, 3, 16, 16))
+
+
 @pytest.mark.parametrize("augment", [EVERYTHING, SQUARE, MIXED], ids=["all", "square", "mix"])
 def test_epochs_and_seeds_differ(files: PictureSet, augment: AugmentationConfig) -> None:
     first = batches(make(files, augment).epoch(0))[0][0]

@@ -95,6 +95,24 @@ def test_every_impossible_combination_is_listed_with_its_line(recipe):
     assert [line.split(": ")[0] for line in lines] == [f"{path}:3", f"{path}:5"]
 
 
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"data.augmentation.train_size": "20"}, "train_size is the side of a random crop"),
+        ({"data.augmentation": "{random_resized_crop: true, train_size: 20}"}, "needs a network for any size"),
+        (
+            {
+                "data.augmentation": "{random_resized_crop: true, train_size: 20}",
+                "data.features": "{enabled: true, views: 2}",
+            },
+            "data.features.enabled caches pictures of image_size only",
+        ),
+    ],
+)
+def test_a_training_size_of_its_own_is_refused_where_it_cannot_work(recipe, overrides, says):
+    assert any(says in line for line in refusal(recipe(GRAY), overrides))
+
+
 def test_switching_the_model_names_the_keys_it_does_not_have(recipe):
     path = recipe(GRAY + "model:\n  name: lenet5_modern\n  pooling: average\n")
     (line,) = refusal(path, {"model.name": "mobilenetv2"})
