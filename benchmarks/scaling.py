@@ -28,9 +28,9 @@ def measure(steps: int) -> dict[str, float]:
     prepare_environment(RuntimeConfig(threads=1, platform="CPU"))
     import mindspore as ms
     import numpy as np
-    from mindspore import nn
 
     from engine.config.schema import OptimizerConfig
+    from engine.gradient_reducer import FlatGradReducer
     from engine.loss import NetworkWithLoss
     from engine.optimizer import GroupedOptimizer
     from engine.runtime.start import start_runtime
@@ -56,15 +56,9 @@ def measure(steps: int) -> dict[str, float]:
     whole = seconds(lambda: step(image, label)[0].asnumpy())
     reduce = 0.0
     if runtime.size > 1:
-        reducer = nn.DistributedGradReducer(parameters)
+        reducer = FlatGradReducer(parameters, runtime.size)
         gradients = tuple(ms.Tensor(np.ones(p.shape, np.float32)) for p in parameters)
-
-        class Reduce(nn.Cell):
-            def construct(self) -> object:
-                return reducer(gradients)
-
-        cell = Reduce()
-        reduce = seconds(lambda: [gradient.asnumpy() for gradient in cell()])
+        reduce = seconds(lambda: [gradient.asnumpy() for gradient in reducer(gradients)])
     return {
         "images_per_second": runtime.size * BATCH / whole,
         "all_reduce_share": reduce / whole,

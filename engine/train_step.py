@@ -8,6 +8,7 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
 from engine.config.schema import AmpConfig
+from engine.gradient_reducer import FlatGradReducer
 from engine.optimizer import GroupedOptimizer
 
 
@@ -56,7 +57,7 @@ class TrainStep(nn.Cell):
         )
         scale = amp.init_scale if self.checks_overflow else 1.0
         self.loss_scale = Parameter(Tensor(scale, ms.float32), name="loss_scale", requires_grad=False)
-        self.reducer = nn.DistributedGradReducer(self.weights) if ranks > 1 else None
+        self.reducer = FlatGradReducer(self.weights, ranks) if ranks > 1 else None
         self.sum_over_ranks = ops.AllReduce() if ranks > 1 else None
         if accumulate_steps > 1:
             self.gradient_sums = self.weights.clone("gradient_sums", init="zeros")
