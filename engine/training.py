@@ -102,7 +102,7 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
     monitor = recipe.early_stopping.monitor
     callbacks: list[RunCallback] = [
         LearningRateSetter(optimizer, schedule, progress),
-        StopOnSignal(progress, runtime, recipe.log_every),
+        StopOnSignal(progress, runtime),
         EarlyStopping(recipe.early_stopping, progress),
         CheckpointSaver(store, checkpoints, progress, description, trainer.weights, trainer.state, monitor),
     ]

@@ -3,42 +3,63 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import Any
+
+import numpy as np
 
 from engine.callbacks.base import RunCallback
 from engine.records import EpochRecord, Progress
 from engine.runtime.start import Runtime
 
+_SECONDS_BETWEEN_QUESTIONS = 1.0
+
 
 class StopOnSignal(RunCallback):
     """Lets the step end, then asks to stop; all ranks stop after the same step, whichever of them got the signal.
 
+    One process looks after every step. Several ranks ask each other about once a second; after how many steps that is,
+    they agree on whenever they ask.
+
     Args:
         progress: is told that the run was interrupted.
         runtime: the ranks.
-        every: steps between two times that several ranks ask each other; one process looks after every step.
     """
 
-    def __init__(self, progress: Progress, runtime: Runtime, every: int) -> None:
+    def __init__(self, progress: Progress, runtime: Runtime) -> None:
         super().__init__()
         self._progress = progress
         self._runtime = runtime
-        self._every = every if runtime.size > 1 else 1
-        self._asked = False
+        self._signalled = False
+        self._steps_between_questions = 1
+        self._steps_since_question = 0
+        self._last_question = time.monotonic()
         self._previous: Any = signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, number: int, frame: Any) -> None:
-        self._asked = True
+        self._signalled = True
 
     def on_train_step_end(self, run_context: Any) -> None:
         """Stop inside an epoch."""
-        if self._progress.step_in_epoch % self._every == 0 and self._runtime.any(self._asked):
+        self._steps_since_question += 1
+        if self._steps_since_question >= self._steps_between_questions and self._any_signalled():
             self._progress.interrupted = True
             run_context.request_stop()
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Stop between two epochs."""
-        self._progress.interrupted |= self._runtime.any(self._asked)
+        self._progress.interrupted |= self._any_signalled()
+
+    def _any_signalled(self) -> bool:
+        if self._runtime.size == 1:
+            return self._signalled
+        now = time.monotonic()
+        step_seconds = (now - self._last_question) / max(1, self._steps_since_question)
+        answers = self._runtime.gather_array(np.array([self._signalled, step_seconds]))
+        signalled, slowest = np.max(answers, axis=0)
+        self._steps_between_questions = max(1, int(_SECONDS_BETWEEN_QUESTIONS / max(slowest, 1e-6)))
+        self._steps_since_question, self._last_question = 0, now
+        return bool(signalled)
 
     def close(self) -> None:
         """Give the signal back."""

@@ -62,10 +62,6 @@ class Runtime:
         total: np.ndarray = np.sum(self.gather_array(np.asarray(values, np.float64)), axis=0)
         return total
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set on at least one rank."""
-        return any(part != b"\0" for part in self.gather(bytes([flag])))
-
     def from_main(self, text: str) -> str:
         """The main rank's text."""
         return self.gather(text.encode() if self.is_main else b"")[0].decode()

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import types
 
 import mindspore as ms
@@ -11,10 +13,12 @@ from engine.callbacks.console import Console
 from engine.callbacks.early_stopping import EarlyStopping
 from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.step_monitor import MAX_OVERFLOWS_IN_A_ROW, StepMonitor
+from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.callbacks.tensorboard import TensorBoard
 from engine.config.schema import EarlyStoppingConfig
 from engine.errors import TrainingError
 from engine.records import EpochRecord, Progress, StepRecord
+from engine.runtime.start import Runtime
 
 
 def epoch(number, top1=None, loss=None):
@@ -163,3 +167,51 @@ def test_without_a_terminal_the_console_prints_plain_lines(capsys):
     assert out.startswith("epoch 1/3  loss 1.0000")
     assert "val top-1 87.50%" in out
     assert "\r" not in out + err
+
+
+def steps_until_stop(callback, most=1000):
+    """Number of steps after which the callback asks to stop."""
+    stops = []
+    context = types.SimpleNamespace(request_stop=lambda: stops.append(True))
+    for step in range(1, most + 1):
+        callback.on_train_step_end(context)
+        if stops:
+            return step
+    return None
+
+
+def test_one_process_stops_after_the_step_in_which_the_signal_came():
+    state = progress()
+    callback = StopOnSignal(state, Runtime("CPU"))
+
+    before = steps_until_stop(callback, 10)
+    os.kill(os.getpid(), signal.SIGTERM)
+    after = steps_until_stop(callback, 10)
+    callback.close()
+
+    assert (before, after, state.interrupted) == (None, 1, True)
+
+
+@pytest.mark.parametrize(("step_seconds", "questions"), [(0.01, 11), (2.0, 1000)])
+def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds, questions):
+    """The other rank says how long its steps take; this one's take no time."""
+    asked = []
+
+    def gather(own):
+        asked.append(own)
+        return [own, np.array([0.0, step_seconds]).tobytes()]
+
+    callback = StopOnSignal(progress(), Runtime("CPU", size=2, gather=gather))
+
+    assert steps_until_stop(callback) is None
+    callback.close()
+    assert len(asked) == pytest.approx(questions, abs=2)
+
+
+def test_a_signal_to_another_rank_stops_this_one_too():
+    callback = StopOnSignal(
+        progress(), Runtime("CPU", size=2, gather=lambda own: [own, np.array([1.0, 0.01]).tobytes()])
+    )
+
+    assert steps_until_stop(callback) == 1
+    callback.close()

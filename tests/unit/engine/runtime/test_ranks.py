@@ -57,11 +57,6 @@ def test_the_main_rank_decides():
     assert on_ranks(3, lambda runtime: runtime.from_main(f"of {runtime.rank}")) == ["of 0"] * 3
 
 
-@pytest.mark.parametrize("asked", [set(), {0}, {2}, {0, 1, 2}])
-def test_one_rank_is_enough_for_all(asked):
-    assert on_ranks(3, lambda runtime: runtime.any(runtime.rank in asked)) == [bool(asked)] * 3
-
-
 def test_one_process_is_its_own_group():
     runtime = Runtime("CPU")
 
