@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import RunStopped
+from engine.runtime.launcher_notes import note_final
 from engine.runtime.lifetime import leave_job
 
 EXIT_OK = 0
@@ -54,6 +55,8 @@ def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path
             raise
         if (code := getattr(error, "exit_code", None)) is not None:
             print(f"error: {error}", file=sys.stderr)
+            if not getattr(error, "restart_helps", True):
+                note_final(str(error))
             return int(code)
         if isinstance(error, OSError) and error.filename is not None:
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)

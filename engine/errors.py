@@ -20,6 +20,7 @@ class TrainingError(RuntimeError):
     """A run that cannot go on: a loss that is not finite, gradients that overflow without end."""
 
     exit_code = 1
+    restart_helps = False  # the same steps lead to the same numbers
 
 
 class RunStopped(Exception):

@@ -49,6 +49,14 @@ def first_failed(log_dir: Path, pid: int | None = None, rank: int | None = None)
     return next((record for record in records if record.code is None), None)
 
 
+def final_reason(log_dir: Path) -> str | None:
+    """Return why the job said that starting it again would end the same way, if it did."""
+    try:
+        return (log_dir / "final.txt").read_text()
+    except OSError:
+        return None
+
+
 def run_folder(log_dir: Path) -> str | None:
     """Return the run folder that the job made or went on in."""
     try:

@@ -12,7 +12,7 @@ from launch import ports
 from launch.errors import LaunchError
 from launch.execution import EXIT_HUNG, Execution, Outcome
 from launch.plan import JobRequest, make_plan
-from launch.rank_records import run_folder
+from launch.rank_records import final_reason, run_folder
 
 DEFAULT_PORT = 8118
 _LONGEST_WAIT = 60.0
@@ -52,7 +52,10 @@ class Supervisor:
             self.outcomes.append(outcome)
             if outcome.code != 0:
                 self._report(outcome, plan.log_dir)
-            if outcome.code in _FINAL_CODES or execution.stopping or attempt > self.max_restarts:
+            final = final_reason(plan.log_dir)
+            if final and self.max_restarts:
+                self.say(f"not started again, it would end the same way: {final.splitlines()[0]}")
+            if outcome.code in _FINAL_CODES or final or execution.stopping or attempt > self.max_restarts:
                 self._summarise()
                 return 1 if outcome.code == EXIT_HUNG else outcome.code
             folder = run_folder(plan.log_dir)

@@ -32,6 +32,12 @@ def note_run_folder(path: Path) -> None:
         (folder / "run_folder.txt").write_text(str(path.absolute()))
 
 
+def note_final(reason: str) -> None:
+    """Starting this job again would end the same way."""
+    if (folder := launcher_folder()) is not None:
+        (folder / "final.txt").write_text(reason)
+
+
 def _note(**details: Any) -> None:
     folder = launcher_folder()
     if folder is None or os.environ.get("MS_ROLE") == "MS_SCHED":

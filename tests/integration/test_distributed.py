@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import time
@@ -27,8 +28,8 @@ from launch.rank_records import read_ranks
 
 pytestmark = pytest.mark.slow
 
+# One process, and several ranks with the same global batch.
 LENET = (*FAST, "--train.epochs", "2", "--data.batch_size", "32")
-# Runs of several ranks share a recipe but for the batch per rank, so that the global batch is the same.
 TWO = (*FAST, "--train.epochs", "2", "--data.batch_size", "16")
 # BatchNorm and dropout; three blocks on 32-pixel pictures.
 MOBILENET = (
@@ -74,14 +75,28 @@ def one_process(tmp_path_factory):
     return folder / "run-seed0"
 
 
-@pytest.fixture(scope="module")
-def two_processes(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
+def two_by_msrun(folder, *network):
     output = finish(
-        launch("run_distribute_cpu.sh", folder / "logs", "--workers", "2", "--config", DIGITS, *TWO,
+        launch("run_distribute_cpu.sh", folder / "logs", "--workers", "2", "--config", DIGITS, *TWO, *network,
                "--output_dir", folder, "--name", "run")
     )  # fmt: skip
     return folder / "run-seed0", output
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    return two_by_msrun(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="module")
+def two_mobilenets(tmp_path_factory):
+    return two_by_msrun(tmp_path_factory.mktemp("two_mobilenets"), *MOBILENET)
+
+
+# The run by msrun on one host that others are compared with, and its network.
+BOTH_NETWORKS = pytest.mark.parametrize(
+    ("reference", "network"), [("two_processes", ()), ("two_mobilenets", MOBILENET)], ids=["lenet5", "mobilenetv2"]
+)
 
 
 def test_two_ranks_by_msrun_train_as_one_process(one_process, two_processes):
@@ -97,15 +112,16 @@ def test_two_ranks_by_msrun_train_as_one_process(one_process, two_processes):
     assert leftovers(run.parent) == []
 
 
-def test_two_ranks_by_mpirun_give_the_same_bits_as_by_msrun(tmp_path, two_processes):
+@BOTH_NETWORKS
+def test_two_ranks_by_mpirun_give_the_same_bits_as_by_msrun(tmp_path, request, reference, network):
     output = finish(
         launch("run_distribute_cpu.sh", tmp_path / "logs", "--workers", "2", "--launcher", "mpirun", "--config", DIGITS,
-               *TWO, "--output_dir", tmp_path, "--name", "run")
+               *TWO, *network, "--output_dir", tmp_path, "--name", "run")
     )  # fmt: skip
 
     assert "mpirun: 2 ranks on 1 host(s)" in output
     assert output.count("epoch 1/2") == 1
-    assert largest_difference(two_processes[0], tmp_path / "run-seed0") == 0.0
+    assert largest_difference(request.getfixturevalue(reference)[0], tmp_path / "run-seed0") == 0.0
     assert leftovers(tmp_path) == []
 
 
@@ -139,23 +155,52 @@ def test_ranks_that_are_killed_change_nothing_but_the_time(tmp_path, two_process
     assert leftovers(tmp_path) == []
 
 
-def test_sigterm_inside_an_epoch_changes_nothing_in_a_mobilenet_on_two_ranks(tmp_path):
+def test_sigterm_at_random_moments_changes_nothing_in_a_mobilenet_on_two_ranks(tmp_path, two_mobilenets):
     """Dropout, and BatchNorm whose statistics differ between the ranks inside an epoch."""
 
-    def start(logs, output):
+    def start(logs):
         return launch(
             "run_distribute_cpu.sh", tmp_path / logs, "--workers", "2", "--config", DIGITS, *TWO, *MOBILENET,
-            "--output_dir", tmp_path / output, "--name", "run", "--resume", "auto",
+            "--output_dir", tmp_path, "--name", "run", "--resume", "auto",
         )  # fmt: skip
 
-    finish(start("undisturbed", "a"))
-    job = start("first", "b")
-    interrupt(job, tmp_path / "b" / "run-seed0", 50)
-    stopped = finish(job, 143)
-    finish(start("second", "b"))
+    rng = random.Random()  # another moment in every run of this test
+    run = tmp_path / "run-seed0"
+    steps = [rng.randint(1, 39), rng.randint(41, 79)]
+    print("SIGTERM at steps", steps)
+    for step in steps:
+        job = start(f"before_{step}")
+        interrupt(job, run, step)
+        assert "stopped by SIGTERM after step" in finish(job, 143)
+    finish(start("last"))
 
-    assert "stopped by SIGTERM after step" in stopped
-    assert largest_difference(tmp_path / "a" / "run-seed0", tmp_path / "b" / "run-seed0") == 0.0
+    assert largest_difference(two_mobilenets[0], run) == 0.0
+    assert leftovers(tmp_path) == []
+
+
+def test_a_loss_that_is_not_finite_is_not_tried_again(tmp_path):
+    output = finish(
+        launch("run_distribute_cpu.sh", tmp_path / "logs", "--workers", "2", "--max_restarts", "3", "--config", DIGITS,
+               *TWO, "--optimizer.lr", "1e30", "--output_dir", tmp_path, "--name", "run"),
+        1,
+    )  # fmt: skip
+
+    assert "not started again, it would end the same way: the loss is" in output
+    assert "supervisor: 1 start(s), 0 restart(s)" in output
+
+
+def test_a_master_that_cannot_be_reached_ends_the_job_in_time(tmp_path):
+    start = time.monotonic()
+
+    output = finish(
+        launch("run_distribute_cpu.sh", tmp_path / "logs", "--workers", "1", "--nodes", "2", "--node_rank", "1",
+               "--master_addr", "127.0.0.2", "--master_port", "8977", "--cluster_timeout", "10", "--skip_preflight",
+               "--config", DIGITS, *TWO, "--output_dir", tmp_path),
+        1,
+    )  # fmt: skip
+
+    assert "could not join the job at 127.0.0.2:8977" in output
+    assert time.monotonic() - start < 90
     assert leftovers(tmp_path) == []
 
 
@@ -212,14 +257,15 @@ def test_a_rank_with_other_data_ends_the_job_with_a_clear_error(tmp_path):
     assert {record.code for record in read_ranks(tmp_path)} == {2}
 
 
-def test_two_hosts_train_as_one(tmp_path, two_processes):
+@BOTH_NETWORKS
+def test_two_hosts_train_as_one(tmp_path, request, reference, network):
     """Two network namespaces joined by a cable of the kernel's; each node is started by its own launcher."""
     probe = subprocess.run(["unshare", "-n", "ip", "link", "add", "va", "type", "veth", "peer", "name", "vb"])
     if probe.returncode:
         pytest.skip("network namespaces are not permitted here")
-    arguments = " ".join(
-        ["--config", DIGITS, *TWO, "--output_dir", str(tmp_path), "--name", "run", "--workers", "1", "--nodes", "2",
-         "--master_addr", "10.9.0.1"]
+    arguments = shlex.join(
+        ["--config", DIGITS, *TWO, *network, "--output_dir", str(tmp_path), "--name", "run",
+         "--workers", "1", "--nodes", "2", "--master_addr", "10.9.0.1"]
     )  # fmt: skip
     script = f"""
         set -e
@@ -246,4 +292,4 @@ def test_two_hosts_train_as_one(tmp_path, two_processes):
     )
 
     assert job.returncode == 0, job.stdout + job.stderr
-    assert largest_difference(two_processes[0], tmp_path / "run-seed0") == 0.0
+    assert largest_difference(request.getfixturevalue(reference)[0], tmp_path / "run-seed0") == 0.0

@@ -57,6 +57,14 @@ def test_ends_that_a_restart_cannot_mend_are_final(supervise, code):
     assert len(supervisor.outcomes) == 1
 
 
+def test_a_job_that_would_end_the_same_way_is_not_started_again(supervise, said):
+    supervisor = supervise("(logs / 'final.txt').write_text('the loss is nan'); sys.exit(1)", max_restarts=5)
+
+    assert supervisor.run() == 1
+    assert len(supervisor.outcomes) == 1
+    assert "not started again, it would end the same way: the loss is nan" in said
+
+
 def test_it_gives_up_with_a_summary(supervise, said):
     supervisor = supervise("print('the reason'); sys.exit(7)", max_restarts=2)
 
