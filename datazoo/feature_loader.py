@@ -47,7 +47,7 @@ class FeatureLoader:
         """Return the batches of an epoch, without the first `skip_steps`.
 
         Returns:
-            MindSpore dataset with the columns `image`, float32 (B, D), and `label`, int32 (B,).
+            MindSpore dataset with the columns `image`, float32 (B, ...), and `label`, int32 (B,).
         """
         positions = self._positions[skip_steps:]
         order = epoch_order(self._count, self._seed, epoch)[positions % self._count]
@@ -65,7 +65,7 @@ def feature_eval_dataset(features: Features, batch_size: int, rank: int = 0, siz
     """Return the evaluation view of every picture exactly once, in order.
 
     Returns:
-        MindSpore dataset with the columns `image`, float32 (B, D), and `label`, int32 (B,), -1 where a row only fills
+        MindSpore dataset with the columns `image`, float32 (B, ...), and `label`, int32 (B,), -1 where a row only fills
         up a batch.
     """
     rows = evaluation_rows(len(features.labels), batch_size, rank, size)

@@ -1,6 +1,6 @@
-"""Cached pooled features: the outputs of a frozen backbone, computed once and kept in one memory-mapped file a split.
+"""Cached features: the outputs of frozen layers, computed once and kept in one memory-mapped file a split.
 
-A cache is found by a key over everything it depends on (backbone, preprocessing, augmentation, picture bytes) and its
+A cache is found by a key over everything it depends on (layers, preprocessing, augmentation, picture bytes) and its
 bytes are checked against a checksum whenever it is opened: one that is stale, truncated or foreign is built anew.
 """
 
@@ -38,10 +38,10 @@ Extract = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled features of a split.
+    """Features of a split.
 
     Args:
-        values: float32 (views, N, D), memory-mapped; view 0 is the evaluation view.
+        values: float32 (views, N, ...), memory-mapped; view 0 is the evaluation view.
         labels: int32 (N,).
         from_cache: whether they were there already.
         path: the file.
@@ -101,8 +101,8 @@ def cached_features(
         spec: the preprocessing.
         augment: random changes of views 1, 2, ...
         views: number of views per picture.
-        extract: float32 (batch_size, C, H, W) -> float32 (batch_size, D); the shape never varies.
-        extractor_id: hash of the backbone's weights and architecture.
+        extract: float32 (batch_size, C, H, W) -> float32 (batch_size, ...); the shape never varies.
+        extractor_id: hash of the frozen layers' weights and architecture.
         cache_dir: folder of the cache files.
         batch_size: pictures per call of `extract`.
         seed: of the views.
@@ -146,7 +146,7 @@ def _compute(
     workers: int | None,
     progress: bool,
 ) -> np.ndarray:
-    """Return the features of `rows` (view * N + picture), float32 (len(rows), D)."""
+    """Return the features of `rows` (view * N + picture), float32 (len(rows), ...)."""
     out: np.ndarray | None = None
     filled = 0
     with tqdm(
@@ -160,9 +160,9 @@ def _compute(
                     images = np.concatenate([images, np.zeros((batch_size - count, *images.shape[1:]), np.float32)])
                 features = extract(images)[:count]
                 if not np.isfinite(features).all():
-                    raise DataError(f"the backbone gives features that are not finite on {pictures.split} pictures")
+                    raise DataError(f"the frozen layers give features that are not finite on {pictures.split} pictures")
                 if out is None:
-                    out = np.empty((len(rows), features.shape[1]), np.float32)
+                    out = np.empty((len(rows), *features.shape[1:]), np.float32)
                 out[filled : filled + count] = features
                 filled += count
                 bar.update(count)
@@ -240,10 +240,10 @@ class _CacheFile:
                 leftover.unlink(missing_ok=True)
 
     def _write(self, parts: list[np.ndarray]) -> None:
-        shape = (*self._shape, parts[0].shape[1])
+        shape = (*self._shape, *parts[0].shape[1:])
         with self._replace(self.path) as temporary:
             out = open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-            np.concatenate(parts, out=out.reshape(-1, shape[2]))
+            np.concatenate(parts, out=out.reshape(-1, *shape[2:]))
             out.flush()
             with temporary.open("rb") as file:
                 checksum = hashlib.file_digest(file, "sha256").hexdigest()
@@ -252,7 +252,7 @@ class _CacheFile:
             temporary.write_text(json.dumps(content), encoding="utf-8")
 
     def open(self) -> np.ndarray:
-        """Return the values, float32 (views, N, D), read-only."""
+        """Return the values, float32 (views, N, ...), read-only."""
         values: np.ndarray = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return values
 

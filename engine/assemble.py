@@ -24,6 +24,7 @@ from netzoo.classifier import logits_network
 from netzoo.closed_form import class_means_head, linear_probe_head
 from netzoo.freeze import freeze
 from netzoo.lora import add_lora
+from netzoo.split import split_frozen
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Feed:
     """What is trained and what it is fed with."""
 
     cell: nn.Cell
-    """The network, or its head alone where features are cached."""
+    """The network, or the part that trains where features are cached."""
     train: EpochSource
     held_out: Mapping[str, Any]
     """Datasets of (image, label) batches, in order, of `val` and `test`; made once, read again and again."""
@@ -106,21 +107,23 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
     frozen = freeze(network, finetune.freeze_layer, finetune.freeze_patterns)
     logger.info("%s", frozen)
     head_init = getattr(getattr(config.model, "head", None), "init", "random")
-    cache = _FeatureSource(config, network, runtime) if data.features.enabled or head_init != "random" else None
-    if cache is not None and head_init != "random":
-        _solve_head(network, head_init, cache.of(splits.train, views=1))
+    if head_init != "random":
+        pooled = _FeatureSource(config, network.pooled_backbone, runtime)
+        _solve_head(network, head_init, pooled.of(splits.train, views=1))
     if finetune.lora.enabled:
         options = finetune.lora
         report = add_lora(network, options.targets, options.rank, options.alpha, options.dropout)
         logger.info("%s", report)
     batch = {"batch_size": data.batch_size, "rank": runtime.rank, "size": runtime.size}
     eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
-    if data.features.enabled and cache is not None:
+    if data.features.enabled:
+        front, rest = split_frozen(network)
+        cache = _FeatureSource(config, front, runtime)
         train = FeatureLoader(cache.of(splits.train, data.features.views), seed=config.train.seed, **batch)
         held_out = {
             s.split: feature_eval_dataset(cache.of(s, views=1), **eval_batch) for s in (splits.val, splits.test)
         }
-        return Feed(cell=network.head, train=train, held_out=held_out)
+        return Feed(cell=rest, train=train, held_out=held_out)
     pictures = loader.TrainLoader(
         splits.train,
         data.preprocessing,
@@ -138,14 +141,14 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
 
 
 class _FeatureSource:
-    """Cached features of any split, by the network's backbone as it was when this was made."""
+    """Cached features of any split, by layers as they were when this was made."""
 
-    def __init__(self, config: Config, network: nn.Cell, runtime: Runtime) -> None:
+    def __init__(self, config: Config, layers: nn.Cell, runtime: Runtime) -> None:
         self._config = config
         self._runtime = runtime
         backend = config.data.features.backend if runtime.device == "CPU" else "mindspore"
-        self._id = extractor_id(network.pooled_backbone, backend)
-        self._extract = FeatureExtractor(network.pooled_backbone, backend, config.runtime.threads)
+        self._id = extractor_id(layers, backend)
+        self._extract = FeatureExtractor(layers, backend, config.runtime.threads)
 
     def of(self, split: PictureSet, views: int) -> features.Features:
         data = self._config.data

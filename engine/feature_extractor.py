@@ -1,4 +1,4 @@
-"""Pooled features of a frozen backbone: onnxruntime on a CPU, after its output was compared with MindSpore's."""
+"""Features by frozen layers: onnxruntime on a CPU, after its output was compared with MindSpore's."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ logger = logging.getLogger(__name__)
 TOLERANCE = 1e-3
 
 
-def extractor_id(backbone: nn.Cell, backend: str) -> str:
-    """SHA-256 over every weight of the backbone, its names and shapes, and what computes it."""
+def extractor_id(layers: nn.Cell, backend: str) -> str:
+    """SHA-256 over every weight of the frozen layers, its name and shape, every stride, and what computes them."""
     digest = hashlib.sha256(backend.encode())
-    for parameter in backbone.get_parameters():
+    for _, cell in layers.cells_and_names():
+        if isinstance(cell, nn.Conv2d):  # whose weights have the same shape at every stride
+            digest.update(f"{cell.stride}{cell.padding}{cell.dilation}{cell.group}".encode())
+    for parameter in layers.get_parameters():
         digest.update(f"{parameter.name}{parameter.shape}".encode())
         digest.update(np.ascontiguousarray(parameter.asnumpy()).tobytes())
     return digest.hexdigest()
 
 
 class FeatureExtractor:
-    """Maps pictures (B, C, H, W) to pooled features (B, D), both float32; nothing is built before the first call.
+    """Maps pictures (B, C, H, W) to features (B, ...), both float32; nothing is built before the first call.
 
     Args:
-        backbone: cell from pictures to pooled features.
+        layers: cell from pictures to features: a whole backbone with its pooling, or the front of one.
         backend: `onnxruntime` or `mindspore`.
         threads: threads of onnxruntime; None takes all cores.
     """
 
-    def __init__(self, backbone: nn.Cell, backend: str, threads: int | None = None) -> None:
-        self._backbone = backbone
+    def __init__(self, layers: nn.Cell, backend: str, threads: int | None = None) -> None:
+        self._layers = layers
         self._backend = backend
         self._threads = threads
         self._session: Any = None
@@ -53,24 +56,24 @@ class FeatureExtractor:
         return self._onnxruntime(pictures) if self._backend == "onnxruntime" else self._mindspore(pictures)
 
     def _mindspore(self, pictures: np.ndarray) -> np.ndarray:
-        self._backbone.set_train(False)
-        return self._backbone(ms.Tensor(pictures)).asnumpy()
+        self._layers.set_train(False)
+        return self._layers(ms.Tensor(pictures)).asnumpy()
 
     def _onnxruntime(self, pictures: np.ndarray) -> np.ndarray:
         features: np.ndarray = self._session.run(None, {"image": pictures})[0]
         return features
 
     def _export(self, pictures: np.ndarray) -> Any:
-        self._backbone.set_train(False)
-        forget_compiled_graphs(self._backbone)  # the exporter changes the graph it finds, a second export fails on it
+        self._layers.set_train(False)
+        forget_compiled_graphs(self._layers)  # the exporter changes the graph it finds, a second export fails on it
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # MindSpore writes the batch of 1 into the output's shape; ORT warns each call
         if self._threads:
             options.intra_op_num_threads = self._threads
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "backbone.onnx"
+            file = Path(folder) / "layers.onnx"
             ms.onnx.export(
-                self._backbone,
+                self._layers,
                 ms.Tensor(pictures[:1]),
                 file_name=str(file),
                 input_names=["image"],

@@ -26,9 +26,12 @@ def _refuse(section: SectionT, problems: list[str]) -> SectionT:
 
 
 class FeatureCacheConfig(_Section):
-    """Cached outputs of a frozen backbone, so that only the head is computed while training."""
+    """Cached outputs of frozen layers, so that only what trains is computed while training."""
 
-    enabled: bool = Field(False, description="train the head on cached pooled features (the backbone must be frozen)")
+    enabled: bool = Field(
+        False,
+        description="cache what a frozen backbone, or its frozen front (last_n_blocks:n), makes of pictures",
+    )
     views: int = Field(1, ge=1, description="views per picture: 1 is the evaluation view, more are augmented ones")
     cache_dir: Path = Field(Path("cache/features"), description="folder of the cache files")
     backend: Literal["onnxruntime", "mindspore"] = Field(
@@ -291,11 +294,11 @@ class Config(_Section):
             problems.append("data.preprocessing.image_size must be 28 or 32 for LeNet5")
         if self.model.name.startswith("lenet5") and self.data.augmentation.train_size:
             problems.append("data.augmentation.train_size needs a network for any size: model.name mobilenetv2")
-        if self.data.features.enabled and self.finetune.freeze_layer != "backbone":
-            problems.append("data.features.enabled needs finetune.freeze_layer backbone")
+        if self.data.features.enabled and self.finetune.freeze_layer == "none":
+            problems.append("data.features.enabled needs finetune.freeze_layer backbone or last_n_blocks:n")
         lora = self.finetune.lora
         if lora.enabled and self.data.features.enabled and re.search(r"features", lora.targets):
-            problems.append("finetune.lora.targets names the backbone, but data.features.enabled trains only the head")
+            problems.append("finetune.lora.targets names the backbone, but data.features.enabled caches what it makes")
         head = getattr(self.model, "head", None)
         new_head = self.finetune.new_head or self.finetune.pretrained is None
         if lora.enabled and new_head and head and head.init == "random" and re.fullmatch(lora.targets, "dense"):

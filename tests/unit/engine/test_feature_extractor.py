@@ -1,5 +1,6 @@
 import logging
 
+import mindspore as ms
 import numpy as np
 import pytest
 
@@ -46,3 +47,23 @@ def test_the_id_follows_the_weights_and_the_runtime(backbone):
 
     assert len(ids) == 3
     assert extractor_id(backbone, "onnxruntime") in ids
+
+
+def test_the_id_follows_the_strides():
+    ids = set()
+    for stride in (1, 2):
+        ms.set_seed(0)
+        setting = [[1, 16, 1, 1], [6, 24, 1, stride]]
+        net = create_net("mobilenetv2", num_classes=2, **{**TINY, "inverted_residual_setting": setting})
+        ids.add(extractor_id(net.pooled_backbone, "onnxruntime"))
+
+    assert len(ids) == 2
+
+
+def test_feature_maps_of_a_frozen_front_are_computed_too(backbone):
+    front = backbone.backbone.features[0]
+
+    maps = FeatureExtractor(front, "onnxruntime")(PICTURES)
+
+    assert maps.shape == (5, 16, 16, 16)
+    assert maps == pytest.approx(FeatureExtractor(front, "mindspore")(PICTURES), abs=1e-5)
