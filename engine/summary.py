@@ -40,6 +40,7 @@ def write_summary(
     parameters: Mapping[str, int],
     resources: ResourceSampler,
     watch: Stopwatch,
+    saved_bytes: int,
 ) -> None:
     """Write summary.json.
 
@@ -51,10 +52,10 @@ def write_summary(
         parameters: counts: total and trainable.
         resources: its samples.
         watch: wall time.
+        saved_bytes: size of what must be kept beside the published weights.
     """
     train = sum(record.seconds for record in progress.history)
     images = sum(record.seconds * record.images_per_second for record in progress.history)
-    best = run.checkpoints / "best.ckpt"
     summary: dict[str, Any] = {
         "name": config.name,
         "seed": config.train.seed,
@@ -71,6 +72,6 @@ def write_summary(
         },
         "images_per_second": images / train if train else None,
         **resources.summary(),
-        "saved_bytes": best.resolve().stat().st_size,
+        "saved_bytes": saved_bytes,
     }
     write_json(run.path / "summary.json", summary)

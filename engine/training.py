@@ -36,7 +36,8 @@ from engine.runtime.start import Runtime
 from engine.summary import Stopwatch, write_summary
 from engine.train_step import TrainStep
 from engine.trainer import Trainer
-from netzoo.count import count_parameters
+from netzoo.adapter_file import save_adapter
+from netzoo.count import changed_bytes, count_parameters
 from netzoo.dropout import seed_dropout
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,13 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
             run.write_evaluation(result, split, "best", verify(best).sha256, leaking)
         print(f"{split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
     if resources is not None:
-        write_summary(run, config, progress, results, parameter_counts, resources, watch)
+        saved_bytes = changed_bytes(network)
+        if config.finetune.lora.enabled:
+            adapter = run.path / "adapter.safetensors"
+            save_adapter(network, adapter)
+            saved_bytes = adapter.stat().st_size
+            print(f"adapter of the best checkpoint: {adapter} ({saved_bytes:,} bytes)")
+        write_summary(run, config, progress, results, parameter_counts, resources, watch, saved_bytes)
 
 
 def _go_on(checkpoint: Path, network: nn.Cell, trainer: Trainer) -> None:

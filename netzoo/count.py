@@ -55,3 +55,15 @@ def count_parameters(net: nn.Cell) -> ParameterCount:
         row[0] += parameter.size
         row[1] += parameter.size * parameter.requires_grad
     return ParameterCount(tuple(PartCount(name, *row) for name, row in totals.items()))
+
+
+def changed_bytes(net: nn.Cell) -> int:
+    """Return the size of what training changes: trainable parameters, statistics of BatchNorm that is not frozen.
+
+    This is what has to be kept of a network that was fine-tuned from published weights.
+    """
+    changed = {p.name: p for p in net.trainable_params()}
+    for _, cell in net.cells_and_names():
+        if isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d) and cell.use_batch_statistics is not False:
+            changed |= {p.name: p for p in (cell.moving_mean, cell.moving_variance)}
+    return sum(p.nbytes for p in changed.values())

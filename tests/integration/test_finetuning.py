@@ -1,0 +1,75 @@
+"""Fine-tuning runs on a small MobileNetV2 and the digits."""
+
+import json
+
+import numpy as np
+import pytest
+from jobs import finish, largest_difference, result, train, weights
+from safetensors.numpy import load_file
+
+from netzoo import create_net
+from netzoo.adapter_file import attach_adapter
+from netzoo.lora import merge_lora
+from netzoo.weights import load_weights, read_weights
+
+pytestmark = pytest.mark.slow
+
+SMALL = {
+    "width_mult": 0.25, "last_channel": 64, "inverted_residual_setting": [[1, 16, 1, 1], [6, 24, 1, 2], [6, 32, 1, 2]]
+}  # fmt: skip
+MOBILENET = (
+    "--model", json.dumps({"name": "mobilenetv2", **SMALL}), "--train.epochs", "1", "--runtime.threads", "1",
+    "--data.preprocessing", "{color: rgb, resize: 32, image_size: 32}", "--data.augmentation", "{}",
+    "--optimizer.name", "momentum", "--optimizer.lr", "0.02",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A run whose best checkpoint is the base that others start from."""
+    folder = tmp_path_factory.mktemp("published")
+    finish(train(*MOBILENET, "--output_dir", folder, "--name", "base"))
+    return folder / "base-seed0" / "checkpoints" / "best.ckpt"
+
+
+def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path, published):
+    arguments = (
+        *MOBILENET, "--finetune.freeze_layer", "last_n_blocks:1", "--finetune.pretrained", published, "--train.epochs",
+        "2", "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path,
+    )  # fmt: skip
+
+    finish(train(*arguments, "--name", "whole"))
+    first = finish(train(*arguments, "--name", "cached", "--data.features.enabled", "true"))
+    second = finish(train(*arguments, "--name", "again", "--data.features.enabled", "true"))
+
+    whole, cached, again = (tmp_path / f"{name}-seed0" for name in ("whole", "cached", "again"))
+    assert largest_difference(whole, cached) < 1e-3  # onnxruntime adds up in another order
+    assert result(cached)["correct"] == pytest.approx(result(whole)["correct"], abs=1)
+    assert "computing" in first
+    assert "from the cache" in second
+    assert largest_difference(cached, again) == 0.0
+
+
+def test_a_lora_run_leaves_an_adapter_that_is_all_one_must_keep(tmp_path, published):
+    targets = r"features\.[23]\.conv\.2|dense"
+
+    output = finish(
+        train(*MOBILENET, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+              "--finetune.lora.enabled", "true", "--finetune.lora.targets", targets,
+              "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path, "--name", "lora")
+    )  # fmt: skip
+
+    run = tmp_path / "lora-seed0"
+    adapter = run / "adapter.safetensors"
+    net = create_net("mobilenetv2", num_classes=10, **SMALL)
+    base = {name: value for name, value in read_weights(published).items() if not name.startswith("dense.")}
+    load_weights(net, base, allow=[r"dense\..*"])
+    attach_adapter(net, adapter)
+    best = weights(run, "best")
+    loaded = {p.name: p.asnumpy() for p in net.get_parameters()}
+    assert loaded.keys() == best.keys()
+    assert all(np.array_equal(loaded[name], best[name]) for name in best)
+    assert merge_lora(net) == 3
+    assert json.loads((run / "summary.json").read_text())["saved_bytes"] == adapter.stat().st_size
+    assert str(adapter) in output
+    assert "features.2.conv.0.features.0.weight" not in load_file(adapter)
