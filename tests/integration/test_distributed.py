@@ -170,7 +170,7 @@ def test_sigterm_at_random_moments_changes_nothing_in_a_mobilenet_on_two_ranks(t
     print("SIGTERM at steps", steps)
     for step in steps:
         job = start(f"before_{step}")
-        interrupt(job, run, step)
+        interrupt(job, run, step, wait=rng.uniform(0, 0.1))
         assert "stopped by SIGTERM after step" in finish(job, 143)
     finish(start("last"))
 

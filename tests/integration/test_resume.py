@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 from pathlib import Path
@@ -33,16 +34,19 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_sigterm_and_kill_change_nothing(tmp_path, undisturbed):
+def test_sigterm_and_kill_at_random_moments_change_nothing(tmp_path, undisturbed):
     run = tmp_path / "run-seed0"
     arguments = (*options(tmp_path, "run"), *STATEFUL, "--resume", "auto")
+    rng = random.Random()  # other moments in every run of this test
+    term, kill = rng.randint(1, 150), rng.randint(180, 300)  # of 4 epochs of 79 steps
+    print(f"SIGTERM after step {term}, SIGKILL after step {kill}")
 
     first = train(*arguments)
-    interrupt(first, run, 95)
+    interrupt(first, run, term, wait=rng.uniform(0, 0.1))
     finish(first, 143)
     stopped = json.loads((run / "status.json").read_text())
     second = train(*arguments)
-    interrupt(second, run, 200, signal.SIGKILL)
+    interrupt(second, run, kill, signal.SIGKILL, wait=rng.uniform(0, 0.1))
     finish(second, -signal.SIGKILL)
     output = finish(train(*arguments))
 
