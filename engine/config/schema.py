@@ -226,9 +226,17 @@ class EarlyStoppingConfig(_Section):
     """Stop when the validation score no longer improves."""
 
     enabled: bool = Field(False, description="off trains all epochs")
-    monitor: Literal["val_top1", "val_loss"] = Field("val_top1", description="score that also chooses `best`")
+    monitor: Literal["val_top1", "val_loss", "epoch"] = Field(
+        "val_top1", description="score that also chooses `best`; epoch makes the last one the best"
+    )
     patience: int = Field(10, ge=1, description="evaluations without improvement before stopping")
     min_delta: float = Field(0.0, ge=0, description="smallest change that counts as an improvement")
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> EarlyStoppingConfig:
+        if self.enabled and self.monitor == "epoch":
+            raise ValueError("train.early_stopping.monitor epoch improves for ever: set enabled false or a score")
+        return self
 
 
 class CheckpointConfig(_Section):

@@ -57,9 +57,7 @@ def wait_for_step(run: Path, step: int, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
-def interrupt(
-    process: subprocess.Popen, run: Path, step: int, number: int = signal.SIGTERM, wait: float = 0.0
-) -> None:
+def interrupt(process: subprocess.Popen, run: Path, step: int, number: int = signal.SIGTERM, wait: float = 0.0) -> None:
     """Send a signal `wait` seconds after the run has logged a step."""
     wait_for_step(run, step, process)
     time.sleep(wait)

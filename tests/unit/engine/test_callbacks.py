@@ -117,6 +117,16 @@ def test_early_stopping_on_the_loss_wants_it_small():
     assert (state.best_epoch, state.best_score, state.stop_reason) == (2, 1.0, None)
 
 
+def test_the_last_epoch_can_be_chosen_without_looking_at_scores():
+    state = progress()
+    stopping = EarlyStopping(EarlyStoppingConfig(monitor="epoch"), state)
+
+    for number, score in enumerate([0.9, 0.5], start=1):
+        stopping.on_epoch(epoch(number, score))
+
+    assert (state.best_epoch, state.is_best) == (2, True)
+
+
 def test_the_best_is_marked_even_when_stopping_is_off():
     state = progress()
     stopping = EarlyStopping(EarlyStoppingConfig(enabled=False, patience=1), state)

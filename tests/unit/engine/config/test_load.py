@@ -98,6 +98,7 @@ def test_every_impossible_combination_is_listed_with_its_line(recipe):
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
+        ({"train.early_stopping": "{enabled: true, monitor: epoch}"}, "improves for ever"),
         ({"data.augmentation.train_size": "20"}, "train_size is the side of a random crop"),
         ({"data.augmentation": "{random_resized_crop: true, train_size: 20}"}, "needs a network for any size"),
         (
@@ -109,7 +110,7 @@ def test_every_impossible_combination_is_listed_with_its_line(recipe):
         ),
     ],
 )
-def test_a_training_size_of_its_own_is_refused_where_it_cannot_work(recipe, overrides, says):
+def test_values_that_cannot_work_together_are_refused_with_the_reason(recipe, overrides, says):
     assert any(says in line for line in refusal(recipe(GRAY), overrides))
 
 
