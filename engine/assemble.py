@@ -22,7 +22,7 @@ from netzoo import create_net
 from netzoo.blocks import block_count, block_index, is_head
 from netzoo.classifier import logits_network
 from netzoo.closed_form import class_means_head, linear_probe_head
-from netzoo.freeze import freeze
+from netzoo.freeze import freeze, live_batch_norms
 from netzoo.lora import add_lora
 from netzoo.split import split_frozen
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
@@ -114,6 +114,11 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
         options = finetune.lora
         report = add_lora(network, options.targets, options.rank, options.alpha, options.dropout)
         logger.info("%s", report)
+    if finetune.wise_ft_alpha and (live := live_batch_norms(network)):
+        raise ConfigError(
+            f"finetune.wise_ft_alpha: {live} BatchNorm layers would be left with the statistics of other weights; "
+            r"freeze them with finetune.freeze_patterns ['features\..*\.(gamma|beta)']"
+        )
     batch = {"batch_size": data.batch_size, "rank": runtime.rank, "size": runtime.size}
     eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
     if data.features.enabled:

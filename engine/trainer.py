@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import mindspore as ms
@@ -14,6 +13,7 @@ from mindspore import nn
 from engine.batch_norm import BatchNormStatistics
 from engine.callbacks.base import RunCallback
 from engine.callbacks.step_monitor import StepMonitor
+from engine.evaluated_weights import EvaluatedWeights
 from engine.metrics import EvaluationResult
 from engine.parameters import assign, assign_all, values_of
 from engine.records import Progress
@@ -42,14 +42,22 @@ class Trainer:
         progress: where the run stands.
         runtime: the ranks that train together.
         bn_sync: the recipe's `train.bn_sync`.
+        wise_ft_alpha: the recipe's `finetune.wise_ft_alpha`.
     """
 
     def __init__(
-        self, step: TrainStep, network: nn.Cell, progress: Progress, runtime: Runtime, bn_sync: str = "none"
+        self,
+        step: TrainStep,
+        network: nn.Cell,
+        progress: Progress,
+        runtime: Runtime,
+        bn_sync: str = "none",
+        wise_ft_alpha: float | None = None,
     ) -> None:
         self._step = step
         self._runtime = runtime
         self._statistics = BatchNormStatistics(network, bn_sync, runtime)
+        self._evaluated = EvaluatedWeights(step, wise_ft_alpha)
         self._network = network
         self._progress = progress
         self._model = ms.train.Model(step)
@@ -92,7 +100,7 @@ class Trainer:
                 record = monitor.epoch_record()
                 if record.epoch % eval_every == 0 or record.epoch == progress.epochs:
                     start = time.perf_counter()
-                    with self.averaged_weights():
+                    with self._evaluated.in_place():
                         result = validate()
                     record = record.with_validation(result, time.perf_counter() - start)
                 progress.next_epoch(record)
@@ -102,32 +110,16 @@ class Trainer:
             for callback in callbacks:
                 callback.close()
 
-    @contextlib.contextmanager
-    def averaged_weights(self) -> Iterator[None]:
-        """Put the moving average of the weights in their place, if one is kept, and take it back afterwards."""
-        if self._step.ema_decay is None:
-            yield
-            return
-        trained = [weight.asnumpy().copy() for weight in self._step.weights]
-        for weight, average in zip(self._step.weights, self._step.ema, strict=True):
-            assign(weight, average.asnumpy())
-        try:
-            yield
-        finally:
-            for weight, value in zip(self._step.weights, trained, strict=True):
-                assign(weight, value)
-
     def weights(self) -> dict[str, np.ndarray]:
-        """The parameters to save, averaged if an average is kept."""
-        with self.averaged_weights():
+        """The parameters to save."""
+        with self._evaluated.in_place():
             return values_of(self._network)
 
     def state(self) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
         """What going on needs beside the weights: (arrays, plain values)."""
         own = {p.name for p in self._network.get_parameters()}
         arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}
-        if self._step.ema_decay is not None:
-            arrays |= {f"trained.{p.name}": p.asnumpy().copy() for p in self._step.weights}
+        arrays |= self._evaluated.state()
         arrays |= {f"dropout.{i}": layer.draws.asnumpy() for i, layer in enumerate(dropout_layers(self._step))}
         if self._progress.step_in_epoch:
             arrays |= self._statistics.state()
@@ -135,10 +127,8 @@ class Trainer:
 
     def restore(self, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
         """Go on from a saved state; the network's weights have been loaded before."""
-        trained = {
-            name.removeprefix("trained."): value for name, value in arrays.items() if name.startswith("trained.")
-        }
-        assign_all(self._step, {**arrays, **trained})
+        assign_all(self._step, arrays)
+        self._evaluated.restore(arrays)
         for index, layer in enumerate(dropout_layers(self._step)):
             assign(layer.draws, arrays[f"dropout.{index}"])
         self._statistics.restore(arrays)

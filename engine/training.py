@@ -82,7 +82,7 @@ def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, 
         ema_decay=recipe.ema_decay,
         ranks=runtime.size,
     )
-    trainer = Trainer(step, network, progress, runtime, recipe.bn_sync)
+    trainer = Trainer(step, network, progress, runtime, recipe.bn_sync, config.finetune.wise_ft_alpha)
     if start.checkpoint is not None:
         _go_on(start.checkpoint, network, trainer)
     if runtime.is_main:

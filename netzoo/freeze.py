@@ -74,6 +74,12 @@ def settle_batch_norms(net: nn.Cell) -> FreezeReport:
     return FreezeReport(count.trainable, count.total - count.trainable, frozen_batch_norms)
 
 
+def live_batch_norms(net: nn.Cell) -> int:
+    """Return the number of BatchNorm layers whose running statistics change in training."""
+    layers = [cell for _, cell in net.cells_and_names() if isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d)]
+    return sum(layer.use_batch_statistics is not False for layer in layers)
+
+
 def _layer_rule(net: nn.Cell, layer: str) -> Callable[[str], bool]:
     if layer == "none":
         return lambda name: False

@@ -164,6 +164,9 @@ class FinetuneConfig(_Section):
     freeze_patterns: tuple[str, ...] = Field((), description="regexes of further parameter names to freeze")
     lr_groups: tuple[LrGroup, ...] = Field((), description="learning-rate multipliers by parameter name")
     layer_decay: float = Field(1.0, gt=0, le=1, description="LR factor per block counted from the head; 1 is off")
+    wise_ft_alpha: float | None = Field(
+        None, gt=0, lt=1, description="evaluate and save start + alpha * (trained - start) (WiSE-FT); null is 1"
+    )
     lora: LoraConfig = Field(default_factory=lambda: LoraConfig())
 
     @model_validator(mode="after")
@@ -314,6 +317,8 @@ class Config(_Section):
                 "finetune.lora.targets puts an adapter on a random head, which would stay frozen: "
                 "set model.head.init linear_probe or class_means"
             )
+        if self.finetune.wise_ft_alpha and new_head and (head is None or head.init == "random" or head.kind != "dense"):
+            problems.append("finetune.wise_ft_alpha starts from a network that works: set model.head.init linear_probe")
         if self.schedule.warmup_epochs > self.train.epochs:
             problems.append("schedule.warmup_epochs is longer than train.epochs")
         return _refuse(self, problems)

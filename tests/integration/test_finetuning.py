@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from jobs import finish, largest_difference, result, train, weights
+from jobs import FAST, finish, interrupt, largest_difference, result, train, weights
 from safetensors.numpy import load_file
 
 from netzoo import create_net
@@ -48,6 +48,33 @@ def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path, published
     assert "computing" in first
     assert "from the cache" in second
     assert largest_difference(cached, again) == 0.0
+
+
+def test_a_wise_ft_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, published):
+    arguments = (
+        *MOBILENET, *FAST, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+        "--finetune.freeze_layer", "backbone", "--finetune.wise_ft_alpha", "0.5", "--train.ema_decay", "0.9",
+        "--train.epochs", "2", "--data.features.cache_dir", tmp_path / "cache", "--resume", "auto",
+    )  # fmt: skip
+
+    finish(train(*arguments, "--output_dir", tmp_path / "a", "--name", "run"))
+    first = train(*arguments, "--output_dir", tmp_path / "b", "--name", "run")
+    interrupt(first, tmp_path / "b" / "run-seed0", 90)
+    finish(first, 143)
+    finish(train(*arguments, "--output_dir", tmp_path / "b", "--name", "run"))
+
+    assert largest_difference(tmp_path / "a" / "run-seed0", tmp_path / "b" / "run-seed0") == 0.0
+
+
+def test_wise_ft_needs_frozen_batch_norms(tmp_path, published):
+    arguments = (
+        *MOBILENET, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+        "--finetune.wise_ft_alpha", "0.5", "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path,
+    )  # fmt: skip
+
+    output = finish(train(*arguments), 2)
+
+    assert "BatchNorm layers would be left with the statistics of other weights" in output
 
 
 def test_a_lora_run_leaves_an_adapter_that_is_all_one_must_keep(tmp_path, published):

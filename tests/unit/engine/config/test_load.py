@@ -98,6 +98,7 @@ def test_every_impossible_combination_is_listed_with_its_line(recipe):
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
+        ({"finetune.wise_ft_alpha": "0.5"}, "starts from a network that works"),
         ({"train.early_stopping": "{enabled: true, monitor: epoch}"}, "improves for ever"),
         ({"data.augmentation.train_size": "20"}, "train_size is the side of a random crop"),
         ({"data.augmentation": "{random_resized_crop: true, train_size: 20}"}, "needs a network for any size"),
