@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from launch.console import worth_showing
 from launch.plan import Plan
 from launch.rank_records import first_failed, read_ranks
 
@@ -27,7 +28,6 @@ EXIT_HUNG = 124
 # How msrun and mpirun name the process that failed first.
 _MSRUN_BLAMES = re.compile(r"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 _MPIRUN_BLAMES = re.compile(r"noticed that process rank (\d+) with PID")
-_CHATTER = re.compile(r"^\[(ERROR|WARNING|INFO)\] (ME|DISTRIBUTED|PS)\(|^Start (scheduler|worker) process")
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,20 @@ class Execution:
         return False
 
     def _pump(self, stream: Iterator[str], log: object) -> None:
+        for line in worth_showing(self._noted(stream, log)):
+            with contextlib.suppress(OSError):
+                sys.stdout.write(line)
+                sys.stdout.flush()
+
+    def _noted(self, stream: Iterator[str], log: object) -> Iterator[str]:
+        """Pass lines on, after writing them down and looking for whom the launcher blames."""
         for line in stream:
             print(line, end="", file=log, flush=True)  # type: ignore[call-overload]
             if found := _MSRUN_BLAMES.search(line):
                 self._blamed |= {"pid": int(found[1]), "code": int(found[2])}
             elif found := _MPIRUN_BLAMES.search(line):
                 self._blamed |= {"rank": int(found[1])}  # its exit code is mpirun's own
-            if not _CHATTER.match(line):
-                with contextlib.suppress(OSError):
-                    sys.stdout.write(line)
-                    sys.stdout.flush()
+            yield line
 
     def _outcome(self, code: int, hung: bool, seconds: float) -> Outcome:
         if code == 0 and not hung and not self._blamed:
@@ -196,4 +200,4 @@ def _tail(path: Path) -> tuple[str, ...]:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return ()
-    return tuple(line for line in lines if line.strip() and not _CHATTER.match(line))[-_TAIL_LINES:]
+    return tuple(line for line in worth_showing(lines) if line.strip())[-_TAIL_LINES:]

@@ -114,7 +114,8 @@ def _join_ranks(device: str) -> Runtime:
         master = f"{os.environ.get('MS_SCHED_HOST')}:{os.environ.get('MS_SCHED_PORT')}"
         raise JoinError(
             f"rank {os.environ.get('RANK_ID', '?')} on {platform.node()} could not join the job at {master}: is that "
-            "the first node's address, is the port free there and open to here, did every node start its ranks?"
+            "the first node's address, is the port free there and open to here, did every node start its ranks, with "
+            "the same --nodes and --workers?"
         ) from error
     runtime = Runtime(device, get_rank(), get_group_size(), all_gather)
     ms.set_auto_parallel_context(

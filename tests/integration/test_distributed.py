@@ -257,6 +257,19 @@ def test_a_rank_with_other_data_ends_the_job_with_a_clear_error(tmp_path):
     assert {record.code for record in read_ranks(tmp_path)} == {2}
 
 
+def test_nodes_that_count_differently_end_with_a_clear_error(tmp_path):
+    jobs = [
+        launch("run_distribute_cpu.sh", tmp_path / f"node{node}", "--workers", workers, "--nodes", "2", "--node_rank",
+               node, "--master_addr", "127.0.0.2", "--master_port", "8978", "--cluster_timeout", "20",
+               "--skip_preflight", "--config", DIGITS, *TWO, "--output_dir", tmp_path)
+        for node, workers in enumerate((1, 2))
+    ]  # fmt: skip
+
+    for job in jobs:
+        assert "with the same --nodes and --workers?" in finish(job, 1)
+    assert leftovers(tmp_path) == []
+
+
 @BOTH_NETWORKS
 def test_two_hosts_train_as_one(tmp_path, request, reference, network):
     """Two network namespaces joined by a cable of the kernel's; each node is started by its own launcher."""
