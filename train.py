@@ -25,11 +25,10 @@ def main(argv: Sequence[str]) -> int:
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
     from engine.agreement import check_ranks_agree
     from engine.assemble import build_network, load_pretrained, open_pictures
-    from engine.batch_norm import use_sync_batch_norm
     from engine.log import log_to_console, log_to_file, mute_console
     from engine.resume import open_run
     from engine.runtime.launcher_notes import note_run_folder
-    from engine.runtime.start import check_amp, describe_environment, start_runtime
+    from engine.runtime.start import check_device, describe_environment, start_runtime
     from engine.training import train
     from report.page import write_report
 
@@ -39,13 +38,11 @@ def main(argv: Sequence[str]) -> int:
     runtime = start_runtime(config.runtime, config.train.seed)
     if not runtime.is_main:
         mute_console()
-    check_amp(runtime.device, config.amp)
+    check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_pictures(config.data)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_pretrained(network, config)
-    if config.train.bn_sync == "sync":
-        use_sync_batch_norm(network, runtime)
     start = open_run(config, runtime, options.resume, options.resume_force)
     if runtime.is_main:
         note_run_folder(start.run.path)

@@ -13,6 +13,7 @@ from mindspore import nn
 from datazoo import doctor, features, loader
 from datazoo.feature_loader import FeatureLoader, feature_eval_dataset
 from datazoo.source import PictureSet, load_splits
+from engine.batch_norm import use_sync_batch_norm
 from engine.config.schema import Config, DataConfig, ModelConfig
 from engine.errors import ConfigError
 from engine.feature_extractor import FeatureExtractor, extractor_id
@@ -119,6 +120,8 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
             f"finetune.wise_ft_alpha: {live} BatchNorm layers would be left with the statistics of other weights; "
             r"freeze them with finetune.freeze_patterns ['features\..*\.(gamma|beta)']"
         )
+    if config.train.bn_sync == "sync":
+        use_sync_batch_norm(network)
     batch = {"batch_size": data.batch_size, "rank": runtime.rank, "size": runtime.size}
     eval_batch = {**batch, "batch_size": data.eval_batch_size or data.batch_size}
     if data.features.enabled:

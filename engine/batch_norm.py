@@ -10,7 +10,8 @@ import numpy as np
 from mindspore import nn
 
 from engine.parameters import assign
-from engine.runtime.start import Runtime, RuntimeUnavailableError
+from engine.runtime.start import Runtime
+from netzoo.replace import replace_cell
 
 logger = logging.getLogger(__name__)
 
@@ -64,21 +65,13 @@ class BatchNormStatistics:
             start += size
 
 
-def use_sync_batch_norm(network: nn.Cell, runtime: Runtime) -> None:
-    """Replace every BatchNorm2d by SyncBatchNorm, with the same parameters.
-
-    Raises:
-        RuntimeUnavailableError: on a CPU, where MindSpore has no such kernel.
-    """
-    if runtime.device != "Ascend":
-        raise RuntimeUnavailableError(
-            f"train.bn_sync sync: MindSpore has no SyncBatchNorm on {runtime.device}; use train.bn_sync average"
-        )
+def use_sync_batch_norm(network: nn.Cell) -> None:
+    """Replace every BatchNorm2d that is not frozen by SyncBatchNorm, with the same parameters."""
     replaced = 0
     for _, parent in list(network.cells_and_names()):
         for name, cell in list(parent.name_cells().items()):
-            if isinstance(cell, nn.BatchNorm2d):
-                setattr(parent, name, _synchronised(cell))
+            if isinstance(cell, nn.BatchNorm2d) and cell.use_batch_statistics is not False:
+                replace_cell(parent, name, _synchronised(cell))
                 replaced += 1
     logger.info("%d BatchNorm layers compute their statistics over all ranks", replaced)
 

@@ -15,6 +15,7 @@ from netzoo.count import ParameterCount, count_parameters, is_statistic
 from netzoo.errors import NetError
 from netzoo.freeze import settle_batch_norms
 from netzoo.lora_layers import LoraConv1x1, LoraDense, LoraLayer
+from netzoo.replace import replace_cell
 from netzoo.weights import LoadReport, load_weights
 
 ADAPTERS = r".*\.lora_[ab]"
@@ -81,7 +82,7 @@ def add_lora(
         if name in chosen:
             make = LoraDense if isinstance(cell, nn.Dense) else LoraConv1x1
             adapted.append(make(cell, name, rank, alpha, dropout))
-            _replace(parent, key, adapted[-1])
+            replace_cell(parent, key, adapted[-1])
     forget_compiled_graphs(net)
     size = sum(layer.lora_a.size + layer.lora_b.size for layer in adapted)
     return LoraReport(tuple(layer.name for layer in adapted), size, count_parameters(net))
@@ -97,7 +98,7 @@ def merge_lora(net: nn.Cell) -> int:
     """
     adapted = _adapted(net)
     for parent, key, layer in adapted:
-        _replace(parent, key, layer.merged_base())
+        replace_cell(parent, key, layer.merged_base())
     forget_compiled_graphs(net)
     return len(adapted)
 
@@ -162,13 +163,6 @@ def _adapted(net: nn.Cell) -> list[tuple[nn.Cell, str, LoraLayer]]:
     if not found:
         raise NetError("the network has no LoRA adapters")
     return found
-
-
-def _replace(parent: nn.Cell, key: str, cell: nn.Cell) -> None:
-    # Assigning the attribute would prefix the parameters' names a second time.
-    parent.insert_child_to_cell(key, cell)
-    if isinstance(parent, nn.SequentialCell):
-        parent.cell_list = list(parent.name_cells().values())
 
 
 def _refuse_unsuited(layers: Mapping[str, nn.Cell]) -> None:

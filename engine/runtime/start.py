@@ -125,13 +125,19 @@ def _join_ranks(device: str) -> Runtime:
     return runtime
 
 
-def check_amp(device: str, config: AmpConfig) -> None:
+def check_device(device: str, config: AmpConfig, bn_sync: str) -> None:
     """Refuse what the device cannot run and say what is slow on it.
 
     Raises:
-        RuntimeUnavailableError: bfloat16 on a CPU, where MindSpore has no kernels for it.
+        RuntimeUnavailableError: bfloat16 or SyncBatchNorm on a CPU, where MindSpore has no kernels for them.
     """
-    if config.level == "O0" or device != "CPU":
+    if device != "CPU":
+        return
+    if bn_sync == "sync":
+        raise RuntimeUnavailableError(
+            "train.bn_sync sync: MindSpore has no SyncBatchNorm on a CPU; use train.bn_sync average"
+        )
+    if config.level == "O0":
         return
     if config.dtype == "bfloat16":
         raise RuntimeUnavailableError(

@@ -101,6 +101,7 @@ def test_a_second_run_overwrites_nothing(run):
         (("--data.batch_size", "4000"), "1259"),
         (("--platform", "Ascend"), "npu-smi"),
         (("--amp.level", "O2", "--amp.dtype", "bfloat16"), "bfloat16"),
+        (("--train.bn_sync", "sync"), "SyncBatchNorm"),
     ],
 )
 def test_bad_input_ends_with_2_and_a_few_plain_lines(tmp_path, arguments, message):
