@@ -12,7 +12,7 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from engine.errors import RunError
 from engine.files import atomic_link, atomic_path, sha256_of, write_json
@@ -120,7 +120,7 @@ class CheckpointStore:
         state_digest = None
         if state is not None:
             with atomic_path(target.with_suffix(".state")) as path:
-                save_file(dict(state), path, metadata={"notes": json.dumps(dict(state_notes or {}))})
+                path.write_bytes(save(dict(state), metadata={"notes": json.dumps(dict(state_notes or {}))}))
                 state_digest = sha256_of(path)
         sidecar = {
             "epoch": epoch,

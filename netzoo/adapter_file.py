@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mindspore import nn
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from netzoo.errors import WeightsError
 from netzoo.lora import adapted_layers, adapter_state, add_lora, base_parameters, load_adapter
@@ -31,7 +31,7 @@ def save_adapter(net: nn.Cell, path: Path | str) -> None:
     ]
     metadata = {"format": _FORMAT, "layers": json.dumps(layers), "base_sha256": _base_sha256(net)}
     temporary = Path(f"{path}.{os.getpid()}.tmp")
-    save_file(adapter_state(net), temporary, metadata)
+    temporary.write_bytes(save(adapter_state(net), metadata))  # save_file would let no other user read it
     os.replace(temporary, path)
 
 

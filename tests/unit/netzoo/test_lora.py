@@ -92,6 +92,17 @@ def test_a_file_brings_adapters_head_and_statistics_back_onto_the_base(small_mob
     np.testing.assert_array_equal(other(pictures).asnumpy(), net(pictures).asnumpy())
 
 
+def test_an_adapter_file_may_be_read_by_whom_other_files_may(small_mobilenet, tmp_path):
+    net = small_mobilenet()
+    add_lora(net, "dense")
+    (tmp_path / "other").touch()
+
+    save_adapter(net, tmp_path / "adapter.safetensors")
+
+    modes = {path.name: oct(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes["adapter.safetensors"] == modes["other"]
+
+
 def test_a_file_on_another_base_is_refused(small_mobilenet, tmp_path):
     net = small_mobilenet(seed=0)
     add_lora(net, "dense")
