@@ -67,4 +67,4 @@ class EvaluatedWeights:
         for weight in self._step.weights:
             if (trained := arrays.get(_TRAINED + weight.name)) is not None:
                 assign(weight, trained)
-        self._start = {name: arrays[_START + name] for name in self._start}
+        self._start = {name: arrays.get(_START + name, own) for name, own in self._start.items()}

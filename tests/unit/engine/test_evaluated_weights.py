@@ -72,6 +72,16 @@ def test_a_resumed_run_goes_on_from_the_trained_weights_and_the_first_start():
         assert values(resumed) == [[1.5, 5.0]]
 
 
+def test_a_run_that_is_forced_on_with_wise_ft_starts_from_this_recipes_start():
+    step = make_step("w")
+    weights = evaluated(step, wise_ft_alpha=0.5)
+
+    weights.restore({})  # saved by a recipe without
+
+    with weights.in_place():
+        assert values(step) == [[1.5, 5.0]]
+
+
 def test_the_trained_weights_are_back_after_an_error():
     step = make_step("w")
     weights = evaluated(step, wise_ft_alpha=0.5)
