@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from netzoo.errors import NetError
 
@@ -51,6 +50,8 @@ def linear_probe_head(
     Raises:
         NetError: The shapes do not fit, or a class has no picture.
     """
+    from sklearn.linear_model import LogisticRegression  # here: it takes a second to load, and most runs need it not
+
     scaled, labels, mean, std, classes = _standardise(features, labels, num_classes)
     solver = LogisticRegression(C=1.0 / (l2 * len(labels)), max_iter=300, tol=1e-4).fit(scaled, labels)
     weight, bias = solver.coef_, solver.intercept_

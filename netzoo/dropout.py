@@ -13,7 +13,6 @@ from netzoo.errors import NetError
 _SHIFTS_AND_MASKS = ((16, 0xFFFF), (13, 0x7FFFF), (16, 0xFFFF))
 _FACTORS = (0x85EBCA6B - (1 << 32), 0xC2B2AE35 - (1 << 32))
 _NUMBERS = itertools.count()  # a graph wants its parameters' names to differ
-_BITS = 24  # of the hash that become the number in [0, 1)
 
 
 def _mixed(x: Tensor) -> Tensor:
@@ -41,7 +40,8 @@ class Dropout(nn.Cell):
         draws: int32 scalar Parameter, the number of masks drawn so far.
 
     Source:
-        Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
+        Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014; the hash of a value:
+        Dietzfelbinger et al., A Reliable Randomized Algorithm for the Closest-Pair Problem, 1997, section 2.
     """
 
     draws: Parameter
@@ -53,9 +53,8 @@ class Dropout(nn.Cell):
         self.p = p
         self.seed = ms.get_seed() or 0
         self.keep = 1.0 - p
-        # Plain attributes: mixed precision rewrites the source below and can lose this module's constants.
-        self.number_mask = 2**_BITS - 1
-        self.threshold = round(self.keep * 2**_BITS)
+        # A plain attribute: mixed precision rewrites the source below and can lose this module's constants.
+        self.threshold = min(round(self.keep * 2**32) - 2**31, 2**31 - 1)  # of a number that is any int32
         self.draws = Parameter(Tensor(0, ms.int32), name=f"dropout_draws_{next(_NUMBERS)}", requires_grad=False)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -69,13 +68,16 @@ class Dropout(nn.Cell):
             return x
         draw = self.draws.value()
         ops.assign_add(self.draws, Tensor(1, ms.int32))
-        key = _mixed(_mixed(draw) + self.seed)
-        count = 1
-        for length in x.shape:
-            count = count * length
-        index = ops.arange(0, count, 1, dtype=ms.int32)
-        number = ops.bitwise_and(_mixed(ops.bitwise_xor(_mixed(index), key)), Tensor(self.number_mask, ms.int32))
-        mask = ops.cast(number < self.threshold, x.dtype) / self.keep
+        rows, columns = x.shape[0], 1
+        for length in x.shape[1:]:
+            columns = columns * length
+        # A hash for each row and each column, and one multiplication for each value (multiply-shift hashing): a whole
+        # hash for each value took most of a training step on cached features. Odd, so that a row repeats no number.
+        row = ops.arange(0, rows, 1, dtype=ms.int32) + draw * rows
+        of_rows = ops.bitwise_or(_mixed(_mixed(row) + self.seed), Tensor(1, ms.int32))
+        of_columns = _mixed(ops.arange(1, columns + 1, 1, dtype=ms.int32))  # from 1: the hash of 0 is 0
+        number = ops.reshape(of_rows, (rows, 1)) * of_columns
+        mask = ops.cast(number < self.threshold, x.dtype) * (1 / self.keep)
         return x * ops.reshape(mask, x.shape)
 
 

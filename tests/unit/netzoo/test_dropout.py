@@ -34,6 +34,28 @@ def test_masks_are_unrelated_over_draws_rows_columns_and_layers():
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.01
 
 
+def test_every_place_is_dropped_as_often_as_any_other():
+    layer = Dropout(0.5)
+    layer.set_train(True)
+    ones = ms.Tensor(np.ones((8, 64), np.float32))
+
+    dropped = np.mean([layer(ones).asnumpy() == 0 for _ in range(1000)], axis=0)
+
+    # 512 places of 1,000 draws each: their squared z-scores add up to chi-squared with 512 degrees of freedom
+    chi_squared = ((dropped - 0.5) ** 2 / (0.25 / 1000)).sum()
+    assert chi_squared == pytest.approx(512, abs=5 * (2 * 512) ** 0.5)
+
+
+def test_no_two_columns_are_dropped_together():
+    (mask,) = masks(Dropout(0.5), 1)
+
+    correlations = np.corrcoef(mask[:, :200], rowvar=False)[np.triu_indices(200, 1)]
+
+    # 19,900 pairs of 256 rows each: a correlation of independent columns has a deviation of 1 / sqrt(256)
+    assert abs(correlations).max() < 6 / 16
+    assert correlations.std() == pytest.approx(1 / 16, rel=0.05)
+
+
 def test_a_number_of_draws_gives_its_mask_again():
     layer = Dropout(0.3)
     _, second = masks(layer, 2)
