@@ -99,7 +99,8 @@ def save_checkpoint(
     from datazoo.spec import PreprocessingSpec
     from engine.assemble import build_network
     from engine.checkpoint import CheckpointStore
-    from engine.config.schema import LoraConfig, ModelConfig
+    from engine.config.model_sections import ModelConfig
+    from engine.config.schema import LoraConfig
     from netzoo.lora import add_lora
 
     config: ModelConfig = TypeAdapter(ModelConfig).validate_python(model)

@@ -14,7 +14,8 @@ from datazoo import doctor, features, loader
 from datazoo.feature_loader import FeatureLoader, feature_eval_dataset
 from datazoo.source import PictureSet, load_splits
 from engine.batch_norm import use_sync_batch_norm
-from engine.config.schema import Config, DataConfig, ModelConfig
+from engine.config.model_sections import ModelConfig
+from engine.config.schema import Config, DataConfig
 from engine.errors import ConfigError
 from engine.feature_extractor import FeatureExtractor, extractor_id
 from engine.runtime.start import Runtime
@@ -110,7 +111,7 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
     head_init = getattr(getattr(config.model, "head", None), "init", "random")
     if head_init != "random":
         pooled = _FeatureSource(config, network.pooled_backbone, runtime)
-        _solve_head(network, head_init, pooled.of(splits.train, views=1))
+        _solve_head(network, head_init, pooled.of(splits.train, data.features.views))
     if finetune.lora.enabled:
         options = finetune.lora
         report = add_lora(network, options.targets, options.rank, options.alpha, options.dropout)
@@ -163,7 +164,7 @@ class _FeatureSource:
         return features.cached_features(
             split,
             data.preprocessing,
-            data.augmentation,
+            data.augmentation.model_copy(update={"train_size": None}),  # features are of the size that is evaluated
             views=views,
             extract=self._extract,
             extractor_id=self._id,
@@ -179,6 +180,9 @@ class _FeatureSource:
 
 def _solve_head(network: nn.Cell, init: str, cached: features.Features) -> None:
     solve = class_means_head if init == "class_means" else linear_probe_head
-    weight, bias = solve(np.asarray(cached.values[0]), cached.labels)
+    views = len(cached.values)
+    weight, bias = solve(np.concatenate(cached.values), np.tile(cached.labels, views))
     network.head.set_classifier(weight, bias)
-    logger.info("head: solved by %s on %d cached features", init, len(cached.labels))
+    logger.info(
+        "head: solved by %s on cached features of %d pictures, %d view(s) each", init, len(cached.labels), views
+    )

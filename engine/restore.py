@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.assemble import build_network
 from engine.checkpoint import Sidecar, verify
-from engine.config.schema import LoraConfig, ModelConfig
+from engine.config.model_sections import ModelConfig
+from engine.config.schema import LoraConfig
 from engine.errors import RunError
 from netzoo.lora import add_lora
 from netzoo.weights import load_weights

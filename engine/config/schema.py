@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from datazoo.spec import AugmentationConfig, PreprocessingSpec
+from engine.config.model_sections import LeNet5ModernConfig, ModelConfig
+from engine.config.section import Section, refuse
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-SectionT = TypeVar("SectionT", bound=_Section)
-
-
-def _refuse(section: SectionT, problems: list[str]) -> SectionT:
-    """Return the section, or raise with every problem on a line of its own."""
-    if problems:
-        raise ValueError("\n".join(problems))
-    return section
-
-
-class FeatureCacheConfig(_Section):
+class FeatureCacheConfig(Section):
     """Cached outputs of frozen layers, so that only what trains is computed while training."""
 
     enabled: bool = Field(
         False,
         description="cache what a frozen backbone, or its frozen front (last_n_blocks:n), makes of pictures",
     )
-    views: int = Field(1, ge=1, description="views per picture: 1 is the evaluation view, more are augmented ones")
+    views: int = Field(
+        1,
+        ge=1,
+        description="views per picture in the cache and for model.head.init: the evaluation view, then augmented ones",
+    )
     cache_dir: Path = Field(Path("cache/features"), description="folder of the cache files")
     backend: Literal["onnxruntime", "mindspore"] = Field(
         "onnxruntime", description="what computes the features on a CPU; onnxruntime is checked against mindspore"
     )
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """Where pictures come from and how they reach the network."""
 
     source: Literal["digits", "mnist", "image_folder"] = Field(
@@ -77,68 +69,10 @@ class DataConfig(_Section):
             problems.append("data.features.views above 1 needs a data.augmentation that makes the views differ")
         if features.enabled and features.views == 1 and augmentation.per_picture:
             problems.append("data.features.views 1 caches the evaluation view only: set more views or no augmentation")
-        return _refuse(self, problems)
+        return refuse(self, problems)
 
 
-class HeadConfig(_Section):
-    """The classifier on top of the pooled feature vector."""
-
-    kind: Literal["dense", "v3"] = Field("dense", description="dense: one layer; v3: MobileNetV3's two layers")
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of inputs of the last layer dropped in training")
-    hidden_channels: int = Field(1280, ge=1, description="width of the v3 head's first layer")
-    activation: Literal["none", "softmax", "sigmoid"] = Field(
-        "none", description="applied at inference only; training and the loss see logits"
-    )
-    init: Literal["random", "class_means", "linear_probe"] = Field(
-        "random",
-        description="start of the last layer: random, or solved on cached features of the training pictures",
-    )
-
-
-class LeNet5OriginalConfig(_Section):
-    """LeNet5 as LeCun et al. published it in 1998: tanh, trainable sub-sampling, partial C3."""
-
-    name: Literal["lenet5_original"] = "lenet5_original"
-    num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
-    in_channels: int = Field(1, ge=1, description="channels of the input picture")
-
-
-class LeNet5ModernConfig(LeNet5OriginalConfig):
-    """LeNet5 with ReLU, pooling and a fully connected C3."""
-
-    name: Literal["lenet5_modern"] = "lenet5_modern"  # type: ignore[assignment]
-    pooling: Literal["max", "average"] = Field("max", description="sub-sampling")
-
-
-class LeNet5ImprovedConfig(LeNet5OriginalConfig):
-    """LeNet5 with BatchNorm after each convolution and dropout."""
-
-    name: Literal["lenet5_improved"] = "lenet5_improved"  # type: ignore[assignment]
-    pooling: Literal["max", "average"] = Field("max", description="sub-sampling")
-    dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")
-
-
-class MobileNetV2Config(_Section):
-    """MobileNetV2 (Sandler et al., 2018): backbone, global average pooling, head."""
-
-    name: Literal["mobilenetv2"] = "mobilenetv2"
-    num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
-    width_mult: float = Field(1.0, gt=0, description="multiplies every layer's channels")
-    round_nearest: int = Field(8, ge=1, description="channels are rounded to a multiple of this")
-    input_channel: int = Field(32, ge=1, description="channels of the first convolution at width 1.0")
-    last_channel: int = Field(1280, ge=1, description="length of the pooled feature vector at width up to 1.0")
-    inverted_residual_setting: tuple[tuple[int, int, int, int], ...] | None = Field(
-        None, description="rows of (expansion, channels, repeats, stride); null is the paper's table 2"
-    )
-    head: HeadConfig = Field(default_factory=lambda: HeadConfig())
-
-
-ModelConfig = Annotated[
-    LeNet5OriginalConfig | LeNet5ModernConfig | LeNet5ImprovedConfig | MobileNetV2Config, Field(discriminator="name")
-]
-
-
-class LoraConfig(_Section):
+class LoraConfig(Section):
     """Low-rank adapters (Hu et al., 2021) on Dense layers and 1x1 convolutions."""
 
     enabled: bool = Field(False, description="train adapters instead of the layers they sit on")
@@ -148,14 +82,14 @@ class LoraConfig(_Section):
     targets: str = Field("dense", description="regex; every layer whose name it matches in full gets an adapter")
 
 
-class LrGroup(_Section):
+class LrGroup(Section):
     """Parameters whose name matches `pattern` train at `lr_mult` times the learning rate."""
 
     pattern: str = Field(description="regex, matched in full against parameter names; matching nothing is an error")
     lr_mult: float = Field(ge=0, description="0 freezes the group's updates")
 
 
-class FinetuneConfig(_Section):
+class FinetuneConfig(Section):
     """Starting from published weights."""
 
     pretrained: Path | None = Field(None, description="MindSpore .ckpt or .safetensors (also torchvision's and timm's)")
@@ -177,7 +111,7 @@ class FinetuneConfig(_Section):
         return self
 
 
-class OptimizerConfig(_Section):
+class OptimizerConfig(Section):
     """Update rule."""
 
     name: Literal["momentum", "sgd", "adam", "adamw"] = "momentum"
@@ -194,7 +128,7 @@ class OptimizerConfig(_Section):
     accumulate_steps: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
 
 
-class ScheduleConfig(_Section):
+class ScheduleConfig(Section):
     """Learning rate over the run, set at every step."""
 
     name: Literal["cosine", "step", "linear", "constant"] = "cosine"
@@ -205,7 +139,7 @@ class ScheduleConfig(_Section):
     decay_rate: float = Field(0.1, gt=0, le=1, description="step: factor of a drop")
 
 
-class LossConfig(_Section):
+class LossConfig(Section):
     """Cross-entropy."""
 
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")
@@ -214,7 +148,7 @@ class LossConfig(_Section):
     )
 
 
-class AmpConfig(_Section):
+class AmpConfig(Section):
     """Mixed precision and loss scaling."""
 
     level: Literal["O0", "O1", "O2", "O3"] = Field("O0", description="O0 float32 .. O3 half precision throughout")
@@ -225,7 +159,7 @@ class AmpConfig(_Section):
     scale_window: int = Field(2000, ge=1, description="dynamic: steps without overflow before the scale grows")
 
 
-class EarlyStoppingConfig(_Section):
+class EarlyStoppingConfig(Section):
     """Stop when the validation score no longer improves."""
 
     enabled: bool = Field(False, description="off trains all epochs")
@@ -242,7 +176,7 @@ class EarlyStoppingConfig(_Section):
         return self
 
 
-class CheckpointConfig(_Section):
+class CheckpointConfig(Section):
     """What is kept in the run folder's `checkpoints/`."""
 
     every_epochs: int = Field(1, ge=1, description="epochs between two saved checkpoints")
@@ -250,7 +184,7 @@ class CheckpointConfig(_Section):
     keep_every: int | None = Field(None, ge=1, description="also keep, for good, the checkpoint of every n-th epoch")
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """The length and the habits of a run."""
 
     epochs: int = Field(10, ge=1, description="passes over the training pictures")
@@ -265,7 +199,7 @@ class TrainConfig(_Section):
     checkpoint: CheckpointConfig = Field(default_factory=lambda: CheckpointConfig())
 
 
-class RuntimeConfig(_Section):
+class RuntimeConfig(Section):
     """The device and the processes."""
 
     platform: Literal["auto", "CPU", "Ascend"] = Field("auto", description="auto takes an Ascend if one is present")
@@ -274,7 +208,7 @@ class RuntimeConfig(_Section):
     threads: int | None = Field(None, ge=1, description="compute threads per process; null leaves it to MindSpore")
 
 
-class Config(_Section):
+class Config(Section):
     """One run."""
 
     name: str = Field("run", pattern=r"^[\w.\-]+$", description="first part of the run folder's name")
@@ -317,8 +251,10 @@ class Config(_Section):
                 "finetune.lora.targets puts an adapter on a random head, which would stay frozen: "
                 "set model.head.init linear_probe or class_means"
             )
+        if self.data.features.views > 1 and not self.data.features.enabled and (head is None or head.init == "random"):
+            problems.append("data.features.views: nothing reads features; set data.features.enabled or model.head.init")
         if self.finetune.wise_ft_alpha and new_head and (head is None or head.init == "random" or head.kind != "dense"):
             problems.append("finetune.wise_ft_alpha starts from a network that works: set model.head.init linear_probe")
         if self.schedule.warmup_epochs > self.train.epochs:
             problems.append("schedule.warmup_epochs is longer than train.epochs")
-        return _refuse(self, problems)
+        return refuse(self, problems)

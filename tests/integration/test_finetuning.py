@@ -7,8 +7,10 @@ import pytest
 from jobs import FAST, finish, interrupt, largest_difference, result, train, weights
 from safetensors.numpy import load_file
 
+from datazoo.source import load_splits
 from netzoo import create_net
 from netzoo.adapter_file import attach_adapter
+from netzoo.closed_form import linear_probe_head
 from netzoo.lora import merge_lora
 from netzoo.weights import load_weights, read_weights
 
@@ -64,6 +66,25 @@ def test_a_wise_ft_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, pub
     finish(train(*arguments, "--output_dir", tmp_path / "b", "--name", "run"))
 
     assert largest_difference(tmp_path / "a" / "run-seed0", tmp_path / "b" / "run-seed0") == 0.0
+
+
+def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path, published):
+    cache = tmp_path / "cache"
+
+    finish(
+        train(*MOBILENET, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+              "--data.features.views", "3", "--data.augmentation.shift", "2",
+              "--finetune.lora.enabled", "true", "--finetune.lora.targets", "dense",  # the base stays as solved
+              "--data.features.cache_dir", cache, "--output_dir", tmp_path, "--name", "views")
+    )  # fmt: skip
+
+    (file,) = cache.glob("train_*.npy")
+    views = np.load(file)
+    labels = load_splits("digits").train.labels
+    weight, _ = linear_probe_head(views.reshape(-1, views.shape[2]), np.tile(labels, 3))
+    assert len(views) == 3
+    assert not np.array_equal(views[0], views[1])
+    assert np.array_equal(weights(tmp_path / "views-seed0", "best")["dense.weight"], weight)
 
 
 def test_wise_ft_needs_frozen_batch_norms(tmp_path, published):

@@ -30,7 +30,8 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory):
         from datazoo.spec import PreprocessingSpec
         from engine.assemble import build_network
         from engine.checkpoint import CheckpointStore
-        from engine.config.schema import LoraConfig, ModelConfig
+        from engine.config.model_sections import ModelConfig
+        from engine.config.schema import LoraConfig
         from netzoo.lora import add_lora
 
         ms.set_context(mode=ms.GRAPH_MODE)

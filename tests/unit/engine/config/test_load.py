@@ -109,6 +109,10 @@ def test_every_impossible_combination_is_listed_with_its_line(recipe):
             },
             "data.features.enabled caches pictures of image_size only",
         ),
+        (
+            {"data.augmentation.horizontal_flip": "0.5", "data.features.views": "2"},
+            "nothing reads features",
+        ),
     ],
 )
 def test_values_that_cannot_work_together_are_refused_with_the_reason(recipe, overrides, says):
