@@ -21,10 +21,11 @@ from engine.feature_extractor import FeatureExtractor, extractor_id
 from engine.runtime.start import Runtime
 from engine.trainer import EpochSource
 from netzoo import create_net
+from netzoo.batch_norms import live_batch_norms
 from netzoo.blocks import block_count, block_index, is_head
 from netzoo.classifier import logits_network
 from netzoo.closed_form import class_means_head, linear_probe_head
-from netzoo.freeze import freeze, live_batch_norms
+from netzoo.freeze import freeze
 from netzoo.lora import add_lora
 from netzoo.split import split_frozen
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
@@ -116,11 +117,14 @@ def make_feed(config: Config, network: nn.Cell, splits: Pictures, runtime: Runti
         options = finetune.lora
         report = add_lora(network, options.targets, options.rank, options.alpha, options.dropout)
         logger.info("%s", report)
-    if finetune.wise_ft_alpha and (live := live_batch_norms(network)):
+    live = len(live_batch_norms(network))
+    if finetune.wise_ft_alpha and live:
         raise ConfigError(
             f"finetune.wise_ft_alpha: {live} BatchNorm layers would be left with the statistics of other weights; "
             r"freeze them with finetune.freeze_patterns ['features\..*\.(gamma|beta)']"
         )
+    if config.train.ema_decay and live:
+        logger.info("train.ema_decay: weights are averaged; %d BatchNorm layers keep their newest statistics", live)
     if config.train.bn_sync == "sync":
         use_sync_batch_norm(network)
     batch = {"batch_size": data.batch_size, "rank": runtime.rank, "size": runtime.size}

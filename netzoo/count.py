@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from mindspore import Parameter, nn
 
+from netzoo.batch_norms import live_batch_norms
+
 
 def is_statistic(parameter: Parameter) -> bool:
     """Return whether this is a running statistic of BatchNorm: part of the weights, but never trained."""
@@ -63,7 +65,6 @@ def changed_bytes(net: nn.Cell) -> int:
     This is what has to be kept of a network that was fine-tuned from published weights.
     """
     changed = {p.name: p for p in net.trainable_params()}
-    for _, cell in net.cells_and_names():
-        if isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d) and cell.use_batch_statistics is not False:
-            changed |= {p.name: p for p in (cell.moving_mean, cell.moving_variance)}
+    for layer in live_batch_norms(net):
+        changed |= {p.name: p for p in (layer.moving_mean, layer.moving_variance)}
     return sum(p.nbytes for p in changed.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mindspore import nn
 
+from netzoo.batch_norms import batch_norms
 from netzoo.blocks import block_count, block_index
 from netzoo.compiled import forget_compiled_graphs
 from netzoo.count import count_parameters, is_statistic
@@ -64,20 +65,13 @@ def unfreeze(net: nn.Cell) -> FreezeReport:
 def settle_batch_norms(net: nn.Cell) -> FreezeReport:
     """Make each BatchNorm layer keep its running statistics if its scale is frozen, and follow the mode if not."""
     frozen_batch_norms = 0
-    for _, cell in net.cells_and_names():
-        if isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d):
-            keeps = not cell.gamma.requires_grad
-            cell.use_batch_statistics = False if keeps else None
-            frozen_batch_norms += keeps
+    for layer in batch_norms(net):
+        keeps = not layer.gamma.requires_grad
+        layer.use_batch_statistics = False if keeps else None
+        frozen_batch_norms += keeps
     forget_compiled_graphs(net)
     count = count_parameters(net)
     return FreezeReport(count.trainable, count.total - count.trainable, frozen_batch_norms)
-
-
-def live_batch_norms(net: nn.Cell) -> int:
-    """Return the number of BatchNorm layers whose running statistics change in training."""
-    layers = [cell for _, cell in net.cells_and_names() if isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d)]
-    return sum(layer.use_batch_statistics is not False for layer in layers)
 
 
 def _layer_rule(net: nn.Cell, layer: str) -> Callable[[str], bool]:
