@@ -1,4 +1,4 @@
-"""Every key a recipe may set, with its type, bounds and default. `python train.py --help` prints this file."""
+"""Every key a recipe may set, with its type, bounds and default; `python train.py --help` prints them."""
 
 from __future__ import annotations
 
