@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from datazoo.spec import AugmentationConfig, PreprocessingSpec
 
 SPEC = PreprocessingSpec(resize=12, image_size=8)
 AUGMENT = AugmentationConfig(random_resized_crop=True, horizontal_flip=0.5)
+
+Call = dict[str, Any]
 
 
 def pool(images: np.ndarray) -> np.ndarray:
@@ -41,22 +43,24 @@ def pictures() -> PictureSet:
 
 
 @pytest.fixture
-def features_of(pictures: PictureSet, tmp_path: Path) -> Callable[..., Features]:
-    def build(extract: Callable = pool, **changes: Any) -> Features:
-        arguments: dict[str, Any] = {
-            "pictures": pictures,
-            "spec": SPEC,
-            "augment": AUGMENT,
-            "views": 1,
-            "extractor_id": "weights",
-            "cache_dir": tmp_path / "cache",
-            "batch_size": 4,
-            "seed": 0,
-            "progress": False,
-        }
-        return cached_features(extract=extract, **(arguments | changes))
+def call(pictures: PictureSet, tmp_path: Path) -> Call:
+    return {
+        "pictures": pictures,
+        "spec": SPEC,
+        "augment": AUGMENT,
+        "views": 1,
+        "extract": pool,
+        "extractor_id": "weights",
+        "cache_dir": tmp_path / "cache",
+        "batch_size": 4,
+        "seed": 0,
+        "progress": False,
+    }
 
-    return build
+
+@pytest.fixture
+def features_of(call: Call) -> Callable[..., Features]:
+    return lambda **changes: cached_features(**call | changes)
 
 
 def test_first_view_is_the_evaluation_view(features_of: Callable, pictures: PictureSet) -> None:
@@ -188,27 +192,40 @@ def test_interrupted_build_leaves_nothing_that_looks_finished(features_of: Calla
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
-def run_together(jobs: Sequence[Callable[[], Features]]) -> list[Features]:
-    with ThreadPoolExecutor(len(jobs)) as executor:
-        return [future.result() for future in [executor.submit(job) for job in jobs]]
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """As ranks are: MindSpore's data pipelines of several threads of one process can wait for one another for ever."""
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def manager() -> Iterator[SyncManager]:
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        yield manager
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_ranks_compute_parts_of_the_same_cache(features_of: Callable, tmp_path: Path, size: int) -> None:
-    barrier = threading.Barrier(size)
+def test_ranks_compute_parts_of_the_same_cache(
+    features_of: Callable, call: Call, processes: ProcessPoolExecutor, manager: SyncManager, tmp_path: Path, size: int
+) -> None:
+    barrier = manager.Barrier(size, timeout=60)
 
-    jobs = [partial(features_of, views=2, rank=rank, size=size, barrier=barrier.wait) for rank in range(size)]
+    ranks = [
+        processes.submit(cached_features, **call | {"views": 2, "rank": rank, "size": size, "barrier": barrier.wait})
+        for rank in range(size)
+    ]
 
-    together = run_together(jobs)
     alone = features_of(views=2, cache_dir=tmp_path / "alone")
-
-    for features in together:
-        np.testing.assert_array_equal(features.values, alone.values)
+    for rank in ranks:
+        np.testing.assert_array_equal(rank.result().values, alone.values)
     assert not list((tmp_path / "cache").glob("*part*"))
 
 
-def test_two_runs_at_once_do_not_harm_one_another(features_of: Callable, tmp_path: Path) -> None:
-    first, second = run_together([features_of, features_of])
+def test_two_runs_at_once_do_not_harm_one_another(
+    features_of: Callable, call: Call, processes: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    first, second = [run.result() for run in [processes.submit(cached_features, **call) for _ in range(2)]]
 
     np.testing.assert_array_equal(first.values, second.values)
     assert features_of(extract=never).from_cache
