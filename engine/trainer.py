@@ -120,7 +120,7 @@ class Trainer:
         own = {p.name for p in self._network.get_parameters()}
         arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}
         arrays |= self._evaluated.state()
-        arrays |= {f"dropout.{i}": layer.draws.asnumpy() for i, layer in enumerate(dropout_layers(self._step))}
+        arrays |= {f"dropout.{i}": layer.draws.asnumpy().copy() for i, layer in enumerate(dropout_layers(self._step))}
         if self._progress.step_in_epoch:
             arrays |= self._statistics.state()
         return arrays, self._progress.to_json()

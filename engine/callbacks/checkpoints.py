@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,10 @@ from engine.records import EpochRecord, Progress
 
 class CheckpointSaver(RunCallback):
     """Saves every n-th epoch, every best one, the last one, and where the run is interrupted.
+
+    Where epochs are quick, `min_seconds` keeps saving from taking longer than training: between two saves the best
+    epoch waits in memory, and is written before whatever is saved next and at the end, however that comes. Only a
+    killed process loses it, and with it no more than that time.
 
     Args:
         store: writes them; None on ranks that do not write.
@@ -44,6 +51,8 @@ class CheckpointSaver(RunCallback):
         self._weights = weights
         self._state = state
         self._monitor = monitor
+        self._waiting: Callable[[CheckpointStore], Path] | None = None
+        self._saved_at = -float("inf")
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Save if this epoch is due, the best, or the last."""
@@ -51,19 +60,34 @@ class CheckpointSaver(RunCallback):
         is_last = record.epoch == progress.epochs or progress.stop_reason is not None or progress.interrupted
         if not (is_last or progress.is_best or record.epoch % self._config.every_epochs == 0):
             return
-        self._save(record.epoch, getattr(record, self._monitor), progress.is_best)
+        too_soon = not is_last and time.monotonic() - self._saved_at < self._config.min_seconds
+        if too_soon and not progress.is_best:
+            return
+        save = self._snapshot(record.epoch, getattr(record, self._monitor), progress.is_best)
+        if progress.is_best:
+            self._waiting = None  # what waited is no longer the best
+        if too_soon:
+            self._waiting = save
+        else:
+            self._write(save)
 
     def on_interrupt(self) -> None:
         """Save inside an epoch."""
-        self._save(self._progress.epoch, None, False)
+        self._write(self._snapshot(self._progress.epoch, None, False))
 
-    def _save(self, epoch: int, score: float | None, is_best: bool) -> None:
+    def close(self) -> None:
+        """Write the best epoch if it still waits."""
+        if (waiting := self._waiting) is not None:
+            self._waiting = None
+            self._write(waiting)
+
+    def _snapshot(self, epoch: int, score: float | None, is_best: bool) -> Callable[[CheckpointStore], Path]:
+        """Return what saves the run as it is now; every rank takes part, since ranks may have to be collected."""
         weights, (arrays, notes) = self._weights(), self._state()
-        if self._store is None:
-            return
-        path = self._store.save(
-            weights,
-            self._description,
+        return partial(
+            CheckpointStore.save,
+            weights=weights,
+            description=self._description,
             epoch=epoch,
             step=self._progress.step,
             score=score,
@@ -71,4 +95,9 @@ class CheckpointSaver(RunCallback):
             state=arrays,
             state_notes=notes,
         )
-        self._progress.last_checkpoint = str(path)
+
+    def _write(self, save: Callable[[CheckpointStore], Path]) -> None:
+        self.close()
+        if self._store is not None:
+            self._progress.last_checkpoint = str(save(self._store))
+            self._saved_at = time.monotonic()

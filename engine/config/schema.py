@@ -180,8 +180,17 @@ class CheckpointConfig(Section):
     """What is kept in the run folder's `checkpoints/`."""
 
     every_epochs: int = Field(1, ge=1, description="epochs between two saved checkpoints")
+    min_seconds: float = Field(
+        0.0, ge=0, description="time between two saves at the least: the best waits in memory, the last is always saved"
+    )
     keep: int = Field(2, ge=1, description="newest checkpoints kept beside `best`")
     keep_every: int | None = Field(None, ge=1, description="also keep, for good, the checkpoint of every n-th epoch")
+
+    @model_validator(mode="after")
+    def _keeps_what_it_saves(self) -> CheckpointConfig:
+        if self.keep_every and self.min_seconds:
+            raise ValueError("train.checkpoint.min_seconds may skip the epochs of keep_every: set one of the two")
+        return self
 
 
 class TrainConfig(Section):
