@@ -102,13 +102,26 @@ def test_int8_has_a_scale_for_each_channel_and_a_quarter_of_the_size(small_netwo
     notes = to_int8(small_network, tmp_path / "int8.onnx", iter(pictures))
 
     quantised, exact = _run(tmp_path / "int8.onnx", pictures), _run(small_network, pictures)
-    assert 0 < np.abs(quantised - exact).mean() < 0.1 * np.abs(exact).mean()
+    assert 0 < np.abs(quantised - exact).mean() < 0.12 * np.abs(exact).mean()
     weights = {t.name: t for t in onnx.load(tmp_path / "int8.onnx").graph.initializer}
     assert weights["second.weight_quantized"].data_type == TensorProto.INT8
     assert list(weights["second.weight_scale"].dims) == [64]
     assert (tmp_path / "int8.onnx").stat().st_size < 0.6 * small_network.stat().st_size
     assert "20 training pictures" in notes[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base.onnx", "int8.onnx"]
+
+
+def test_int8_kernels_compute_what_the_file_says_on_every_processor(small_network, tmp_path):
+    # Where there are no int8 dot products (AVX2), two products of uint8 and 8-bit weights overflow 16 bits, silently.
+    pictures = np.random.default_rng(1).normal(size=(20, 3, 16, 16)).astype(np.float32)
+    to_int8(small_network, tmp_path / "int8.onnx", iter(pictures))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+    in_integers = _run(tmp_path / "int8.onnx", pictures)
+    in_floats = onnxruntime.InferenceSession(tmp_path / "int8.onnx", options).run(None, {"image": pictures})[0]
+
+    np.testing.assert_allclose(in_integers, in_floats, atol=0.02 * np.abs(in_floats).mean())
 
 
 def test_float16_halves_the_file_and_keeps_float32_ends(small_network, tmp_path):
