@@ -40,13 +40,18 @@ def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path, published
         "2", "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path,
     )  # fmt: skip
 
+    cache = ("--data.features.enabled", "true")
     finish(train(*arguments, "--name", "whole"))
-    first = finish(train(*arguments, "--name", "cached", "--data.features.enabled", "true"))
-    second = finish(train(*arguments, "--name", "again", "--data.features.enabled", "true"))
+    finish(train(*arguments, "--name", "same", *cache, "--data.features.backend", "mindspore"))
+    first = finish(train(*arguments, "--name", "cached", *cache))
+    second = finish(train(*arguments, "--name", "again", *cache))
 
-    whole, cached, again = (tmp_path / f"{name}-seed0" for name in ("whole", "cached", "again"))
-    assert largest_difference(whole, cached) < 1e-3  # onnxruntime adds up in another order
-    assert result(cached)["correct"] == pytest.approx(result(whole)["correct"], abs=1)
+    whole, same, cached, again = (tmp_path / f"{name}-seed0" for name in ("whole", "same", "cached", "again"))
+    assert largest_difference(whole, same) < 1e-5
+    assert result(same)["correct"] == result(whole)["correct"]
+    # By default onnxruntime computes the features, in another order of sums; training makes more of such a difference,
+    # how much depends on the processor.
+    assert "features by onnxruntime: equal to MindSpore's" in first
     assert "computing" in first
     assert "from the cache" in second
     assert largest_difference(cached, again) == 0.0
@@ -84,7 +89,8 @@ def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path, published):
     weight, _ = linear_probe_head(views.reshape(-1, views.shape[2]), np.tile(labels, 3))
     assert len(views) == 3
     assert not np.array_equal(views[0], views[1])
-    assert np.array_equal(weights(tmp_path / "views-seed0", "best")["dense.weight"], weight)
+    # not equal: the solver adds up in another order where it may use another number of threads
+    np.testing.assert_allclose(weights(tmp_path / "views-seed0", "best")["dense.weight"], weight, rtol=1e-3, atol=1e-4)
 
 
 def test_wise_ft_needs_frozen_batch_norms(tmp_path, published):
