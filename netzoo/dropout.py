@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import mindspore as ms
+import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from netzoo.errors import NetError
@@ -24,6 +25,22 @@ def _mixed(x: Tensor) -> Tensor:
         if index < len(_FACTORS):
             x = x * _FACTORS[index]
     return x
+
+
+@ops.constexpr
+def _numbers_from(start: int, count: int) -> Tensor:
+    return Tensor(np.arange(start, start + count, dtype=np.int32))
+
+
+@ops.constexpr
+def _hashes_of(start: int, count: int) -> Tensor:
+    """What `_mixed` gives for start, start + 1, ...: a constant, which spares a graph a second of compilation."""
+    x = np.arange(start, start + count, dtype=np.uint32)
+    for index, (shift, _) in enumerate(_SHIFTS_AND_MASKS):
+        x ^= x >> np.uint32(shift)
+        if index < len(_FACTORS):
+            x *= np.uint32(_FACTORS[index] % (1 << 32))
+    return Tensor(x.view(np.int32))
 
 
 class Dropout(nn.Cell):
@@ -53,7 +70,8 @@ class Dropout(nn.Cell):
         self.p = p
         self.seed = ms.get_seed() or 0
         self.keep = 1.0 - p
-        # A plain attribute: mixed precision rewrites the source below and can lose this module's constants.
+        # Attributes: mixed precision rewrites the source below and can lose this module's names.
+        self.numbers_from, self.hashes_of = _numbers_from, _hashes_of
         self.threshold = min(round(self.keep * 2**32) - 2**31, 2**31 - 1)  # of a number that is any int32
         self.draws = Parameter(Tensor(0, ms.int32), name=f"dropout_draws_{next(_NUMBERS)}", requires_grad=False)
 
@@ -73,9 +91,9 @@ class Dropout(nn.Cell):
             columns = columns * length
         # A hash for each row and each column, and one multiplication for each value (multiply-shift hashing): a whole
         # hash for each value took most of a training step on cached features. Odd, so that a row repeats no number.
-        row = ops.arange(0, rows, 1, dtype=ms.int32) + draw * rows
+        row = self.numbers_from(0, rows) + draw * rows
         of_rows = ops.bitwise_or(_mixed(_mixed(row) + self.seed), Tensor(1, ms.int32))
-        of_columns = _mixed(ops.arange(1, columns + 1, 1, dtype=ms.int32))  # from 1: the hash of 0 is 0
+        of_columns = self.hashes_of(1, columns)  # from 1: the hash of 0 is 0
         number = ops.reshape(of_rows, (rows, 1)) * of_columns
         mask = ops.cast(number < self.threshold, x.dtype) * (1 / self.keep)
         return x * ops.reshape(mask, x.shape)
