@@ -91,11 +91,12 @@ class GroupedOptimizer:
         decays = [
             0.0 if is_norm_or_bias(p) and not config.decay_norm_and_bias else config.weight_decay for p in parameters
         ]
+        adamw = config.name == "adamw"  # decays by itself; a group less is an assignment of the rate less per step
         members: dict[tuple[float, float], list[Any]] = defaultdict(list)
         for parameter, multiplier, decay in zip(parameters, multipliers, decays, strict=True):
-            members[multiplier, decay].append(parameter)
+            members[multiplier, 0.0 if adamw else decay].append(parameter)
         groups: list[dict[str, Any]] = [
-            {"params": group, "lr": config.lr * multiplier, "weight_decay": decay if config.name != "adamw" else 0.0}
+            {"params": group, "lr": config.lr * multiplier, "weight_decay": decay}
             for (multiplier, decay), group in members.items()
         ]
         groups.append({"order_params": list(parameters)})
