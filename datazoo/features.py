@@ -263,10 +263,13 @@ class _CacheFile:
     def _lock(self) -> Iterator[None]:
         # Two runs that share a cache folder must not mix one's file with the other's checksum.
         with self._writable():
-            file = (self._folder / ".lock").open("w")
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            # Open for reading, so that whoever may only read the folder can use what is in it.
+            lock = os.open(self._folder / ".lock", os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
     @contextlib.contextmanager
     def _replace(self, target: Path) -> Iterator[Path]:
@@ -279,6 +282,7 @@ class _CacheFile:
                 yield temporary
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
+                temporary.chmod(0o644)  # mkstemp keeps it from other users, who may share the folder
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -71,6 +71,12 @@ def test_first_view_is_the_evaluation_view(features_of: Callable, pictures: Pict
     assert not np.array_equal(features.values[1], features.values[2])
 
 
+def test_other_users_may_read_a_cache(features_of: Callable, call: Call) -> None:
+    features_of()
+
+    assert {path.stat().st_mode & 0o444 for path in call["cache_dir"].iterdir()} == {0o444}
+
+
 def test_extractor_sees_one_shape_only(features_of: Callable) -> None:
     shapes = set()
 
