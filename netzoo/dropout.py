@@ -10,20 +10,17 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from netzoo.errors import NetError
 
-# The finalizer of MurmurHash3 (Appleby, public domain), its constants written as int32.
-_SHIFTS_AND_MASKS = ((16, 0xFFFF), (13, 0x7FFFF), (16, 0xFFFF))
-_FACTORS = (0x85EBCA6B - (1 << 32), 0xC2B2AE35 - (1 << 32))
+# The finalizer of MurmurHash3 (Appleby, public domain): x ^= x >> shift, then x *= factor.
+_ROUNDS = ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1))
 _NUMBERS = itertools.count()  # a graph wants its parameters' names to differ
 
 
-def _mixed(x: Tensor) -> Tensor:
+def _mixed(x: Tensor, rounds: tuple[tuple[int, int, int], ...]) -> Tensor:
     """Scramble int32 values so that each output bit depends on every input bit."""
-    for index, (shift, mask) in enumerate(_SHIFTS_AND_MASKS):
+    for shift, mask, factor in rounds:
         # int32 shifts carry the sign along; the mask makes them unsigned.
         high = ops.bitwise_and(ops.bitwise_right_shift(x, Tensor(shift, ms.int32)), Tensor(mask, ms.int32))
-        x = ops.bitwise_xor(x, high)
-        if index < len(_FACTORS):
-            x = x * _FACTORS[index]
+        x = ops.bitwise_xor(x, high) * factor
     return x
 
 
@@ -36,10 +33,8 @@ def _numbers_from(start: int, count: int) -> Tensor:
 def _hashes_of(start: int, count: int) -> Tensor:
     """What `_mixed` gives for start, start + 1, ...: a constant, which spares a graph a second of compilation."""
     x = np.arange(start, start + count, dtype=np.uint32)
-    for index, (shift, _) in enumerate(_SHIFTS_AND_MASKS):
-        x ^= x >> np.uint32(shift)
-        if index < len(_FACTORS):
-            x *= np.uint32(_FACTORS[index] % (1 << 32))
+    for shift, factor in _ROUNDS:
+        x = (x ^ x >> np.uint32(shift)) * np.uint32(factor)
     return Tensor(x.view(np.int32))
 
 
@@ -72,6 +67,9 @@ class Dropout(nn.Cell):
         self.keep = 1.0 - p
         # Attributes: mixed precision rewrites the source below and can lose this module's names.
         self.numbers_from, self.hashes_of = _numbers_from, _hashes_of
+        self.rounds = tuple(
+            (shift, 2 ** (32 - shift) - 1, int(np.uint32(factor).view(np.int32))) for shift, factor in _ROUNDS
+        )
         self.threshold = min(round(self.keep * 2**32) - 2**31, 2**31 - 1)  # of a number that is any int32
         self.draws = Parameter(Tensor(0, ms.int32), name=f"dropout_draws_{next(_NUMBERS)}", requires_grad=False)
 
@@ -92,7 +90,7 @@ class Dropout(nn.Cell):
         # A hash for each row and each column, and one multiplication for each value (multiply-shift hashing): a whole
         # hash for each value took most of a training step on cached features. Odd, so that a row repeats no number.
         row = self.numbers_from(0, rows) + draw * rows
-        of_rows = ops.bitwise_or(_mixed(_mixed(row) + self.seed), Tensor(1, ms.int32))
+        of_rows = ops.bitwise_or(_mixed(_mixed(row, self.rounds) + self.seed, self.rounds), Tensor(1, ms.int32))
         of_columns = self.hashes_of(1, columns)  # from 1: the hash of 0 is 0
         number = ops.reshape(of_rows, (rows, 1)) * of_columns
         mask = ops.cast(number < self.threshold, x.dtype) * (1 / self.keep)

@@ -14,7 +14,7 @@ from netzoo import create_net
 def test_every_level_trains_and_leaves_the_folder_as_it_was(level, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ms.set_seed(0)
-    network = create_net("lenet5_improved", num_classes=4, dropout=0.0)
+    network = create_net("lenet5_improved", num_classes=4, dropout=0.1)
     amp = AmpConfig(level=level, loss_scale="dynamic", init_scale=1024)
     parameters = network.trainable_params()
     optimizer = GroupedOptimizer(OptimizerConfig(lr=0.01), parameters, [1.0] * len(parameters))
