@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 
+from common.door import run_door
 from report.compare import main
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(run_door(main, sys.argv[1:]))

@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from engine.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
+from common.door import EXIT_OK, run_door
 from engine.config import parse_command_line
-from engine.door import EXIT_OK, run_door
+from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.runtime.environment import prepare_environment
 
 
@@ -23,14 +23,14 @@ def main(argv: Sequence[str]) -> int:
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from datazoo.loader import eval_dataset
-    from datazoo.spec import PreprocessingSpec
-    from engine.assemble import open_pictures
-    from engine.evaluation import Evaluator
-    from engine.log import log_to_console, mute_console
-    from engine.restore import check_classes, restore_network
-    from engine.run_folder import RunFolder
+    from common.log import log_to_console, mute_console
+    from datazoo.pipeline.loader import eval_dataset
+    from datazoo.pipeline.spec import PreprocessingSpec
+    from engine.jobs.assemble import open_pictures
+    from engine.jobs.restore import check_classes, restore_network
+    from engine.run.run_folder import RunFolder
     from engine.runtime.start import start_runtime
+    from engine.step.evaluation import Evaluator
 
     log_to_console()
     for note in notes:

@@ -14,10 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.manifest import FILE_NAMES
-from engine.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
+from common.door import EXIT_OK, run_door
+from deploy.bundle.manifest import FILE_NAMES
 from engine.config import parse_command_line
-from engine.door import EXIT_OK, run_door
+from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.runtime.environment import prepare_environment
 
 
@@ -28,13 +28,13 @@ def main(argv: Sequence[str]) -> int:
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from deploy.exporting import ExportRequest, export_bundle
-    from deploy.formats import check_formats
-    from deploy.labels import read_local_names
-    from engine.assemble import open_pictures
-    from engine.checkpoint import verify
-    from engine.log import log_to_console
-    from engine.restore import check_classes
+    from common.log import log_to_console
+    from deploy.bundle.labels import read_local_names
+    from deploy.export.exporting import ExportRequest, export_bundle
+    from deploy.export.formats import check_formats
+    from engine.jobs.assemble import open_pictures
+    from engine.jobs.restore import check_classes
+    from engine.run.checkpoint import verify
     from engine.runtime.start import describe_environment, start_runtime
 
     log_to_console()

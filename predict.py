@@ -14,15 +14,13 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from deploy.classifier import open_classifier
-from deploy.errors import BundleError
-from deploy.picture_files import find_pictures
-from deploy.prediction import predict_files
-from deploy.prediction_output import console, contact_sheet, csv_file, json_file, printable
-from engine.door import EXIT_FAILED, EXIT_OK, run_door
-from engine.errors import ConfigError
+from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
+from common.errors import BundleError
+from deploy.opening import open_classifier
+from deploy.use.picture_files import find_pictures
+from deploy.use.prediction import predict_files
+from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file, printable
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,15 +51,8 @@ def main(argv: Sequence[str]) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"command line: {message} (see predict.py --help)")
-
-
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = DoorParser(prog="predict.py", description=__doc__)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files, folders, or patterns in quotes")
     parser.add_argument("--model", type=Path, required=True, metavar="SOURCE", help="run folder, .ckpt file, or bundle")
     parser.add_argument("--format", metavar="NAME", help="which model of the bundle (default: onnx, or its first)")
@@ -71,7 +62,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the answers as a table")
     parser.add_argument("--contact_sheet", type=Path, metavar="FILE.png", help="draw all pictures with their answers")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(argv)
 
 

@@ -13,8 +13,8 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
+from common.door import EXIT_OK, run_door
 from engine.config import parse_command_line
-from engine.door import EXIT_OK, run_door
 from engine.runtime.environment import prepare_environment
 
 
@@ -23,13 +23,13 @@ def main(argv: Sequence[str]) -> int:
     config, options = parse_command_line(argv, prog="train.py", description=__doc__ or "", extra=_add_flags)
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from engine.agreement import check_ranks_agree
-    from engine.assemble import build_network, load_pretrained, open_pictures
-    from engine.log import log_to_console, log_to_file, mute_console
-    from engine.resume import open_run
-    from engine.runtime.launcher_notes import note_run_folder
+    from common.launcher_protocol import note_run_folder
+    from common.log import log_to_console, log_to_file, mute_console
+    from engine.jobs.agreement import check_ranks_agree
+    from engine.jobs.assemble import build_network, load_pretrained, open_pictures
+    from engine.jobs.train import train
+    from engine.run.resume import open_run
     from engine.runtime.start import check_device, describe_environment, start_runtime
-    from engine.training import train
     from report.page import write_report
 
     log_to_console()

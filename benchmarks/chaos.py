@@ -20,7 +20,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from launch.rank_records import RankRecord, read_ranks  # noqa: E402
+from common.launcher_protocol import RankRecord, read_ranks  # noqa: E402
 
 
 def start(folder: Path, epochs: int, restarts: int) -> subprocess.Popen[bytes]:

@@ -44,9 +44,9 @@ def main() -> int:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS), metavar="NAME")
     options = parser.parse_args()
     prepare_environment(RuntimeConfig())
-    from datazoo.source import load_splits
-    from deploy.errors import ParityError
-    from deploy.exporting import ExportRequest, export_bundle
+    from common.errors import ParityError
+    from datazoo.sources.splits import load_splits
+    from deploy.export.exporting import ExportRequest, export_bundle
     from engine.runtime.start import start_runtime
 
     start_runtime(RuntimeConfig(), seed=0)
@@ -94,16 +94,15 @@ def save_checkpoint(
         lora: section `finetune.lora`, or None.
     """
     import numpy as np
-    from pydantic import TypeAdapter
 
-    from datazoo.spec import PreprocessingSpec
-    from engine.assemble import build_network
-    from engine.checkpoint import CheckpointStore
-    from engine.config.model_sections import ModelConfig
+    from datazoo.pipeline.spec import PreprocessingSpec
     from engine.config.schema import LoraConfig
+    from engine.jobs.assemble import build_network
+    from engine.run.checkpoint import CheckpointStore
     from netzoo.lora import add_lora
+    from netzoo.registry import network_options
 
-    config: ModelConfig = TypeAdapter(ModelConfig).validate_python(model)
+    config = network_options(model)
     network = build_network(config, len(classes))
     if lora:
         adapters = LoraConfig.model_validate(lora)

@@ -71,12 +71,12 @@ def train_ours(pictures: int, epochs: int) -> float:
     import mindspore as ms
     from mindspore import nn
 
-    from datazoo.feature_loader import FeatureLoader
-    from datazoo.features import Features
+    from datazoo.features.cache import Features
+    from datazoo.features.loader import FeatureLoader
     from engine.config.schema import OptimizerConfig
-    from engine.loss import NetworkWithLoss
-    from engine.optimizer import GroupedOptimizer
-    from engine.train_step import TrainStep
+    from engine.step.loss import NetworkWithLoss
+    from engine.step.optimizer import GroupedOptimizer
+    from engine.step.train_step import TrainStep
 
     rng = np.random.default_rng(0)
     features = Features(

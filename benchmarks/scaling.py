@@ -30,11 +30,11 @@ def measure(steps: int) -> dict[str, float]:
     import numpy as np
 
     from engine.config.schema import OptimizerConfig
-    from engine.gradient_reducer import FlatGradReducer
-    from engine.loss import NetworkWithLoss
-    from engine.optimizer import GroupedOptimizer
     from engine.runtime.start import start_runtime
-    from engine.train_step import TrainStep
+    from engine.step.gradient_reducer import FlatGradReducer
+    from engine.step.loss import NetworkWithLoss
+    from engine.step.optimizer import GroupedOptimizer
+    from engine.step.train_step import TrainStep
     from netzoo import create_net
 
     runtime = start_runtime(RuntimeConfig(threads=1, platform="CPU"), seed=0)

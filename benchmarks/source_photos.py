@@ -68,12 +68,13 @@ def main() -> None:
     from engine.runtime.environment import prepare_environment
 
     prepare_environment(RuntimeConfig())
-    from datazoo.loader import evaluation_inputs
-    from datazoo.source import load_splits
-    from datazoo.spec import PreprocessingSpec
-    from engine.feature_extractor import FeatureExtractor
+    from datazoo.pipeline.loader import evaluation_inputs
+    from datazoo.pipeline.spec import PreprocessingSpec
+    from datazoo.sources.splits import load_splits
+    from engine.jobs.feature_extractor import FeatureExtractor
     from netzoo import create_net
-    from netzoo.weights import NEW_HEAD, load_weights, read_weights
+    from netzoo.weights.files import read_weights
+    from netzoo.weights.loading import NEW_HEAD, load_weights
 
     splits = load_splits("image_folder", options.data)
     network = create_net("mobilenetv2", num_classes=1000)

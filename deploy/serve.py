@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.classifier import open_classifier
-from engine.door import EXIT_OK, run_door
+from common.door import EXIT_OK, DoorParser, run_door
+from deploy.opening import open_classifier
 
 
 def main(argv: Sequence[str]) -> int:
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     classifier = open_classifier(options.bundle, options.format)
     import uvicorn
 
-    from deploy.server_app import Limits, create_app
+    from deploy.use.server_app import Limits, create_app
 
     limits = replace(Limits(), body_bytes=int(options.max_megabytes * 1024 * 1024), pixels=options.max_pixels)
     if options.host not in ("127.0.0.1", "::1", "localhost"):
@@ -41,16 +41,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m deploy.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = DoorParser(prog="python -m deploy.serve", description=__doc__)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder made by export.py")
     parser.add_argument("--format", metavar="NAME", help="which model of the bundle (default: onnx, or its first)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="(default: 8000)")
     parser.add_argument("--max_megabytes", type=float, default=16, help="largest upload (default: 16)")
     parser.add_argument("--max_pixels", type=int, default=50_000_000, help="largest picture (default: 50,000,000)")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(argv)
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
+from common.launcher_protocol import FOLDER_VARIABLE, first_failed, heartbeat_file, read_ranks, worker_log
 from launch.console import worth_showing
 from launch.plan import Plan
-from launch.rank_records import first_failed, read_ranks
 
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE = 5.0  # seconds that the peers of a dead rank get to end by themselves
@@ -119,7 +119,7 @@ class Execution:
         return False
 
     def _hangs(self) -> bool:
-        beat = self.plan.log_dir / "heartbeat"
+        beat = heartbeat_file(self.plan.log_dir)
         with contextlib.suppress(FileNotFoundError):
             return self.hang_seconds is not None and time.time() - beat.stat().st_mtime > self.hang_seconds
         return False
@@ -153,7 +153,7 @@ class Execution:
         code = 128 - code if code < 0 else code
         if record is None:
             return Outcome(code, tail=_tail(self.plan.log_dir / "launcher.log"), seconds=seconds)
-        own = self.plan.log_dir / f"worker_{record.rank}.log"
+        own = worker_log(self.plan.log_dir, record.rank)
         log = own if own.exists() else self.plan.log_dir / "launcher.log"
         return Outcome(code, record.rank, record.host, _tail(log), seconds)
 
@@ -178,7 +178,7 @@ class Execution:
         found = []
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if process.environ().get("LAUNCH_LOG_DIR") == str(self.plan.log_dir):
+                if process.environ().get(FOLDER_VARIABLE) == str(self.plan.log_dir):
                     found.append(process)
         return found
 

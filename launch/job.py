@@ -12,34 +12,29 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.door import EXIT_OK, run_door
+from common.errors import LaunchError
 from launch import preflight
-from launch.errors import LaunchError
 from launch.plan import ROOT, JobRequest, make_plan
 from launch.supervisor import DEFAULT_PORT, Supervisor
-
-EXIT_BAD_INPUT = 2
 
 
 def main(argv: Sequence[str]) -> int:
     """Check, then run the job; the exit code is the job's."""
     options, arguments = _parser().parse_known_args(list(argv))
-    try:
-        request = _request(options, arguments)
-        log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
-        log_dir = log_dir.absolute()
-        if options.dry_run:
-            print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))
-            return 0
-        if not options.skip_preflight:
-            checks = preflight.check(request, log_dir)
-            if any(check.state != "ok" for check in checks):
-                print(preflight.table(checks))
-            if any(check.state == "fail" for check in checks):
-                raise LaunchError("preflight failed; --skip_preflight starts all the same")
-        return Supervisor(request, log_dir, options.max_restarts, options.hang_seconds).run()
-    except LaunchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+    request = _request(options, arguments)
+    log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
+    log_dir = log_dir.absolute()
+    if options.dry_run:
+        print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))
+        return EXIT_OK
+    if not options.skip_preflight:
+        checks = preflight.check(request, log_dir)
+        if any(check.state != "ok" for check in checks):
+            print(preflight.table(checks))
+        if any(check.state == "fail" for check in checks):
+            raise LaunchError("preflight failed; --skip_preflight starts all the same")
+    return Supervisor(request, log_dir, options.max_restarts, options.hang_seconds).run()
 
 
 def _request(options: argparse.Namespace, arguments: Sequence[str]) -> JobRequest:
@@ -93,4 +88,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_door(main, sys.argv[1:]))

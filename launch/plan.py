@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from launch.errors import LaunchError
+from common.errors import LaunchError
+from common.launcher_protocol import FOLDER_VARIABLE, worker_log
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS_PER_NODE = 8
@@ -143,7 +144,7 @@ def make_plan(request: JobRequest, log_dir: Path, port: int, environ: Mapping[st
     }
     processes = [
         Process(
-            f"rank {rank}, output in {log_dir / f'worker_{rank}.log'}",
+            f"rank {rank}, output in {worker_log(log_dir, rank)}",
             worker,
             {
                 **environment,
@@ -181,7 +182,7 @@ def make_plan(request: JobRequest, log_dir: Path, port: int, environ: Mapping[st
 def _shared_environment(request: JobRequest, log_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what every process gets beside the user's environment."""
     values = {
-        "LAUNCH_LOG_DIR": str(log_dir),
+        FOLDER_VARIABLE: str(log_dir),
         "PATH": _path_with(Path(sys.executable).parent, environ.get("PATH", "")),
         "GLOG_v": "3",
     }
@@ -193,7 +194,7 @@ def _shared_environment(request: JobRequest, log_dir: Path, environ: Mapping[str
     elif request.size > 1:
         values["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // request.workers))
     return {
-        key: value for key, value in values.items() if key == "PATH" or key not in environ or key == "LAUNCH_LOG_DIR"
+        key: value for key, value in values.items() if key == "PATH" or key not in environ or key == FOLDER_VARIABLE
     }
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from launch import ports
-from launch.errors import LaunchError
+from common import ports
+from common.door import EXIT_FAILED, EXIT_OK, run_door
 from launch.plan import JobRequest
 
 _LEAST_BYTES = 1 << 30  # free space for checkpoints below which we warn
@@ -199,14 +199,10 @@ def main(argv: Sequence[str]) -> int:
     options = vars(parser.parse_args(list(argv)))
     output, data = options.pop("output_dir"), options.pop("dataset_path")
     arguments = ("--dataset_path", str(data)) if data else ()
-    try:
-        checks = check(JobRequest("train.py", arguments, **options), output.absolute())
-    except LaunchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    checks = check(JobRequest("train.py", arguments, **options), output.absolute())
     print(table(checks))
-    return int(any(item.state == "fail" for item in checks))
+    return EXIT_FAILED if any(item.state == "fail" for item in checks) else EXIT_OK
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_door(main, sys.argv[1:]))

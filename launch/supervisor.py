@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launch import ports
-from launch.errors import LaunchError
+from common import ports
+from common.errors import LaunchError
+from common.launcher_protocol import read_final, read_run_folder
 from launch.execution import EXIT_HUNG, Execution, Outcome
 from launch.plan import JobRequest, make_plan
-from launch.rank_records import final_reason, run_folder
 
 DEFAULT_PORT = 8118
 _LONGEST_WAIT = 60.0
@@ -52,13 +52,13 @@ class Supervisor:
             self.outcomes.append(outcome)
             if outcome.code != 0:
                 self._report(outcome, plan.log_dir)
-            final = final_reason(plan.log_dir)
+            final = read_final(plan.log_dir)
             if final and self.max_restarts:
                 self.say(f"not started again, it would end the same way: {final.splitlines()[0]}")
             if outcome.code in _FINAL_CODES or final or execution.stopping or attempt > self.max_restarts:
                 self._summarise()
                 return 1 if outcome.code == EXIT_HUNG else outcome.code
-            folder = run_folder(plan.log_dir)
+            folder = read_run_folder(plan.log_dir)
             if folder is not None:
                 request = dataclasses.replace(request, arguments=resumed(self.request.arguments, folder))
             wait = min(_LONGEST_WAIT, self.first_wait * 2 ** (attempt - 1))

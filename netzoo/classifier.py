@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mindspore import Tensor, nn, ops
 
-from netzoo.errors import NetError
+from common.errors import NetError
 
 ACTIVATIONS = ("none", "softmax", "sigmoid")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netzoo.errors import NetError
+from common.errors import NetError
 
 LinearLayer = tuple[np.ndarray, np.ndarray]
 

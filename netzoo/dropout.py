@@ -8,7 +8,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from netzoo.errors import NetError
+from common.errors import NetError
 
 # The finalizer of MurmurHash3 (Appleby, public domain): x ^= x >> shift, then x *= factor.
 _ROUNDS = ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1))

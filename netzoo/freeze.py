@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from mindspore import nn
 
+from common.errors import NetError
 from netzoo.batch_norms import batch_norms
 from netzoo.blocks import block_count, block_index
 from netzoo.compiled import forget_compiled_graphs
 from netzoo.count import count_parameters, is_statistic
-from netzoo.errors import NetError
 
 
 @dataclass(frozen=True)

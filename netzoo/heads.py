@@ -8,8 +8,8 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Normal
 
+from common.errors import NetError
 from netzoo.dropout import Dropout
-from netzoo.errors import NetError
 
 
 def _classifier_layer(in_features: int, num_classes: int) -> nn.Dense:

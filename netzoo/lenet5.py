@@ -6,9 +6,8 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import HeNormal, Normal, initializer
 
+from common.errors import NetError
 from netzoo.dropout import Dropout
-from netzoo.errors import NetError
-from netzoo.registry import register
 
 # Table I of LeCun et al. 1998: the S2 maps that each C3 map reads.
 C3_TABLE: tuple[tuple[int, ...], ...] = (
@@ -90,7 +89,6 @@ def _lecun_normal(fan_in: int) -> Normal:
     return Normal(fan_in**-0.5)
 
 
-@register("lenet5_original")
 class LeNet5Original(nn.Cell):
     """LeNet5 as published, up to F6: scaled tanh, trainable sub-sampling, partly connected C3.
 
@@ -149,7 +147,6 @@ def _relu_dense(in_features: int, out_features: int) -> nn.Dense:
     return nn.Dense(in_features, out_features, weight_init=HeNormal(nonlinearity="relu"), bias_init="zeros")
 
 
-@register("lenet5_modern")
 class LeNet5Modern(nn.Cell):
     """LeNet5 as commonly written today: ReLU, pooling without parameters, fully connected C3.
 
@@ -179,7 +176,6 @@ class LeNet5Modern(nn.Cell):
         return self.dense(x)
 
 
-@register("lenet5_improved")
 class LeNet5Improved(nn.Cell):
     """LeNet5 with BatchNorm after each convolution and dropout before the last layer.
 

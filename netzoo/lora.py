@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from mindspore import Parameter, nn
 
+from common.errors import NetError
 from netzoo.blocks import is_head
 from netzoo.compiled import forget_compiled_graphs
 from netzoo.count import ParameterCount, count_parameters, is_statistic
-from netzoo.errors import NetError
 from netzoo.freeze import settle_batch_norms
 from netzoo.lora_layers import LoraConv1x1, LoraDense, LoraLayer
 from netzoo.replace import replace_cell
-from netzoo.weights import LoadReport, load_weights
+from netzoo.weights.loading import LoadReport, load_weights
 
 ADAPTERS = r".*\.lora_[ab]"
 """The `allow` pattern with which a plain network's weights load into one that has adapters."""

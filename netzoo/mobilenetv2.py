@@ -8,10 +8,9 @@ from typing import Any
 from mindspore import Tensor, nn
 from mindspore.common.initializer import HeNormal
 
+from common.errors import NetError
 from netzoo.classifier import Classifier
-from netzoo.errors import NetError
 from netzoo.heads import create_head
-from netzoo.registry import register
 
 InvertedResidualSetting = Sequence[Sequence[int]]
 
@@ -129,7 +128,6 @@ class MobileNetV2Backbone(nn.Cell):
         return self.features(x)
 
 
-@register("mobilenetv2")
 def mobilenetv2(
     num_classes: int,
     width_mult: float = 1.0,

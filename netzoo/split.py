@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from mindspore import Tensor, nn, ops
 
+from common.errors import NetError
 from netzoo.blocks import block_index
 from netzoo.classifier import Classifier
-from netzoo.errors import NetError
 
 
 class _Front(nn.Cell):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.door import EXIT_OK, DoorParser, run_door
+from common.errors import ReportError
+from common.files import write_text
 from report.comparison_page import comparison_markdown, write_comparison_page
 from report.comparison_table import csv_table
-from report.document import write_text
-from report.errors import ReportError
 from report.groups import Comparison, compare_runs
 from report.run_folder import read_run
 
@@ -42,31 +42,21 @@ def write_comparison(runs: Sequence[Path], output: Path) -> Comparison:
     return comparison
 
 
-def run(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Read the command line and write the comparison.
 
     Raises:
         ReportError: as `write_comparison`.
     """
-    parser = argparse.ArgumentParser(prog="compare.py", description=__doc__)
+    parser = DoorParser(prog="compare.py", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder of train.py")
     parser.add_argument("--output", type=Path, default=Path("comparison"), metavar="DIR", help="default: comparison")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(argv)
     comparison = write_comparison(args.runs, args.output)
     print(comparison_markdown(comparison))
     print(f"written: {args.output}/comparison.md, comparison.csv, comparison.html")
-    return 0
-
-
-def main(argv: Sequence[str]) -> int:
-    """As `run`, but bad input is one clear line and the exit code 2."""
-    try:
-        return run(argv)
-    except ReportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return EXIT_OK
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(run_door(main, sys.argv[1:]))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from common.intervals import wilson_interval
 from report import formats
 from report.bar_chart import Bar, bar_chart
 from report.comparison_table import html_table, markdown_table, markdown_text
 from report.curves import percent_tick
 from report.document import figure, note, write_page
 from report.groups import Comparison, Group, clean_test_top1
-from report.intervals import wilson_interval
 from report.line_chart import Series, line_chart
 from report.markup import element
 from report.run_values import EpochPoint, Run

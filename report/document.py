@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from common.files import write_text
 from report.markup import element, to_html
 from report.style import style_sheet
 
@@ -27,16 +27,6 @@ def write_page(target: Path, title: str, parts: Sequence[Element | None], *, wid
     )
     write_text(target, to_html(page))
     return target
-
-
-def write_text(target: Path, content: str) -> None:
-    """Write UTF-8 text under a temporary name, then rename it."""
-    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
-    try:
-        temporary.write_text(content, encoding="utf-8", newline="")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def badge(content: str, kind: str) -> Element:

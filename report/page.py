@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from common.door import EXIT_OK, DoorParser, run_door
+from common.results import ClassScore
 from report import curves, formats
 from report.bar_chart import Bar, bar_chart
 from report.confusion_matrix import confusion_matrix
 from report.document import badge, facts, figure, note, write_page
-from report.errors import ReportError
 from report.markup import element
 from report.origin import origin
 from report.run_folder import read_run
-from report.run_values import ClassScore, Evaluation, Run
+from report.run_values import Evaluation, Run
 
 WORST_MISTAKES = 8
 
@@ -229,17 +229,13 @@ def _resources(run: Run) -> Iterator[Element]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the page of every run named; 2 where a folder is no run."""
-    parser = argparse.ArgumentParser(prog="python -m report.page", description=__doc__)
+    """Write the page of every run named."""
+    parser = DoorParser(prog="python -m report.page", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder of train.py")
-    try:
-        for run in parser.parse_args(argv).runs:
-            print(write_report(run))
-    except ReportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for run in parser.parse_args(argv).runs:
+        print(write_report(run))
+    return EXIT_OK
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(run_door(main, sys.argv[1:]))

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from report.errors import ReportError
-from report.run_values import ClassScore, EpochPoint, Evaluation, ResourceSample, Run, StepPoint, Summary
+from common.errors import ReportError
+from common.results import ClassScore
+from report.run_values import EpochPoint, Evaluation, ResourceSample, Run, StepPoint, Summary
 
 logger = logging.getLogger(__name__)
 

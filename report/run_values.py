@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report.intervals import wilson_interval
+from common.intervals import wilson_interval
+from common.results import ClassScore
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,6 @@ class ResourceSample:
     cpu_percent: float
     rss_mb: float
     phase: str
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """Scores of one class; `n` is the number of its pictures."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    n: int
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from PIL import Image
 
 from datazoo.pictures import PictureSet
-from datazoo.pillow_path import square
-from datazoo.spec import PreprocessingSpec
-from deploy.derived import calibration_pictures, rgb_pictures
-from deploy.manifest import Manifest
+from datazoo.pipeline.pillow_path import square
+from datazoo.pipeline.spec import PreprocessingSpec
+from deploy.bundle.manifest import Manifest
+from deploy.export.derived import calibration_pictures, rgb_pictures
 
 SAMPLES = Path(__file__).with_name("samples")
 VARIANTS = ("fp32", "fp16", "int8")

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from deploy.onnx_mend import node_counts
+from deploy.export.onnx_mend import node_counts
 
 TABLE = Path(__file__).with_name("supported_operators.csv")
 

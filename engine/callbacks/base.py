@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mindspore as ms
 
-from engine.records import EpochRecord, StepRecord
+from engine.run.records import EpochRecord, StepRecord
 
 
 class RunCallback(ms.train.Callback):

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from engine.callbacks.base import RunCallback
-from engine.checkpoint import CheckpointStore
 from engine.config.schema import CheckpointConfig
-from engine.records import EpochRecord, Progress
+from engine.run.checkpoint import CheckpointStore
+from engine.run.records import EpochRecord, Progress
 
 
 class CheckpointSaver(RunCallback):

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engine.callbacks.base import RunCallback
-from engine.records import EpochRecord, Progress, StepRecord
+from engine.run.records import EpochRecord, Progress, StepRecord
 
 
 class Console(RunCallback):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.callbacks.base import RunCallback
 from engine.config.schema import EarlyStoppingConfig
-from engine.records import EpochRecord, Progress
+from engine.run.records import EpochRecord, Progress
 
 
 class EarlyStopping(RunCallback):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.callbacks.base import RunCallback
-from engine.records import EpochRecord
+from engine.run.records import EpochRecord
 
 _INTERVAL = 0.5  # seconds
 

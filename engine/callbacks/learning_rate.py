@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from engine.callbacks.base import RunCallback
-from engine.learning_rate import Schedule
-from engine.optimizer import GroupedOptimizer
-from engine.records import Progress
+from engine.run.records import Progress
+from engine.step.learning_rate import Schedule
+from engine.step.optimizer import GroupedOptimizer
 
 
 class LearningRateSetter(RunCallback):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.callbacks.base import RunCallback
-from engine.records import EpochRecord, StepRecord
+from engine.run.records import EpochRecord, StepRecord
 
 
 class MetricsLog(RunCallback):

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import TrainingError
 from engine.callbacks.base import RunCallback
-from engine.errors import TrainingError
-from engine.records import EpochRecord, Progress, StepRecord
+from engine.run.records import EpochRecord, Progress, StepRecord
 
 MAX_OVERFLOWS_IN_A_ROW = 50
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.callbacks.base import RunCallback
-from engine.records import EpochRecord, Progress
+from engine.run.records import EpochRecord, Progress
 from engine.runtime.start import Runtime
 
 _SECONDS_BETWEEN_QUESTIONS = 1.0

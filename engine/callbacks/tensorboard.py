@@ -7,7 +7,7 @@ from pathlib import Path
 from tensorboardX import SummaryWriter
 
 from engine.callbacks.base import RunCallback
-from engine.records import EpochRecord, StepRecord
+from engine.run.records import EpochRecord, StepRecord
 
 
 class TensorBoard(RunCallback):

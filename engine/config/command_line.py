@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
-from engine.config.keys import CLASSIC_NAMES, Key, config_keys, section_docs, union_parts
+from common.door import DoorParser
+from common.errors import ConfigError
+from engine.config.keys import CLASSIC_NAMES, MOVED, Key, config_keys, section_docs, union_parts
 from engine.config.load import dump_config, load_config, unknown_key_message
 from engine.config.schema import Config
 from engine.config.yaml_source import COMMAND_LINE, RecipeDumper
-from engine.errors import ConfigError
 
 _EPILOG = """\
 Keys: write --train.epochs 3, --train.epochs=3 or train.epochs=3; the last one wins. Values are YAML: null, true, 1e-3,
@@ -70,12 +71,6 @@ def parse_command_line(
     return config, args
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Refuse like any other bad input, without argparse's page of usage."""
-        raise ConfigError(f"{COMMAND_LINE}: {message} (see {self.prog} --help)")
-
-
 class _AppendOverride(argparse.Action):
     """Collects (key, value) pairs in the order they were written."""
 
@@ -99,18 +94,16 @@ class _HelpFormat(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=36)
 
 
-def _parser(prog: str, description: str) -> _Parser:
-    parser = _Parser(
+def _parser(prog: str, description: str) -> DoorParser:
+    parser = DoorParser(
         prog=prog,
         usage=f"{prog} --config FILE [--KEY VALUE | KEY=VALUE ...]",
         description=description,
         epilog=_EPILOG,
         formatter_class=_HelpFormat,
-        allow_abbrev=False,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML recipe, UTF-8")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and exit")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("assignments", nargs="*", metavar="KEY=VALUE", help="overrides, such as train.epochs=3")
     return parser
 
@@ -127,6 +120,8 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     for section in sections:
         if section:  # --model '{name: mobilenetv2}' works; --help describes it once, at the end
             parser.add_argument(f"--{section}", action=_AppendOverride, key=section, help=argparse.SUPPRESS)
+    for old in MOVED:
+        parser.add_argument(f"--{old}", action=_AppendOverride, key=old, help=argparse.SUPPRESS)
     classic = parser.add_argument_group("names of the classic scripts", "Short for the keys above; command line only.")
     for name, path in CLASSIC_NAMES.items():
         _add_key(classic, config_keys()[path], name, f"same as --{path}")

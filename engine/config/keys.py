@@ -28,6 +28,8 @@ CLASSIC_NAMES = {
     "batch_size": "data.batch_size",
     "seed": "train.seed",
 }
+# Keys under an older name, in recipes and run folders of before; read with a line that says so.
+MOVED = {"model.head.init": "finetune.head_init"}
 _NEAR = 2  # edits that still count as a slip of the finger
 _WORDS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH", bool: "true|false", type(None): "null"}
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}

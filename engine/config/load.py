@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from common.errors import ConfigError
 from engine.config.keys import (
+    MOVED,
     annotation_of,
     config_keys,
     fields_of_listed_section,
@@ -24,7 +27,8 @@ from engine.config.keys import (
 )
 from engine.config.schema import Config
 from engine.config.yaml_source import COMMAND_LINE, Entry, RecipeDumper, parse_value, read_recipe
-from engine.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 # pydantic's words, in the words of a recipe
 _PLAINER = {
@@ -58,7 +62,9 @@ def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
     unknown = [_unknown_key(key, COMMAND_LINE) for key, _ in pairs if not _exists(key)]
     for key, text in pairs:
         if _exists(key):
-            root = _set(root, key.split("."), _override(key, text))
+            root = _set(root, key.split("."), _override(MOVED.get(key, key), text))
+    for old, new in MOVED.items():
+        root = _moved(root, old, new)
     values = _plain(root, ())
     problems = list(unknown)
     config = None
@@ -96,7 +102,7 @@ def _file_and_line(problem: str) -> tuple[bool, str, int]:
 
 
 def _exists(key: str) -> bool:
-    return key in config_keys() or (key in section_docs() and key != "")
+    return key in config_keys() or key in MOVED or (key in section_docs() and key != "")
 
 
 def _unknown_key(key: str, place: str) -> str:
@@ -115,6 +121,26 @@ def _override(key: str, text: str) -> Entry:
     if isinstance(entry.value, dict | list) and (str in wanted or Path in wanted):
         return Entry(text, COMMAND_LINE)  # a regex such as [ab] is text on a command line
     return entry
+
+
+def _moved(root: Entry, old: str, new: str) -> Entry:
+    """Move a value from its key's older name to the new one, which wins where both are set."""
+    path, entry = old.split("."), root
+    for step in path:
+        if not isinstance(entry.value, dict) or step not in entry.value:
+            return root
+        entry = entry.value[step]
+    logger.warning("%s: %s is %s now", entry.place, old, new)
+    root = _without(root, path)
+    return root if _set_at(root, new.split(".")) else _set(root, new.split("."), entry)
+
+
+def _without(entry: Entry, path: Sequence[str]) -> Entry:
+    assert isinstance(entry.value, dict)
+    rest = {key: value for key, value in entry.value.items() if key != path[0]}
+    if len(path) > 1:
+        rest = {**entry.value, path[0]: _without(entry.value[path[0]], path[1:])}
+    return Entry(rest, entry.place)
 
 
 def _set(entry: Entry, path: Sequence[str], value: Entry) -> Entry:

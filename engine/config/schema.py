@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from datazoo.spec import AugmentationConfig, PreprocessingSpec
-from engine.config.model_sections import LeNet5ModernConfig, ModelConfig
-from engine.config.section import Section, refuse
+from common.section import Section, refuse
+from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from netzoo.options import LeNet5ModernOptions, NetworkOptions
+from netzoo.registry import network_sections
+
+if TYPE_CHECKING:
+    ModelConfig = NetworkOptions
+else:  # whatever is registered: nothing here knows a network by its name
+    ModelConfig = Annotated[reduce(or_, network_sections().values()), Field(discriminator="name")]
 
 
 class FeatureCacheConfig(Section):
@@ -23,7 +32,7 @@ class FeatureCacheConfig(Section):
     views: int = Field(
         1,
         ge=1,
-        description="views per picture in the cache and for model.head.init: the evaluation view, then augmented ones",
+        description="views per picture for the cache and finetune.head_init: the evaluation one, then augmented ones",
     )
     cache_dir: Path = Field(Path("cache/features"), description="folder of the cache files")
     backend: Literal["onnxruntime", "mindspore"] = Field(
@@ -94,6 +103,9 @@ class FinetuneConfig(Section):
 
     pretrained: Path | None = Field(None, description="MindSpore .ckpt or .safetensors (also torchvision's and timm's)")
     new_head: bool = Field(True, description="declare that the head's tensors are not taken from the pretrained file")
+    head_init: Literal["random", "class_means", "linear_probe"] = Field(
+        "random", description="start of the last layer: random, or solved on cached features of the training pictures"
+    )
     freeze_layer: str = Field("none", description="none, backbone or last_n_blocks:n (trains only the last n blocks)")
     freeze_patterns: tuple[str, ...] = Field((), description="regexes of further parameter names to freeze")
     lr_groups: tuple[LrGroup, ...] = Field((), description="learning-rate multipliers by parameter name")
@@ -102,6 +114,11 @@ class FinetuneConfig(Section):
         None, gt=0, lt=1, description="evaluate and save start + alpha * (trained - start) (WiSE-FT); null is 1"
     )
     lora: LoraConfig = Field(default_factory=lambda: LoraConfig())
+
+    @property
+    def solves_head(self) -> bool:
+        """Whether the last layer starts solved instead of random."""
+        return self.head_init != "random"
 
     @model_validator(mode="after")
     def _freeze_layer_is_known(self) -> FinetuneConfig:
@@ -223,7 +240,7 @@ class Config(Section):
     name: str = Field("run", pattern=r"^[\w.\-]+$", description="first part of the run folder's name")
     output_dir: Path = Field(Path("runs"), description="folder that run folders are made in")
     data: DataConfig = Field(default_factory=lambda: DataConfig())
-    model: ModelConfig = Field(default_factory=lambda: LeNet5ModernConfig())
+    model: ModelConfig = Field(default_factory=lambda: LeNet5ModernOptions())
     finetune: FinetuneConfig = Field(default_factory=lambda: FinetuneConfig())
     optimizer: OptimizerConfig = Field(default_factory=lambda: OptimizerConfig())
     schedule: ScheduleConfig = Field(default_factory=lambda: ScheduleConfig())
@@ -234,36 +251,45 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Config:
-        preprocessing = self.data.preprocessing
-        channels = getattr(self.model, "in_channels", 3)
-        problems = []
-        if channels != preprocessing.channels:
-            problems.append(
-                f"model.name {self.model.name} reads {channels} channel(s) but data.preprocessing.color "
+        return refuse(self, [*self._network_problems(), *self._finetune_problems(), *self._length_problems()])
+
+    def _network_problems(self) -> Iterator[str]:
+        model, preprocessing = self.model, self.data.preprocessing
+        if model.channels != preprocessing.channels:
+            yield (
+                f"model.name {model.name} reads {model.channels} channel(s) but data.preprocessing.color "
                 f"{preprocessing.color} gives {preprocessing.channels}"
             )
-        if self.model.name != "mobilenetv2" and self.finetune.freeze_layer != "none":
-            problems.append("finetune.freeze_layer needs a backbone: model.name mobilenetv2")
-        if self.model.name.startswith("lenet5") and preprocessing.image_size not in (28, 32):
-            problems.append("data.preprocessing.image_size must be 28 or 32 for LeNet5")
-        if self.model.name.startswith("lenet5") and self.data.augmentation.train_size:
-            problems.append("data.augmentation.train_size needs a network for any size: model.name mobilenetv2")
-        if self.data.features.enabled and self.finetune.freeze_layer == "none":
-            problems.append("data.features.enabled needs finetune.freeze_layer backbone or last_n_blocks:n")
-        lora = self.finetune.lora
-        if lora.enabled and self.data.features.enabled and re.search(r"features", lora.targets):
-            problems.append("finetune.lora.targets names the backbone, but data.features.enabled caches what it makes")
-        head = getattr(self.model, "head", None)
-        new_head = self.finetune.new_head or self.finetune.pretrained is None
-        if lora.enabled and new_head and head and head.init == "random" and re.fullmatch(lora.targets, "dense"):
-            problems.append(
+        if model.input_sizes and preprocessing.image_size not in model.input_sizes:
+            sizes = " or ".join(map(str, model.input_sizes))
+            yield f"data.preprocessing.image_size must be {sizes} for model.name {model.name}"
+        if model.input_sizes and self.data.augmentation.train_size:
+            yield f"data.augmentation.train_size needs a network for any size, which model.name {model.name} is not"
+
+    def _finetune_problems(self) -> Iterator[str]:
+        finetune, features = self.finetune, self.data.features
+        if not self.model.has_backbone:
+            with_backbone = ", ".join(name for name, kind in network_sections().items() if kind.has_backbone)
+            for key, used in (("freeze_layer", finetune.freeze_layer != "none"), ("head_init", finetune.solves_head)):
+                if used:
+                    yield f"finetune.{key} needs a network with a backbone: model.name {with_backbone}"
+        if features.enabled and finetune.freeze_layer == "none":
+            yield "data.features.enabled needs finetune.freeze_layer backbone or last_n_blocks:n"
+        if features.views > 1 and not features.enabled and not finetune.solves_head:
+            yield "data.features.views: nothing reads features; set data.features.enabled or finetune.head_init"
+        lora = finetune.lora
+        if lora.enabled and features.enabled and re.search(r"features", lora.targets):
+            yield "finetune.lora.targets names the backbone, but data.features.enabled caches what it makes"
+        random_head = not finetune.solves_head and (finetune.new_head or finetune.pretrained is None)
+        if lora.enabled and self.model.has_backbone and random_head and re.fullmatch(lora.targets, "dense"):
+            yield (
                 "finetune.lora.targets puts an adapter on a random head, which would stay frozen: "
-                "set model.head.init linear_probe or class_means"
+                "set finetune.head_init linear_probe or class_means"
             )
-        if self.data.features.views > 1 and not self.data.features.enabled and (head is None or head.init == "random"):
-            problems.append("data.features.views: nothing reads features; set data.features.enabled or model.head.init")
-        if self.finetune.wise_ft_alpha and new_head and (head is None or head.init == "random" or head.kind != "dense"):
-            problems.append("finetune.wise_ft_alpha starts from a network that works: set model.head.init linear_probe")
+        new_hidden_layer = not self.model.has_linear_head and (finetune.new_head or finetune.pretrained is None)
+        if finetune.wise_ft_alpha and (random_head or new_hidden_layer):
+            yield "finetune.wise_ft_alpha starts from a network that works: set finetune.head_init linear_probe"
+
+    def _length_problems(self) -> Iterator[str]:
         if self.schedule.warmup_epochs > self.train.epochs:
-            problems.append("schedule.warmup_epochs is longer than train.epochs")
-        return refuse(self, problems)
+            yield "schedule.warmup_epochs is longer than train.epochs"

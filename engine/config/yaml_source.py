@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from engine.errors import ConfigError
+from common.errors import ConfigError
 
 COMMAND_LINE = "command line"
 _LONGEST_NUMBER = 40  # longer digits are text: Python refuses to convert thousands of them

@@ -9,7 +9,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from engine.parameters import assign
+from engine.runtime.parameters import assign
 
 _FIRST_WORDS = 16  # length and 60 bytes of content: most messages need one round
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from common.launcher_protocol import launcher_folder, note_start
+from common.lifetime import end_with_parent
 from engine.config.schema import RuntimeConfig
-from engine.runtime.launcher_notes import launcher_folder, note_start
-from engine.runtime.lifetime import end_with_parent
 from engine.runtime.mpi import join_mpi, started_by_mpirun
 
 CPU_INFO = Path("/proc/cpuinfo")

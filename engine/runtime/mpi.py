@@ -14,7 +14,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from engine.runtime.launcher_notes import launcher_folder
+from common.launcher_protocol import launcher_folder
 
 # What Open MPI and MPICH (and its descendants) set in every process that they start.
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")

@@ -7,7 +7,7 @@ import sys
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from engine.runtime.lifetime import end_with_parent
+    from common.lifetime import end_with_parent
 
     end_with_parent()
     import mindspore as ms

@@ -17,8 +17,8 @@ import numpy as np
 from mindspore import nn
 from mindspore.communication import get_group_size, get_rank, init
 
+from common.errors import ConfigError
 from engine.config.schema import AmpConfig, RuntimeConfig
-from engine.errors import ConfigError
 from engine.runtime.collectives import all_gather, broadcast_parameters
 
 logger = logging.getLogger(__name__)

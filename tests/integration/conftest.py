@@ -33,7 +33,7 @@ def digits_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The test split as PNG files, in a folder for each digit."""
     from PIL import Image
 
-    from datazoo.digits import load
+    from datazoo.sources.digits import load
 
     folder = tmp_path_factory.mktemp("digits")
     split = load(0.1, 0).test

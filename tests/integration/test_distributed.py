@@ -24,7 +24,7 @@ from jobs import (
     wait_for_step,
 )  # fmt: skip
 
-from launch.rank_records import read_ranks
+from common.launcher_protocol import read_ranks
 
 pytestmark = pytest.mark.slow
 

@@ -7,12 +7,13 @@ import pytest
 from jobs import FAST, finish, interrupt, largest_difference, result, train, weights
 from safetensors.numpy import load_file
 
-from datazoo.source import load_splits
+from datazoo.sources.splits import load_splits
 from netzoo import create_net
-from netzoo.adapter_file import attach_adapter
 from netzoo.closed_form import linear_probe_head
 from netzoo.lora import merge_lora
-from netzoo.weights import load_weights, read_weights
+from netzoo.weights.adapter_file import attach_adapter
+from netzoo.weights.files import read_weights
+from netzoo.weights.loading import load_weights
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path, published
 
 def test_a_wise_ft_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, published):
     arguments = (
-        *MOBILENET, *FAST, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+        *MOBILENET, *FAST, "--finetune.pretrained", published, "--finetune.head_init", "linear_probe",
         "--finetune.freeze_layer", "backbone", "--finetune.wise_ft_alpha", "0.5", "--train.ema_decay", "0.9",
         "--train.epochs", "2", "--data.features.cache_dir", tmp_path / "cache", "--resume", "auto",
     )  # fmt: skip
@@ -77,7 +78,7 @@ def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path, published):
     cache = tmp_path / "cache"
 
     finish(
-        train(*MOBILENET, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+        train(*MOBILENET, "--finetune.pretrained", published, "--finetune.head_init", "linear_probe",
               "--data.features.views", "3", "--data.augmentation.shift", "2",
               "--finetune.lora.enabled", "true", "--finetune.lora.targets", "dense",  # the base stays as solved
               "--data.features.cache_dir", cache, "--output_dir", tmp_path, "--name", "views")
@@ -95,7 +96,7 @@ def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path, published):
 
 def test_wise_ft_needs_frozen_batch_norms(tmp_path, published):
     arguments = (
-        *MOBILENET, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+        *MOBILENET, "--finetune.pretrained", published, "--finetune.head_init", "linear_probe",
         "--finetune.wise_ft_alpha", "0.5", "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path,
     )  # fmt: skip
 
@@ -108,7 +109,7 @@ def test_a_lora_run_leaves_an_adapter_that_is_all_one_must_keep(tmp_path, publis
     targets = r"features\.[23]\.conv\.2|dense"
 
     output = finish(
-        train(*MOBILENET, "--finetune.pretrained", published, "--model.head.init", "linear_probe",
+        train(*MOBILENET, "--finetune.pretrained", published, "--finetune.head_init", "linear_probe",
               "--finetune.lora.enabled", "true", "--finetune.lora.targets", targets,
               "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path, "--name", "lora")
     )  # fmt: skip

@@ -16,12 +16,12 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from datazoo.decode import bytes_for_decoder
-from datazoo.doctor import check_pictures
-from datazoo.spec import PreprocessingSpec
-from deploy.classifier import Classifier
-from deploy.prediction import predict_files
-from deploy.server_app import create_app
+from datazoo.doctor.check import check_pictures
+from datazoo.pipeline.decode import bytes_for_decoder
+from datazoo.pipeline.spec import PreprocessingSpec
+from deploy.use.classifier import Classifier
+from deploy.use.prediction import predict_files
+from deploy.use.server_app import create_app
 
 SPEC = PreprocessingSpec(resize=36, image_size=32)
 SECONDS = 5

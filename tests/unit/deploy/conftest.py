@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datazoo.digits import load as load_digits
 from datazoo.pictures import Splits
+from datazoo.sources.digits import load as load_digits
 
 GRAY = {"color": "gray", "resize": 28, "image_size": 28, "mean": [0.5], "std": [0.5]}
 
@@ -25,18 +25,17 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory):
 
     def make(model: dict[str, Any], preprocessing: dict[str, Any] = GRAY, lora: dict[str, Any] | None = None) -> Path:
         import mindspore as ms
-        from pydantic import TypeAdapter
 
-        from datazoo.spec import PreprocessingSpec
-        from engine.assemble import build_network
-        from engine.checkpoint import CheckpointStore
-        from engine.config.model_sections import ModelConfig
+        from datazoo.pipeline.spec import PreprocessingSpec
         from engine.config.schema import LoraConfig
+        from engine.jobs.assemble import build_network
+        from engine.run.checkpoint import CheckpointStore
         from netzoo.lora import add_lora
+        from netzoo.registry import network_options
 
         ms.set_context(mode=ms.GRAPH_MODE)
         ms.set_seed(1)
-        config = TypeAdapter(ModelConfig).validate_python(model)
+        config = network_options(model)
         network = build_network(config, 10)
         if lora:
             options = LoraConfig.model_validate(lora)

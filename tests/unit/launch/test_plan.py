@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.errors import LaunchError
+from common.errors import LaunchError
 from launch.plan import ROOT, JobRequest, make_plan
 
 LOGS = Path("/logs")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from launch import ports, preflight
+from common import ports
+from launch import preflight
 from launch.plan import JobRequest
 
 

@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 
+from common.errors import NetError
 from netzoo.closed_form import class_means_head, linear_probe_head
-from netzoo.errors import NetError
 
 
 def blobs(seed, classes, per_class=30, dimensions=12):

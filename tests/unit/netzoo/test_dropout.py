@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from common.errors import NetError
 from netzoo.dropout import Dropout, dropout_layers, seed_dropout
-from netzoo.errors import NetError
 
 ONES = ms.Tensor(np.ones((256, 1280), np.float32))
 

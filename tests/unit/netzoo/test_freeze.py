@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from common.errors import NetError
 from netzoo import create_net
 from netzoo.blocks import block_count, block_index
-from netzoo.errors import NetError
 from netzoo.freeze import freeze, unfreeze
 
 

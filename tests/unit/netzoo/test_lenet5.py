@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from common.errors import NetError
 from netzoo import create_net
 from netzoo.count import count_parameters
-from netzoo.errors import NetError
 from netzoo.lenet5 import C3_TABLE
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from common.errors import NetError, WeightsError
 from netzoo import create_net
-from netzoo.adapter_file import attach_adapter, save_adapter
 from netzoo.count import count_parameters
-from netzoo.errors import NetError, WeightsError
 from netzoo.lora import ADAPTERS, POINTWISE, adapter_state, add_lora, load_adapter, lora_parameters, merge_lora
-from netzoo.weights import load_weights
+from netzoo.weights.adapter_file import attach_adapter, save_adapter
+from netzoo.weights.loading import load_weights
 
 # Every 1x1 convolution of the small network, and its classifier.
 EVERYWHERE = r"features\.([23]\.conv\.(0\.features\.0|2)|1\.conv\.1|4\.features\.0)|dense"

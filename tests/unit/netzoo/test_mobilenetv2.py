@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import NetError
 from netzoo import create_net
 from netzoo.classifier import logits_network
 from netzoo.count import count_parameters
-from netzoo.errors import NetError
 from netzoo.mobilenetv2 import round_channels
 
 

@@ -1,8 +1,8 @@
 import mindspore as ms
 import pytest
 
+from common.errors import NetError
 from netzoo import create_net, list_nets
-from netzoo.errors import NetError
 from netzoo.lenet5 import LeNet5Original
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from netzoo.errors import NetError
+from common.errors import NetError
 from netzoo.freeze import freeze
 from netzoo.split import split_frozen
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from common.door import run_door
 from report.compare import main, write_comparison
 from report.comparison_page import comparison_markdown
 from report.groups import clean_test_top1, compare_runs
@@ -144,7 +145,7 @@ def test_a_folder_that_is_no_run_is_one_line_and_exit_code_2(
     make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    assert main([str(make_run()), str(tmp_path), "--output", str(output)]) == 2
+    assert run_door(main, [str(make_run()), str(tmp_path), "--output", str(output)]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}: not a run folder (config.yaml is missing)\n"
     assert not output.exists()
 
@@ -153,7 +154,7 @@ def test_an_output_that_is_a_file_is_one_line_and_exit_code_2(
     make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "taken").write_text("")
-    assert main([str(make_run()), "--output", str(tmp_path / "taken")]) == 2
+    assert run_door(main, [str(make_run()), "--output", str(tmp_path / "taken")]) == 2
     assert capsys.readouterr().err.startswith(f"error: --output {tmp_path / 'taken'}: ")
 
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from common.door import run_door
 from report.page import main, write_report
 
 MakeRun = Callable[..., Path]
@@ -116,7 +117,7 @@ def test_the_command_line_writes_the_page_or_says_why_not(
     path = make_run()
     assert main([str(path)]) == 0
     assert capsys.readouterr().out.strip() == str(path / "report.html")
-    assert main([str(tmp_path / "nowhere")]) == 2
+    assert run_door(main, [str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path / 'nowhere'}: no such folder\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from report.errors import ReportError
+from common.errors import ReportError
 from report.run_folder import read_run
 
 MakeRun = Callable[..., Path]

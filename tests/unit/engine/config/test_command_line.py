@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from common.errors import ConfigError
 from engine.config import load_config, parse_command_line
 from engine.config.keys import CLASSIC_NAMES, config_keys
-from engine.errors import ConfigError
 
 
 @pytest.fixture
@@ -106,5 +106,5 @@ def test_help_documents_every_key_with_its_default(capsys):
 
 
 def test_config_needs_no_mindspore():
-    code = "import sys, engine.config, engine.door; sys.exit('mindspore' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, engine.config, common.door; sys.exit('mindspore' in sys.modules or 'numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])

@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from common.errors import ConfigError
 from engine.config import Config, dump_config, load_config
 from engine.config.keys import config_keys, edit_distance, nearest_keys
-from engine.errors import ConfigError
 
 GRAY = "data: {preprocessing: {color: gray, resize: null, image_size: 32, mean: [0.5], std: [0.5]}}\n"
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from engine.errors import ConfigError
+from common.errors import ConfigError
 from engine.runtime.mpi import started_by_mpirun, worker_variables
 from engine.runtime.start import Runtime
 
@@ -88,7 +88,7 @@ def test_a_worker_knows_its_rank_its_card_and_the_scheduler():
 
 
 def test_a_rank_with_other_pictures_is_named_on_every_rank():
-    from engine.agreement import _compare
+    from engine.jobs.agreement import _compare
 
     def job(runtime):
         with pytest.raises(ConfigError) as caught:

@@ -1,0 +1,104 @@
+"""The frame around every door: exit codes, and errors in one to three lines instead of a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from common.errors import ConfigError, RunStopped
+from common.launcher_protocol import note_final
+from common.lifetime import leave_job
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # Ctrl-C
+EXIT_STOPPED = 143  # SIGTERM: the run has saved where it stands
+
+
+class DoorParser(argparse.ArgumentParser):
+    """A parser that refuses like any other bad input, in one line; every door takes `--debug`."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+        self.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing a page of usage.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(f"command line: {message} (see {self.prog} --help)")
+
+
+def run_door(
+    main: Callable[[Sequence[str]], int],
+    argv: Sequence[str],
+    *,
+    crash_folder: Path = Path("runs"),
+) -> int:
+    """Run a door and turn what it raises into an exit code.
+
+    Args:
+        main: takes the arguments without the program's name, returns the exit code.
+        argv: those arguments; with `--debug` among them, errors keep their traceback.
+        crash_folder: where the traceback of an unexpected error is written; the code is 1. Errors with an `exit_code`
+            and files that cannot be opened need none: their message says it all.
+
+    Returns:
+        0, 1, 2, 130 after Ctrl-C, 143 after SIGTERM, or what `main` returned. A rank among others that fails does not
+        return but ends.
+    """
+    return leave_job(_run(main, argv, crash_folder))
+
+
+def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path) -> int:
+    try:
+        return main(argv)
+    except RunStopped as stopped:
+        print(stopped, file=sys.stderr)
+        return EXIT_STOPPED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if "--debug" in argv:
+            raise
+        if (code := getattr(error, "exit_code", None)) is not None:
+            print(f"error: {error}", file=sys.stderr)
+            if not getattr(error, "restart_helps", True):
+                note_final(str(error))
+            return int(code)
+        if isinstance(error, OSError) and error.filename is not None:
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            return EXIT_BAD_INPUT
+        print(f"error: {type(error).__name__}: {first_meaningful_line(str(error))}", file=sys.stderr)
+        print(_keep_traceback(folder), file=sys.stderr)
+        return EXIT_FAILED
+
+
+def first_meaningful_line(message: str) -> str:
+    """Return the line of an error message that says what happened, without MindSpore's C++ call stack."""
+    for line in message.splitlines():
+        text = line.strip()
+        if text and set(text) - set("-=") and not text.startswith(("- C++ Call Stack", "- The Traceback")):
+            return text
+    return "(no message)"
+
+
+def _keep_traceback(folder: Path) -> str:
+    path = folder / f"crash_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        return f"the traceback could not be written to {path} ({error.strerror}); run again with --debug to see it"
+    return f"the traceback is in {path}; --debug shows it here"

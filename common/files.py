@@ -1,0 +1,83 @@
+"""Files and folders that are either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` that becomes `target` if the block succeeds.
+
+    The data is on the disk before the name changes, so a crash at any moment leaves the old file or the new one. The
+    temporary name ends like the target's.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_path(Path(folder) / "a.txt") as path:
+        ...         _ = path.write_text("whole")
+        ...     (Path(folder) / "a.txt").read_text()
+        'whole'
+    """
+    temporary = _beside(target)
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `target` that becomes `target` if the block succeeds, and vanishes if not.
+
+    `target` is not there, or an empty folder.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def atomic_link(name: Path, target: str) -> None:
+    """Point the symbolic link `name` at `target` (a name in the same folder), replacing an older link at once."""
+    temporary = _beside(name)
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    os.replace(temporary, name)
+
+
+def write_text(target: Path, content: str) -> None:
+    """Write a UTF-8 file atomically, with the line ends that `content` has."""
+    with atomic_path(target) as path:
+        path.write_text(content, encoding="utf-8", newline="")
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write a JSON file atomically, UTF-8, readable by people."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".tmp-{os.getpid()}-{target.name}")

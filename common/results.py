@@ -1,0 +1,53 @@
+"""What an evaluation says: accuracy with its interval, per-class scores, confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Scores of one class; `n` is the number of its pictures."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    n: int
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What one pass over a split says about a network."""
+
+    n: int
+    correct: int
+    top1: float
+    top5: float
+    loss: float
+    interval: tuple[float, float]
+    macro_f1: float
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file."""
+        return asdict(self)
+
+    def table(self) -> str:
+        """Per-class scores, one line a class."""
+        width = max(len(score.name) for score in self.per_class)
+        lines = [f"{'class':{width}}  precision  recall     f1     n"]
+        lines += [
+            f"{score.name:{width}}  {score.precision:9.3f}  {score.recall:6.3f}  {score.f1:5.3f}  {score.n:4d}"
+            for score in self.per_class
+        ]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"top-1 {self.top1:.2%} (95% interval {low:.2%} to {high:.2%}, n={self.n})  "
+            f"top-5 {self.top5:.2%}  loss {self.loss:.4f}  macro F1 {self.macro_f1:.3f}"
+        )

@@ -1,0 +1,74 @@
+"""Finds what is wrong with pictures before training does: undecodable files, and copies across splits.
+
+    python -m datazoo.doctor FOLDER
+
+prints classes, counts, balance, bad pictures and duplicates of <FOLDER>/<split>/<class>/<picture>. It exits with 1 when
+there are bad pictures, or pictures of one split that are also in another, and with 2 when FOLDER cannot be read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
+from common.errors import DataError
+from datazoo.doctor.check import check_pictures
+from datazoo.doctor.copies import duplicates_within, leaks_between
+from datazoo.pictures import PictureSet
+from datazoo.sources.image_folder import scan
+
+
+def _describe(pictures: PictureSet) -> str:
+    counts = np.array(list(pictures.class_counts().values()))
+    balance = f"{counts.min()} to {counts.max()} a class"
+    return (
+        f"{pictures.split}: {len(pictures)} pictures, {balance}, {duplicates_within(pictures)} copies within the split"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the report of a dataset folder; return the exit code."""
+    parser = DoorParser(prog="python -m datazoo.doctor", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="dataset folder: <folder>/<split>/<class>/<picture>")
+    parser.add_argument("--workers", type=int, default=None, help="threads")
+    options = parser.parse_args(argv)
+    return EXIT_OK if _print_report(options.folder, options.workers) else EXIT_FAILED
+
+
+def _print_report(folder: Path, workers: int | None) -> bool:
+    if not folder.is_dir():
+        raise DataError(f"dataset folder {folder} does not exist")
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    names.sort(key=lambda name: (["train", "val", "test"].index(name) if name in ("train", "val", "test") else 3, name))
+    if not names:
+        raise DataError(f"{folder} has no split folders (train, val, test)")
+    parts, healthy = [], True
+    for name in names:
+        pictures, notes = scan(folder / name, name, None)
+        parts.append(pictures)
+        print(*notes, _describe(pictures), sep="\n")
+        report = check_pictures(pictures.paths or (), workers)
+        print(f"  {len(report.bad)} of {report.checked} cannot be decoded")
+        for path, reason in report.bad:
+            print(f"    {path}: {reason}")
+        healthy &= not report.bad
+    classes = {part.split: part.classes for part in parts}
+    print(f"classes ({len(parts[0].classes)}): {', '.join(parts[0].classes)}")
+    for name, found in classes.items():
+        if found != parts[0].classes:
+            different = sorted(set(found) ^ set(parts[0].classes))
+            print(f"  {name} and {parts[0].split} differ in {len(different)} classes: {', '.join(different)}")
+            healthy = False
+    for (first, second), count in leaks_between(parts).items():
+        total = len(parts[names.index(second)])
+        print(f"{count} of {total} {second} pictures are copies of {first} pictures")
+        healthy &= not count
+    return healthy
+
+
+if __name__ == "__main__":
+    sys.exit(run_door(main, sys.argv[1:]))

@@ -1,0 +1,277 @@
+"""Cached features: the outputs of frozen layers, computed once and kept in one memory-mapped file a split.
+
+A cache is found by a key over everything it depends on (layers, preprocessing, augmentation, picture bytes) and its
+bytes are checked against a checksum whenever it is opened: one that is stale, truncated or foreign is built anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from tqdm import tqdm
+
+from common.errors import DataError
+from common.files import atomic_path, sha256_of, write_json
+from datazoo.pictures import PictureSet
+from datazoo.pipeline.loader import dataset_of, read_picture
+from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1  # part of the key: raise it when the layout or the preprocessing code changes its results
+
+Extract = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a split.
+
+    Args:
+        values: float32 (views, N, ...), memory-mapped; view 0 is the evaluation view.
+        labels: int32 (N,).
+        from_cache: whether they were there already.
+        path: the file.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    from_cache: bool
+    path: Path
+
+
+def feature_key(
+    pictures: PictureSet,
+    spec: PreprocessingSpec,
+    augment: AugmentationConfig,
+    views: int,
+    extractor_id: str,
+    seed: int,
+) -> str:
+    """Return the SHA-256 over everything the features depend on (labels are not part of it)."""
+    depends = {
+        "format": _FORMAT,
+        "extractor": extractor_id,
+        "preprocessing": spec.model_dump(mode="json"),
+        "views": views,
+        # The evaluation view draws nothing: it is shared by recipes that differ in augmentation or seed.
+        "augmentation": augment.model_dump(mode="json") if views > 1 else None,
+        "seed": seed if views > 1 else None,
+        "shape": None if pictures.arrays is None else list(pictures.arrays.shape),
+    }
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
+    for content in pictures.content_hashes():
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def cached_features(
+    pictures: PictureSet,
+    spec: PreprocessingSpec,
+    augment: AugmentationConfig,
+    views: int,
+    extract: Extract,
+    extractor_id: str,
+    cache_dir: Path,
+    batch_size: int,
+    seed: int,
+    workers: int | None = None,
+    rank: int = 0,
+    size: int = 1,
+    barrier: Callable[[], object] = lambda: None,
+    progress: bool = True,
+) -> Features:
+    """Open the features of a split, computing them first where they are not cached.
+
+    Args:
+        pictures: the split.
+        spec: the preprocessing.
+        augment: random changes of views 1, 2, ...
+        views: number of views per picture.
+        extract: float32 (batch_size, C, H, W) -> float32 (batch_size, ...); the shape never varies.
+        extractor_id: hash of the frozen layers' weights and architecture.
+        cache_dir: folder of the cache files.
+        batch_size: pictures per call of `extract`.
+        seed: of the views.
+        workers: dataset threads; None takes the number of cores.
+        rank: which contiguous part to compute.
+        size: number of ranks; all call this function with the same arguments.
+        barrier: returns once every rank has called it.
+        progress: show a bar on a terminal.
+
+    Raises:
+        DataError: the folder cannot be written, or a feature is not finite.
+    """
+    key = feature_key(pictures, spec, augment, views, extractor_id, seed)
+    file = _CacheFile(Path(cache_dir), f"{pictures.split}_{key[:16]}", key, (views, len(pictures)))
+    problem = file.problem()
+    if problem:
+        _log.info("features of %s: %s; computing %d x %d", pictures.split, problem, views, len(pictures))
+        rows = np.array_split(np.arange(views * len(pictures)), size)[rank]
+        started = time.perf_counter()
+        part = _compute(pictures, spec, augment, rows, extract, batch_size, seed, workers, progress and rank == 0)
+        seconds = time.perf_counter() - started
+        _log.info("features of %s: %.1f s, %.0f pictures/s", pictures.split, seconds, len(rows) / max(seconds, 1e-9))
+        file.write_part(part, rank, size)
+    else:
+        _log.info("features of %s: %d x %d from the cache %s", pictures.split, views, len(pictures), file.path)
+    barrier()
+    if rank == 0:
+        file.join(size)
+    barrier()
+    return Features(file.open(), pictures.labels, from_cache=problem is None, path=file.path)
+
+
+def _compute(
+    pictures: PictureSet,
+    spec: PreprocessingSpec,
+    augment: AugmentationConfig,
+    rows: np.ndarray,
+    extract: Extract,
+    batch_size: int,
+    seed: int,
+    workers: int | None,
+    progress: bool,
+) -> np.ndarray:
+    """Return the features of `rows` (view * N + picture), float32 (len(rows), ...)."""
+    out: np.ndarray | None = None
+    filled = 0
+    with tqdm(
+        total=len(rows), desc=f"features {pictures.split}", unit="img", disable=None if progress else True
+    ) as bar:
+        for view in np.unique(rows // len(pictures)):
+            indices = rows[rows // len(pictures) == view] % len(pictures)
+            for images in _view(pictures, spec, augment, int(view), indices, batch_size, seed, clamp_workers(workers)):
+                count = len(images)
+                if count < batch_size:
+                    images = np.concatenate([images, np.zeros((batch_size - count, *images.shape[1:]), np.float32)])
+                features = extract(images)[:count]
+                if not np.isfinite(features).all():
+                    raise DataError(f"the frozen layers give features that are not finite on {pictures.split} pictures")
+                if out is None:
+                    out = np.empty((len(rows), *features.shape[1:]), np.float32)
+                out[filled : filled + count] = features
+                filled += count
+                bar.update(count)
+    return np.empty((0, 0), np.float32) if out is None else out
+
+
+def _view(
+    pictures: PictureSet,
+    spec: PreprocessingSpec,
+    augment: AugmentationConfig,
+    view: int,
+    indices: np.ndarray,
+    batch_size: int,
+    seed: int,
+    workers: int,
+) -> Iterator[np.ndarray]:
+    encoded = pictures.paths is not None
+    dataset: Any = dataset_of(
+        lambda i: (read_picture(pictures, indices[i]), np.asarray(indices[i])), len(indices), ["image", "position"]
+    )
+    if view == 0:
+        dataset = apply_evaluation(dataset, spec, workers, encoded=encoded)
+    else:
+        dataset = apply_training(dataset, spec, augment, seed, view, workers, encoded=encoded)
+    dataset = dataset.batch(batch_size, num_parallel_workers=1)
+    for images, _ in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True):
+        yield images
+
+
+class _CacheFile:
+    """One cache: `<name>.npy` and `<name>.json` beside it, which holds its key, shape and checksum."""
+
+    def __init__(self, folder: Path, name: str, key: str, shape: tuple[int, int]) -> None:
+        self._folder, self._name, self._key, self._shape = folder, name, key, shape
+        self.path = folder / f"{name}.npy"
+        self._sidecar = folder / f"{name}.json"
+        with self._writable():
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def problem(self) -> str | None:
+        """Return why the cache cannot be used, or None."""
+        with self._lock():
+            return self._problem()
+
+    def _problem(self) -> str | None:
+        if not self.path.exists():
+            return f"not cached in {self._folder}"
+        try:
+            sidecar = json.loads(self._sidecar.read_text(encoding="utf-8"))
+            checksum = sha256_of(self.path)
+        except (OSError, ValueError) as error:
+            return f"cache {self.path} cannot be trusted ({error})"
+        if not isinstance(sidecar, dict) or sidecar.get("key") != self._key:
+            return f"cache {self.path} belongs to other weights, preprocessing or pictures"
+        if sidecar.get("sha256") != checksum:
+            return f"cache {self.path} is truncated or damaged"
+        if tuple(sidecar.get("shape", ()))[:2] != self._shape:
+            return f"cache {self.path} has shape {sidecar.get('shape')}"
+        return None
+
+    def write_part(self, part: np.ndarray, rank: int, size: int) -> None:
+        """Keep one rank's rows until `join`."""
+        with self._writable(), atomic_path(self._part(rank, size)) as temporary, temporary.open("wb") as file:
+            np.save(file, part, allow_pickle=False)
+
+    def join(self, size: int) -> None:
+        """Make the cache out of all ranks' parts, unless another run has just done so."""
+        with self._lock():
+            if self._problem():
+                parts = [np.load(self._part(rank, size), mmap_mode="r", allow_pickle=False) for rank in range(size)]
+                parts = [part for part in parts if len(part)]
+                self._write(parts)
+            for leftover in self._folder.glob(f"{self._name}.part*"):
+                leftover.unlink(missing_ok=True)
+
+    def _write(self, parts: list[np.ndarray]) -> None:
+        shape = (*self._shape, *parts[0].shape[1:])
+        with self._writable(), atomic_path(self.path) as temporary:
+            out = open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+            np.concatenate(parts, out=out.reshape(-1, *shape[2:]))
+            out.flush()
+            checksum = sha256_of(temporary)
+        with self._writable():
+            write_json(self._sidecar, {"key": self._key, "shape": shape, "sha256": checksum})
+
+    def open(self) -> np.ndarray:
+        """Return the values, float32 (views, N, ...), read-only."""
+        values: np.ndarray = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return values
+
+    def _part(self, rank: int, size: int) -> Path:
+        return self._folder / f"{self._name}.part{rank}of{size}"
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        # Two runs that share a cache folder must not mix one's file with the other's checksum.
+        with self._writable():
+            # Open for reading, so that whoever may only read the folder can use what is in it.
+            lock = os.open(self._folder / ".lock", os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"cache folder {self._folder} cannot be written ({error.strerror}); set data.features.cache_dir"
+            raise DataError(message) from error

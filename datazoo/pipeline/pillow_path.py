@@ -1,0 +1,71 @@
+"""The evaluation path without MindSpore: Pillow and numpy, bit for bit what the C++ operators give."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from datazoo.pipeline.decode import to_rgb
+from datazoo.pipeline.spec import PreprocessingSpec
+
+# OpenCV's fixed-point weights of R, G, B in gray (15 bits).
+GRAY_WEIGHTS = np.array([9798, 19235, 3735], np.uint32)
+
+
+def preprocess(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
+    """Turn a picture into the network's input.
+
+    Args:
+        image: opened with Pillow, any mode.
+        spec: the preprocessing.
+
+    Returns:
+        float32 (C, image_size, image_size).
+    """
+    return to_tensor(square(image, spec), spec)
+
+
+def square(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
+    """Return the part of a picture that the network sees, uint8 (image_size, image_size, 3)."""
+    return crop_centre(_resize(to_rgb(image), spec), spec.image_size)
+
+
+def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """Return width and height after resizing the shorter side; the other is truncated in float32, as in MindSpore."""
+    if width < height:
+        return shorter, int(np.float32(height) / np.float32(width) * np.float32(shorter))
+    return int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
+
+
+def _resize(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
+    if spec.resize is not None:
+        width, height = resized_size(*image.size, spec.resize)
+        # Rows first, then columns: newer versions of Pillow choose the order, and rounding between the two shows it.
+        image = image.resize((width, image.height), Image.Resampling.BICUBIC)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(image)
+    return np.pad(pixels, ((spec.pad, spec.pad), (spec.pad, spec.pad), (0, 0)))
+
+
+def crop_centre(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Cut the centre square out of uint8 (H, W, 3); a smaller picture gets a black border.
+
+    Args:
+        pixels: the picture.
+        side: of the square.
+    """
+    height, width = pixels.shape[:2]
+    missing = [max(side - length, 0) for length in (height, width)]
+    if any(missing):  # the larger half of an odd border comes first, as in MindSpore
+        pixels = np.pad(pixels, (*((m - m // 2, m // 2) for m in missing), (0, 0)))
+    top, left = (max(length - side, 0) // 2 for length in (height, width))
+    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+
+def to_tensor(pixels: np.ndarray, spec: PreprocessingSpec) -> np.ndarray:
+    """Turn uint8 (..., H, W, 3) RGB squares into float32 (..., C, H, W) input."""
+    if spec.color == "gray":
+        pixels = ((pixels.astype(np.uint32) @ GRAY_WEIGHTS + (1 << 14)) >> 15).astype(np.uint8)[..., None]
+    scaled = pixels.astype(np.float32) * np.float32(1 / 255)
+    normalised = (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
+    return np.ascontiguousarray(np.moveaxis(normalised, -1, -3))

@@ -1,0 +1,1 @@
+"""What a bundle is: manifest, labels, files that are checked before they are believed."""

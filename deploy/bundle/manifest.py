@@ -1,0 +1,131 @@
+"""What manifest.json says: every model file of a bundle, its input and output, and the proof that it is right."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MANIFEST = "manifest.json"
+LABELS = "labels.txt"
+PREPROCESSING = "preprocessing.json"
+README = "README.md"
+
+FILE_NAMES = {
+    "mindir": "model.mindir",
+    "onnx": "model.onnx",
+    "air": "model.air",
+    "onnx_fp16": "model_fp16.onnx",
+    "onnx_int8": "model_int8.onnx",
+    "onnx_picture": "model_picture.onnx",
+}
+"""Names of the formats, with the file each is written to. `onnx_picture` has the preprocessing inside."""
+
+OutputKind = Literal["logits", "softmax", "sigmoid"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorInfo(_Value):
+    """Name, number type, shape (a name stands for a size that is free) and axis order of an input or output."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    layout: str
+
+
+class Accuracy(_Value):
+    """Share of right answers on a split, with Wilson's 95 % interval."""
+
+    split: str
+    n: int
+    correct: int
+    top1: float
+    interval: tuple[float, float]
+
+
+class Parity(_Value):
+    """A file's outputs beside the trained network's, on the same pictures."""
+
+    runtime: str = Field(description="what loaded the file in a process of its own")
+    n: int
+    max_abs_diff: float
+    mean_abs_diff: float
+    top1_agreement: float
+    tolerance: float | None = Field(description="largest allowed max_abs_diff; null: the accuracy decides")
+    accuracy: Accuracy
+
+
+class Latency(_Value):
+    """Milliseconds of one call: median with 1 thread and batch 1, measured in turns with the float32 file."""
+
+    milliseconds: float
+    float32_milliseconds: float
+    ratio: float = Field(description="milliseconds / float32_milliseconds")
+
+
+class ModelFile(_Value):
+    """One model file."""
+
+    file: str
+    runtime: Literal["mindspore", "onnxruntime", "ascend"]
+    precision: Literal["float32", "float16", "int8"]
+    preprocessing: Literal["outside", "inside"]
+    batch: int | None = Field(description="fixed batch size; null takes any")
+    input: TensorInfo
+    output: TensorInfo
+    opset: int | None
+    mended: tuple[str, ...] = Field(description="what was changed in the graph that MindSpore wrote")
+    size_bytes: int
+    parity: Parity | None = Field(description="null: no runtime here can load the file (AIR)")
+    latency: Latency | None = None
+
+
+class Refused(_Value):
+    """A format that was asked for and is not in the bundle."""
+
+    reason: str
+    size_bytes: int | None = None
+    parity: Parity | None = None
+
+
+class LiteResult(_Value):
+    """A MindSpore Lite file that `deploy.lite.check` made, beside the bundle's own file on the same pictures."""
+
+    file: str
+    size_bytes: int
+    n: int
+    max_abs_diff: float
+    top1_agreement: float
+
+
+class Checkpoint(_Value):
+    """Where the weights come from."""
+
+    file: str
+    epoch: int
+    sha256: str
+
+
+class Manifest(_Value):
+    """The whole of manifest.json."""
+
+    bundle_version: Literal[1] = 1
+    created: str
+    network: dict[str, Any]
+    num_classes: int
+    output_kind: OutputKind
+    merged_adapters: int
+    folded_batch_norms: int
+    checkpoint: Checkpoint
+    accuracy: Accuracy = Field(description="of the trained network, by MindSpore")
+    leaking_split: bool = Field(description="whether training pictures are in the split")
+    models: dict[str, ModelFile]
+    refused: dict[str, Refused]
+    lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
+    versions: dict[str, str]
+    git_commit: str | None
+    files: dict[str, str] = Field(description="SHA-256 of every other file of the bundle, by relative path")

@@ -1,0 +1,1 @@
+"""Makes bundles: writes each format, and proves it."""

@@ -1,0 +1,53 @@
+"""MINDIR files in MindSpore's own loader, and the choice of a runtime by a file's kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import BundleError
+from deploy.use.runtimes import OnnxRuntime, Runtime, in_fixed_batches
+
+
+class MindirRuntime:
+    """A MINDIR file in MindSpore's own loader, a `GraphCell`.
+
+    Args:
+        path: the file.
+        batch: its fixed batch size, or None.
+
+    Raises:
+        BundleError: MindSpore cannot load the file.
+    """
+
+    def __init__(self, path: Path, batch: int | None) -> None:
+        import mindspore as ms  # here: whoever opens a .onnx file needs none
+
+        try:
+            self._graph: Any = ms.nn.GraphCell(ms.load(str(path)))
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise BundleError(f"{path}: MindSpore cannot load it") from error
+        self._tensor = ms.Tensor
+        self._batch = batch
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        return in_fixed_batches(self._run, batch, self._batch) if self._batch else self._run(batch)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        result: np.ndarray = self._graph(self._tensor(np.ascontiguousarray(batch))).asnumpy()
+        return result
+
+
+def open_runtime(path: Path, batch: int | None, threads: int | None = None) -> Runtime:
+    """Open a model file in the runtime that its suffix names.
+
+    Raises:
+        BundleError: no runtime here loads it.
+    """
+    if path.suffix == ".onnx":
+        return OnnxRuntime(path, threads)
+    if path.suffix == ".mindir":
+        return MindirRuntime(path, batch)
+    raise BundleError(f"{path}: neither a .onnx nor a .mindir file")

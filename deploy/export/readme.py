@@ -1,0 +1,79 @@
+"""The README of a bundle: what is in it, how it was proven, and commands that run as they stand."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from deploy.bundle.manifest import Manifest
+
+
+def readme_text(manifest: Manifest, target: Path) -> str:
+    """Return the README of a bundle.
+
+    Args:
+        manifest: what the bundle holds.
+        target: its folder, as the exporter was told it.
+    """
+    accuracy = manifest.accuracy
+    low, high = accuracy.interval
+    network = manifest.network.get("name", "network")
+    lines = [
+        f"# {target.name}: {network}, {manifest.num_classes} classes",
+        "",
+        f"Trained network: top-1 {accuracy.top1:.2%} on {accuracy.n} {accuracy.split} pictures "
+        f"(95 % interval {low:.2%} to {high:.2%})"
+        + (", some of which are training pictures: too high." if manifest.leaking_split else "."),
+        f"The outputs are {_OUTPUTS[manifest.output_kind]}.",
+        "",
+        "| model | file | input | size | top-1 | largest difference | latency, 1 thread |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key, model in manifest.models.items():
+        shape = "x".join(str(size) for size in model.input.shape)
+        proof, latency = model.parity, model.latency
+        lines.append(
+            f"| {key} | {model.file} | {model.input.dtype} {shape} | {model.size_bytes / 1024:,.0f} KB | "
+            + (f"{proof.accuracy.top1:.2%} (n={proof.n}) | {proof.max_abs_diff:.1e} | " if proof else "not run | | ")
+            + (f"{latency.milliseconds:.2f} ms ({latency.ratio:.2f} of float32) |" if latency else "|")
+        )
+    lines += [f"| {key} | not shipped: {refused.reason} | | | | | |" for key, refused in manifest.refused.items()]
+    lines += ["", "Differences are to the trained network's outputs on the same pictures; each file was loaded back"]
+    lines += ["by its runtime in a process of its own.", "", _FILES]
+    return "\n".join(lines) + "\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
+
+
+_OUTPUTS = {
+    "logits": "logits; their softmax gives probabilities",
+    "softmax": "probabilities that sum to 1",
+    "sigmoid": "probabilities, one for each class by itself",
+}
+
+_FILES = """\
+## Files
+
+- `labels.txt`: class names in the order of the outputs (`labels.<language>.txt`: the same in other languages)
+- `preprocessing.json`: how a picture becomes the input; colours are in the order that it names (RGB, not BGR)
+- `manifest.json`: shapes, names, versions, accuracy, the proof, and the SHA-256 of every file
+- `lite/`: for MindSpore Lite: conversion, benchmark, sample clients in Python and C++, calibration pictures (training
+  pictures: see to it that you may pass them on)
+"""
+
+_COMMANDS = """\
+## Commands
+
+From the folder of the training kit:
+
+```sh
+python predict.py {bundle}/lite/calibration/0000.png --model {bundle} --top_k 3
+python -m deploy.lite check {bundle}
+python -m deploy.serve {bundle}
+```
+
+With MindSpore Lite's `converter_lite` on the PATH, from this folder (then `sh lite/benchmark.sh fp32` on the device):
+
+```sh
+sh lite/convert.sh
+python lite/classify.py . lite/fp32.ms lite/calibration/0000.png
+```
+"""

@@ -1,0 +1,1 @@
+"""Uses bundles; never imports MindSpore."""

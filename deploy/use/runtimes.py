@@ -1,0 +1,63 @@
+"""Model files in a runtime that an edge machine has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from common.errors import BundleError
+
+
+class Runtime(Protocol):
+    """Computes a network's outputs."""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Map one batch of inputs to outputs (B, num_classes)."""
+
+
+class OnnxRuntime:
+    """An ONNX file in onnxruntime on the CPU.
+
+    Args:
+        path: the file.
+        threads: of one call; None takes all cores.
+
+    Raises:
+        BundleError: onnxruntime cannot load the file.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise BundleError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
+        self._input = self._session.get_inputs()[0]
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        size = self._input.shape[0]
+        if len(self._input.shape) == 4 and isinstance(size, int):
+            return in_fixed_batches(self._run, batch, size)
+        return self._run(batch)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        result: np.ndarray = self._session.run(None, {self._input.name: batch})[0]
+        return result
+
+
+def in_fixed_batches(run: Runtime, batch: np.ndarray, size: int) -> np.ndarray:
+    """Run any number of pictures through a model of fixed batch size, filling up the last batch with zeros."""
+    outputs = []
+    for start in range(0, len(batch), size):
+        part = batch[start : start + size]
+        missing = size - len(part)
+        filled = np.pad(part, ((0, missing), *((0, 0),) * (batch.ndim - 1))) if missing else part
+        outputs.append(run(filled)[: len(part)])
+    return np.concatenate(outputs)

@@ -1,0 +1,1 @@
+"""The jobs of the doors: network, batches, training, a network back from its checkpoint."""

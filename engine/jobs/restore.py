@@ -1,0 +1,68 @@
+"""A network back from its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from common.errors import NetError, RunError
+from engine.config.schema import LoraConfig
+from engine.jobs.assemble import build_network
+from engine.run.checkpoint import Sidecar, verify
+from netzoo.lora import add_lora
+from netzoo.registry import network_options
+from netzoo.weights.loading import load_weights
+
+
+def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
+    """Read a checkpoint's tensors by name.
+
+    Raises:
+        RunError: MindSpore cannot read it.
+    """
+    try:
+        return {name: value.asnumpy() for name, value in ms.load_checkpoint(str(checkpoint.resolve())).items()}
+    except (ValueError, RuntimeError, OSError) as error:
+        raise RunError(f"checkpoint {checkpoint}: MindSpore cannot read it") from error
+
+
+def restore_network(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
+    """Build the network that a checkpoint was saved from and load its weights, all of them.
+
+    Args:
+        checkpoint: the `.ckpt` file, or a link to it; its sidecar stands beside it.
+
+    Raises:
+        RunError: missing, damaged, or not one of train.py's.
+    """
+    sidecar = verify(checkpoint)
+    try:
+        model = network_options(sidecar.model)
+    except NetError as error:
+        raise RunError(f"checkpoint {checkpoint}: its sidecar describes no network of this version: {error}") from error
+    network = build_network(model, len(sidecar.classes))
+    if sidecar.lora:
+        lora = LoraConfig.model_validate(sidecar.lora)
+        add_lora(network, lora.targets, lora.rank, lora.alpha, lora.dropout)
+    load_weights(network, read_checkpoint(checkpoint))
+    return network, sidecar
+
+
+def check_classes(sidecar: Sidecar, classes: tuple[str, ...]) -> None:
+    """Refuse data whose classes are not those that the network was trained on, in the same order.
+
+    Raises:
+        RunError: they differ in number, name or order.
+    """
+    if sidecar.classes == classes:
+        return
+    if len(sidecar.classes) != len(classes):
+        raise RunError(f"the checkpoint knows {len(sidecar.classes)} classes, the data has {len(classes)}")
+    place = next(i for i, (a, b) in enumerate(zip(sidecar.classes, classes, strict=True)) if a != b)
+    raise RunError(
+        f"the checkpoint's class {place} is {sidecar.classes[place]!r}, the data's is {classes[place]!r}: "
+        "the label orders differ; give the checkpoint's with --data.classes"
+    )

@@ -1,0 +1,1 @@
+"""A run's folder: checkpoints, records, results, and how a run goes on."""

@@ -1,0 +1,172 @@
+"""Checkpoints that are never half-written and never travel without their classes and preprocessing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from common.errors import RunError
+from common.files import atomic_link, atomic_path, sha256_of, write_json
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What stands beside a checkpoint's weights, in a JSON file of the same name."""
+
+    epoch: int
+    step: int
+    score: float | None
+    monitor: str
+    sha256: str
+    classes: tuple[str, ...]
+    preprocessing: dict[str, Any]
+    model: dict[str, Any]
+    parameters: dict[str, int]
+    lora: dict[str, Any] | None = None
+    state_sha256: str | None = None
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> Sidecar:
+        """Read the sidecar of a checkpoint, through its link if it is one.
+
+        Raises:
+            RunError: no sidecar, or not one of ours.
+        """
+        path = checkpoint.resolve().with_suffix(".json")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**values, "classes": tuple(values["classes"])})
+        except OSError as error:
+            raise RunError(
+                f"checkpoint {checkpoint}: its sidecar {path.name} is missing; "
+                "without classes and preprocessing its answers mean nothing"
+            ) from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(f"checkpoint {checkpoint}: its sidecar {path.name} is not readable ({error})") from error
+
+
+def verify(checkpoint: Path) -> Sidecar:
+    """Check a checkpoint's weights against its sidecar.
+
+    Raises:
+        RunError: missing, or the bytes are not those that were written.
+    """
+    if not checkpoint.is_file():
+        raise RunError(f"checkpoint {checkpoint}: no such file")
+    sidecar = Sidecar.read(checkpoint)
+    if sha256_of(checkpoint) != sidecar.sha256:
+        raise RunError(f"checkpoint {checkpoint}: damaged (its SHA-256 is not the one its sidecar tells)")
+    return sidecar
+
+
+class CheckpointStore:
+    """Writes `epoch_0001.ckpt`, ... and moves the links `last.ckpt` and `best.ckpt`.
+
+    Weights and sidecar are immutable; the links change in one rename, last of all. So whatever moment a process
+    dies at, `last` and `best` name whole files.
+
+    Args:
+        folder: the run's `checkpoints` folder.
+        keep: newest checkpoints kept beside the best.
+        keep_every: also keep every n-th epoch's checkpoint.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2, keep_every: int | None = None) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._keep_every = keep_every
+
+    def save(
+        self,
+        weights: Mapping[str, np.ndarray],
+        description: Mapping[str, Any],
+        *,
+        epoch: int,
+        step: int,
+        score: float | None,
+        is_best: bool,
+        state: Mapping[str, np.ndarray] | None = None,
+        state_notes: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write one checkpoint, move the links, remove what is no longer kept.
+
+        Args:
+            weights: the network's parameters by name.
+            description: monitor, classes, preprocessing, model, parameters and lora of the sidecar.
+            epoch: epochs done.
+            step: steps done.
+            score: the monitored validation score, or None where there was no evaluation.
+            is_best: whether this is the best so far.
+            state: arrays needed to go on training (optimiser, loss scale).
+            state_notes: plain values needed to go on training.
+        """
+        target = self._folder / f"epoch_{epoch:04d}.ckpt"
+        if target.exists():  # the same epoch again, after a stop inside the epoch: names are never rewritten
+            target = self._folder / f"epoch_{epoch:04d}_step_{step:08d}.ckpt"
+        with atomic_path(target) as path:
+            ms.save_checkpoint([{"name": n, "data": ms.Tensor(v)} for n, v in weights.items()], str(path))
+            digest = sha256_of(path)
+        state_digest = None
+        if state is not None:
+            with atomic_path(target.with_suffix(".state")) as path:
+                path.write_bytes(save(dict(state), metadata={"notes": json.dumps(dict(state_notes or {}))}))
+                state_digest = sha256_of(path)
+        sidecar = {
+            "epoch": epoch,
+            "step": step,
+            "score": score,
+            "sha256": digest,
+            "state_sha256": state_digest,
+            **description,
+        }
+        write_json(target.with_suffix(".json"), sidecar)
+        atomic_link(self._folder / "last.ckpt", target.name)
+        if is_best:
+            atomic_link(self._folder / "best.ckpt", target.name)
+        self._remove_old()
+        return target
+
+    def newest_first(self) -> list[Path]:
+        """Checkpoints with a sidecar, newest first."""
+        whole = [path for path in self._folder.glob("epoch_*.ckpt") if path.with_suffix(".json").is_file()]
+        return sorted(whole, key=lambda path: Sidecar.read(path).step, reverse=True)
+
+    def _remove_old(self) -> None:
+        best = (self._folder / "best.ckpt").resolve()
+        for index, path in enumerate(self.newest_first()):
+            if index < self._keep:
+                continue
+            # Only the newest ones are ever gone on from.
+            path.with_suffix(".state").unlink(missing_ok=True)
+            kept = self._keep_every and Sidecar.read(path).epoch % self._keep_every == 0
+            if path.resolve() != best and not kept:
+                path.unlink()
+                path.with_suffix(".json").unlink()
+
+
+def load_state(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what a run needs to go on: (arrays, plain values).
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    path = checkpoint.resolve().with_suffix(".state")
+    if not path.is_file() or sha256_of(path) != Sidecar.read(checkpoint).state_sha256:
+        raise RunError(f"checkpoint {checkpoint}: the training state {path.name} is missing or damaged")
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            notes = json.loads(stream.metadata()["notes"])
+            return {name: stream.get_tensor(name) for name in stream.keys()}, notes  # noqa: SIM118 (not a dict)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"checkpoint {checkpoint}: the training state {path.name} is not readable ({error})") from error

@@ -1,0 +1,135 @@
+"""The run folder: everything that outlives a run, under names that every reader knows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import RunError, RunStopped
+from common.files import atomic_path, write_json
+from common.results import EvaluationResult
+from datazoo.pipeline.spec import PreprocessingSpec
+from engine.config import dump_config, load_config
+from engine.config.schema import Config
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and readers of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, config: Config) -> RunFolder:
+        """Make `<output_dir>/<name>-seed<seed>`, or the same with `-2`, `-3`, ... where that exists.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        stem = f"{config.name}-seed{config.train.seed}"
+        for count in range(1, 10_000):
+            path = config.output_dir / (stem if count == 1 else f"{stem}-{count}")
+            try:
+                path.mkdir(parents=True)
+                (path / "checkpoints").mkdir()
+            except FileExistsError as error:
+                if not path.is_dir():
+                    raise RunError(f"output_dir {config.output_dir}: {error.strerror} ({error.filename})") from error
+                continue
+            except OSError as error:
+                raise RunError(
+                    f"cannot make the run folder {path}: {error.strerror}; choose another --output_dir"
+                ) from error
+            return cls(path)
+        raise RunError(f"{config.output_dir} holds 10,000 runs of {stem}; choose another name or --output_dir")
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open an existing run.
+
+        Raises:
+            RunError: the folder is missing or lacks the files of the contract.
+        """
+        if not path.is_dir():
+            raise RunError(f"run {path}: no such folder")
+        for name in ("config.yaml", "classes.json", "preprocessing.json"):
+            if not (path / name).is_file():
+                raise RunError(f"run {path}: {name} is missing, so this is not a run folder of train.py")
+        return cls(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the ranks' log files."""
+        return self.path / "logs"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line per window of steps and per epoch."""
+        return self.path / "metrics.jsonl"
+
+    def write_inputs(self, config: Config, classes: tuple[str, ...], environment: dict[str, Any]) -> None:
+        """Write what the run was started with."""
+        with atomic_path(self.path / "config.yaml") as path:
+            path.write_text(dump_config(config), encoding="utf-8")
+        write_json(self.path / "classes.json", list(classes))
+        write_json(self.path / "preprocessing.json", config.data.preprocessing.model_dump(mode="json"))
+        write_json(self.path / "environment.json", environment)
+
+    @contextlib.contextmanager
+    def status(self) -> Iterator[None]:
+        """Say in status.json that the run is running, then how it ended: finished, stopped or failed."""
+        self._write_status("running", pid=os.getpid(), host=platform.node())
+        try:
+            yield
+        except (KeyboardInterrupt, RunStopped) as error:
+            self._write_status("stopped", reason=str(error) or "interrupted")
+            raise
+        except Exception as error:
+            with contextlib.suppress(OSError):  # a full disk is told by the error itself
+                self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
+            raise
+        self._write_status("finished")
+
+    def write_evaluation(
+        self, result: EvaluationResult, split: str, checkpoint: str, sha256: str, leaking: bool
+    ) -> Path:
+        """Write eval_<split>.json and return its path.
+
+        Args:
+            result: what came out.
+            split: name of the split.
+            checkpoint: which checkpoint was evaluated.
+            sha256: of its weights.
+            leaking: whether training pictures are among the split's.
+        """
+        origin = {"split": split, "checkpoint": checkpoint, "sha256": sha256, "leaking": leaking}
+        path = self.path / f"eval_{split}.json"
+        write_json(path, {**origin, **result.to_json()})
+        return path
+
+    def _write_status(self, state: str, **details: str | int) -> None:
+        write_json(self.path / "status.json", {"state": state, "time": time.time(), **details})
+
+    def read_config(self) -> Config:
+        """The resolved recipe."""
+        return load_config(self.path / "config.yaml")
+
+    def read_classes(self) -> tuple[str, ...]:
+        """Class names in label order."""
+        return tuple(json.loads((self.path / "classes.json").read_text(encoding="utf-8")))
+
+    def read_preprocessing(self) -> PreprocessingSpec:
+        """The preprocessing that the network was trained with."""
+        return PreprocessingSpec.model_validate_json((self.path / "preprocessing.json").read_text(encoding="utf-8"))

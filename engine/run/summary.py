@@ -1,0 +1,77 @@
+"""summary.json: one run in a few numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.files import write_json
+from common.results import EvaluationResult
+from engine.callbacks.resources import ResourceSampler
+from engine.config import Config
+from engine.run.records import Progress
+from engine.run.run_folder import RunFolder
+
+
+@dataclass
+class Stopwatch:
+    """Wall time since the job began, and what of it went into features."""
+
+    started: float = field(default_factory=time.perf_counter)
+    features: float = 0.0
+
+    def features_done(self) -> None:
+        """Everything up to now was spent on features."""
+        self.features = time.perf_counter() - self.started
+
+    @property
+    def total(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.started
+
+
+def write_summary(
+    run: RunFolder,
+    config: Config,
+    progress: Progress,
+    results: Mapping[str, EvaluationResult],
+    parameters: Mapping[str, int],
+    resources: ResourceSampler,
+    watch: Stopwatch,
+    saved_bytes: int,
+) -> None:
+    """Write summary.json.
+
+    Args:
+        run: where.
+        config: the recipe.
+        progress: the epochs.
+        results: of the best checkpoint, by split.
+        parameters: counts: total and trainable.
+        resources: its samples.
+        watch: wall time.
+        saved_bytes: size of what must be kept beside the published weights.
+    """
+    train = sum(record.seconds for record in progress.history)
+    images = sum(record.seconds * record.images_per_second for record in progress.history)
+    summary: dict[str, Any] = {
+        "name": config.name,
+        "seed": config.train.seed,
+        "state": "finished",
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        **{f"{split}_top1": result.top1 for split, result in results.items()},
+        "parameters": dict(parameters),
+        "seconds": {
+            "total": watch.total,
+            "features": watch.features,
+            "train": train,
+            "eval": max(0.0, watch.total - watch.features - train),
+        },
+        "images_per_second": images / train if train else None,
+        **resources.summary(),
+        "saved_bytes": saved_bytes,
+    }
+    write_json(run.path / "summary.json", summary)

@@ -1,0 +1,60 @@
+"""Cross-entropy, and the network with its loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+from common.errors import ConfigError
+from engine.config.schema import LossConfig
+
+
+def class_weights(config: LossConfig, labels: np.ndarray, num_classes: int) -> np.ndarray | None:
+    """Weight of each class in the loss, or None for equal weights.
+
+    Args:
+        config: the recipe's `loss` section.
+        labels: int labels of the training pictures, shape (N,).
+        num_classes: number of classes C.
+
+    Returns:
+        float32 weights of shape (C,); `balanced` gives N / (C * count), so that the mean over pictures is 1.
+
+    Raises:
+        ConfigError: the number of given weights is not C.
+    """
+    if config.class_weights == "none":
+        return None
+    if config.class_weights == "balanced":
+        counts = np.bincount(labels, minlength=num_classes)
+        return (len(labels) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
+    if len(config.class_weights) != num_classes:
+        raise ConfigError(f"loss.class_weights: {len(config.class_weights)} weights for {num_classes} classes")
+    return np.asarray(config.class_weights, np.float32)
+
+
+class NetworkWithLoss(nn.Cell):
+    """Loss and number of right answers of a batch.
+
+    Args:
+        network: maps the input to logits (B, C).
+        label_smoothing: probability mass spread over all classes.
+        weights: weight of each class, shape (C,), or None.
+    """
+
+    def __init__(self, network: nn.Cell, label_smoothing: float = 0.0, weights: np.ndarray | None = None) -> None:
+        super().__init__(auto_prefix=False)
+        self.network = network
+        self.label_smoothing = label_smoothing
+        self.weights = None if weights is None else ms.Tensor(weights, ms.float32)
+
+    def construct(self, image: Any, label: Any) -> Any:
+        """Return (loss, correct): mean loss, float32, and the count of right top-1 answers, float32."""
+        logits = ops.cast(self.network(image), ms.float32)
+        loss = ops.cross_entropy(logits, label, weight=self.weights, label_smoothing=self.label_smoothing)
+        hard = label if label.ndim == 1 else ops.argmax(label, 1)
+        correct = ops.cast(ops.equal(ops.cast(ops.argmax(logits, 1), ms.int32), ops.cast(hard, ms.int32)), ms.float32)
+        return loss, correct.sum()

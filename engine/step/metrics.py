@@ -1,0 +1,98 @@
+"""Sums that make a classification result: confusion matrix, top-5 hits, loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+
+from common.intervals import wilson_interval
+from common.results import ClassScore, EvaluationResult
+
+PADDING_LABEL = -1
+
+
+class ClassificationCounts:
+    """Sums that can be added over batches and ranks: confusion matrix, top-5 hits, loss.
+
+    Args:
+        num_classes: number of classes C.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self.confusion = np.zeros((num_classes, num_classes), np.int64)
+        self.top5_hits = 0
+        self.loss_sum = 0.0
+
+    def add(self, logits: np.ndarray, labels: np.ndarray) -> None:
+        """Count a batch; rows whose label is -1 are padding and count nothing.
+
+        Args:
+            logits: shape (B, C), float.
+            labels: shape (B,), int.
+        """
+        real = labels != PADDING_LABEL
+        logits, labels = np.asarray(logits, np.float64)[real], labels[real]
+        rows = np.arange(len(labels))
+        np.add.at(self.confusion, (labels, logits.argmax(1)), 1)
+        # Rank of the true class; a tie counts against it, as argmax does for the later of two equal classes.
+        own = logits[rows, labels][:, None]
+        columns = np.arange(logits.shape[1])[None, :]
+        ahead = (logits > own) | ((logits == own) & (columns < labels[:, None]))
+        self.top5_hits += int((ahead.sum(1) < 5).sum())
+        peak = logits.max(1)
+        self.loss_sum += float((np.log(np.exp(logits - peak[:, None]).sum(1)) + peak - logits[rows, labels]).sum())
+
+    def result(self, classes: Sequence[str], all_sum: Callable[[np.ndarray], np.ndarray]) -> EvaluationResult:
+        """Sum over the ranks, then divide once.
+
+        Args:
+            classes: names in label order.
+            all_sum: adds a float64 array over all ranks.
+        """
+        flat = np.concatenate([self.confusion.ravel(), [self.top5_hits, self.loss_sum]]).astype(np.float64)
+        total = all_sum(flat)
+        confusion = np.rint(total[:-2]).astype(np.int64).reshape(self.confusion.shape)
+        n, correct = int(confusion.sum()), int(np.trace(confusion))
+        hits, predicted, actual = np.diag(confusion), confusion.sum(0), confusion.sum(1)
+        precision = hits / np.maximum(predicted, 1)
+        recall = hits / np.maximum(actual, 1)
+        f1 = 2 * hits / np.maximum(predicted + actual, 1)
+        return EvaluationResult(
+            n=n,
+            correct=correct,
+            top1=correct / n,
+            top5=float(np.rint(total[-2])) / n,
+            loss=float(total[-1]) / n,
+            interval=wilson_interval(correct, n),
+            macro_f1=float(f1.mean()),
+            per_class=tuple(
+                ClassScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(actual[i]))
+                for i, name in enumerate(classes)
+            ),
+            confusion=tuple(tuple(int(v) for v in row) for row in confusion),
+        )
+
+
+class CountingMetric(ms.train.Metric):
+    """Lets `Model.eval` fill a `ClassificationCounts`."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self._num_classes = num_classes
+        self.clear()
+
+    def clear(self) -> None:
+        """Start a new pass."""
+        self.counts = ClassificationCounts(self._num_classes)
+
+    def update(self, *inputs: Any) -> None:
+        """Count a batch of (logits, labels)."""
+        logits, labels = inputs
+        self.counts.add(logits.asnumpy(), labels.asnumpy())
+
+    def eval(self) -> ClassificationCounts:
+        """Return this rank's sums."""
+        return self.counts

@@ -1,0 +1,82 @@
+"""Weights files of every kind, read under this project's names."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from mindspore import Tensor, load_checkpoint
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from common.errors import WeightsError
+from netzoo.weights.name_maps import detect_layout, to_mindspore_names
+
+logger = logging.getLogger(__name__)
+
+
+def read_weights(path: Path | str) -> dict[str, np.ndarray]:
+    """Read a weights file and rename its tensors to this project's names.
+
+    Args:
+        path: MindSpore `.ckpt`; `.safetensors` with MindSpore, torchvision or timm names; PyTorch `.pth`, `.pt` or
+            `.bin`, if torch is installed.
+
+    Returns:
+        Tensors by parameter name; optimiser states and counters are left out.
+
+    Raises:
+        WeightsError: The file does not exist, is of another kind, or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    reader = _READERS.get(path.suffix)
+    if reader is None:
+        raise WeightsError(f"{path}: unknown kind of weights file; known: {', '.join(_READERS)}")
+    tensors = reader(path)
+    if not tensors:
+        raise WeightsError(f"{path}: holds no tensors")
+    logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))
+    return to_mindspore_names(tensors)
+
+
+def _read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    try:
+        parameters = load_checkpoint(str(path))
+    except Exception as error:  # MindSpore raises ValueError, RuntimeError or protobuf's own, by kind of damage
+        raise WeightsError(f"{path}: damaged, or not a MindSpore checkpoint; take another copy of the file") from error
+    return {name: value.asnumpy() for name, value in parameters.items() if isinstance(value, Tensor)}
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: damaged, or of an unknown number type ({error})") from error
+
+
+def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
+    try:
+        import torch
+    except ImportError as error:
+        raise WeightsError(
+            f"{path}: reading PyTorch's own format needs torch (pip install torch), or a .safetensors copy of the file"
+        ) from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, zip and runtime errors, by kind of damage
+        raise WeightsError(f"{path}: damaged, or not a plain dictionary of tensors") from error
+    for key in ("state_dict", "model"):  # training scripts nest the weights
+        state = state.get(key, state)
+    return {name.removeprefix("module."): value.numpy() for name, value in state.items() if hasattr(value, "numpy")}
+
+
+_READERS = {
+    ".ckpt": _read_checkpoint,
+    ".safetensors": _read_safetensors,
+    ".pth": _read_pytorch,
+    ".pt": _read_pytorch,
+    ".bin": _read_pytorch,
+}

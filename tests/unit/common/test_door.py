@@ -1,0 +1,74 @@
+"""Doors end with the promised exit code and a message of one to three lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.door import first_meaningful_line, run_door
+from common.errors import ConfigError, RunError
+
+MINDSPORE_MESSAGE = """
+For 'Conv2D', the input channels must be 3, but got 1.
+
+----------------------------------------------------
+- C++ Call Stack: (For framework developers)
+----------------------------------------------------
+mindspore/ccsrc/plugin/device/cpu/kernel/conv2d.cc:61 Launch
+"""
+
+
+class DataError(ValueError):
+    exit_code = 2
+
+
+def raising(error: BaseException):
+    def main(argv):
+        raise error
+
+    return main
+
+
+def test_return_value_is_the_exit_code(tmp_path):
+    assert run_door(lambda argv: len(argv), ["a", "b", "c"], crash_folder=tmp_path) == 3
+
+
+@pytest.mark.parametrize("error", [ConfigError("a\nb"), RunError("a\nb"), DataError("a\nb")])
+def test_bad_input_is_2_with_its_own_message(tmp_path, capsys, error):
+    assert run_door(raising(error), [], crash_folder=tmp_path) == 2
+    assert capsys.readouterr().err == "error: a\nb\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_opened_is_2(tmp_path, capsys):
+    assert run_door(lambda argv: bool((tmp_path / "none").read_text()), [], crash_folder=tmp_path) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}/none: No such file or directory\n"
+
+
+def test_interrupt_is_130(tmp_path):
+    assert run_door(raising(KeyboardInterrupt()), [], crash_folder=tmp_path) == 130
+
+
+def test_other_errors_are_1_and_their_traceback_is_kept(tmp_path, capsys):
+    assert run_door(raising(RuntimeError(MINDSPORE_MESSAGE)), [], crash_folder=tmp_path / "runs") == 1
+
+    first, second = capsys.readouterr().err.splitlines()
+    (log,) = (tmp_path / "runs").iterdir()
+    assert first == "error: RuntimeError: For 'Conv2D', the input channels must be 3, but got 1."
+    assert str(log) in second
+    assert "Traceback" in log.read_text()
+
+
+def test_an_unwritable_crash_folder_does_not_hide_the_error(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert run_door(raising(RuntimeError("boom")), [], crash_folder=tmp_path / "file") == 1
+    assert "boom" in capsys.readouterr().err
+
+
+def test_debug_lets_the_error_through(tmp_path):
+    with pytest.raises(ConfigError):
+        run_door(raising(ConfigError("x")), ["--debug"], crash_folder=tmp_path)
+
+
+@pytest.mark.parametrize(("message", "line"), [("", "(no message)"), ("\n---\n x \ny", "x"), ("one", "one")])
+def test_first_meaningful_line(message, line):
+    assert first_meaningful_line(message) == line

@@ -1,0 +1,223 @@
+"""The MindSpore Lite hand-over: operators, conversion commands, sample clients."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from datazoo.pipeline.pillow_path import preprocess
+from datazoo.pipeline.spec import PreprocessingSpec
+from deploy.bundle.bundle import read_bundle
+from deploy.lite import check as lite_check
+from deploy.lite.operators import check_operators, read_table
+from deploy.lite.samples import classify
+
+SAMPLES = Path(classify.__file__).parent
+SPECS = {
+    "rgb": PreprocessingSpec(resize=36, image_size=32, pad=1),
+    "gray": PreprocessingSpec(color="gray", resize=28, image_size=28, mean=(0.1307,), std=(0.3081,)),
+    "unresized": PreprocessingSpec(color="gray", resize=None, image_size=28, pad=2, mean=(0.5,), std=(0.5,)),
+    "larger_than_resized": PreprocessingSpec(resize=20, image_size=25),
+}
+SIZES = [(17, 31), (64, 40), (33, 33), (5, 90)]
+
+
+def _pictures():
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for height, width in SIZES]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_python_client_preprocesses_as_training_does(name):
+    for picture in _pictures():
+        own = classify.preprocess(picture, SPECS[name].model_dump(mode="json"))
+
+        np.testing.assert_array_equal(own[0], preprocess(picture, SPECS[name]))
+
+
+@pytest.fixture(scope="module")
+def cpp_preprocess(tmp_path_factory):
+    """A program that writes what the C++ client's preprocessing gives."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is not installed")
+    folder = tmp_path_factory.mktemp("cpp")
+    (folder / "main.cc").write_text("""
+#include <iostream>
+#include "preprocess.h"
+int main(int, char **argv) {
+  const auto values = Preprocess(ReadPpm(argv[2]), ReadPreprocessing(argv[1]));
+  std::cout.write(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+}
+""")
+    command = [compiler, "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{SAMPLES}", "main.cc", "-o", "program"]
+    subprocess.run(command, cwd=folder, check=True)
+    return folder / "program"
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_cpp_client_preprocesses_as_training_does(name, cpp_preprocess, tmp_path):
+    spec = SPECS[name]
+    (tmp_path / "preprocessing.json").write_text(json.dumps(spec.model_dump(mode="json"), indent=2))
+    for picture in _pictures():
+        picture.save(tmp_path / "picture.ppm")
+
+        done = subprocess.run(
+            [cpp_preprocess, tmp_path / "preprocessing.json", tmp_path / "picture.ppm"], capture_output=True, check=True
+        )
+
+        expected = preprocess(picture, spec)
+        np.testing.assert_allclose(np.frombuffer(done.stdout, np.float32).reshape(expected.shape), expected, atol=1e-6)
+
+
+def test_cpp_client_uses_only_lite_calls_that_exist(tmp_path):
+    """Compile against headers with the signatures of Lite's documentation; linking needs Lite itself."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is not installed")
+    api = tmp_path / "include" / "api"
+    api.mkdir(parents=True)
+    (api / "context.h").write_text("""
+#pragma once
+#include <memory>
+#include <vector>
+namespace mindspore {
+struct DeviceInfoContext { virtual ~DeviceInfoContext() = default; };
+struct CPUDeviceInfo : DeviceInfoContext {};
+struct Context { std::vector<std::shared_ptr<DeviceInfoContext>> &MutableDeviceInfo(); };
+}
+""")
+    (api / "model.h").write_text("""
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+#include "include/api/context.h"
+namespace mindspore {
+enum StatusCode { kSuccess = 0 };
+enum ModelType { kMindIR = 0 };
+struct Status { bool operator==(StatusCode) const; bool operator!=(StatusCode) const; };
+struct MSTensor {
+  const std::vector<int64_t> &Shape() const; void *MutableData(); size_t DataSize() const; int64_t ElementNum() const;
+};
+struct Model {
+  Status Build(const std::string &, ModelType, const std::shared_ptr<Context> &);
+  std::vector<MSTensor> GetInputs();
+  Status Resize(const std::vector<MSTensor> &, const std::vector<std::vector<int64_t>> &);
+  Status Predict(const std::vector<MSTensor> &, std::vector<MSTensor> *);
+};
+}
+""")
+    command = [compiler, "-std=c++17", "-Wall", "-fsyntax-only", f"-I{tmp_path}", str(SAMPLES / "classify.cc")]
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+def _graph(nodes, initializers=()):
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("x", "y")]
+    return helper.make_model(helper.make_graph(nodes, "g", tensors[:1], tensors[1:], list(initializers)))
+
+
+def test_operator_that_lite_lacks_is_a_problem():
+    found = check_operators(_graph([helper.make_node("Hardmax", ["x"], ["y"])]))
+
+    assert [support.problem for support in found] == ["not in Lite's list"]
+
+
+@pytest.mark.parametrize(("highest", "problem"), [(6.0, ""), (5.0, "Lite reads Clip between 0 and 6 only")])
+def test_clip_is_relu6_or_a_problem(highest, problem):
+    bounds = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("low", 0.0), ("high", highest))]
+
+    (support,) = check_operators(_graph([helper.make_node("Clip", ["x", "low", "high"], ["y"])], bounds))
+
+    assert support.problem == problem
+
+
+def test_table_names_onnx_operators_only():
+    assert all(onnx.defs.has(operator) for operator in read_table())
+
+
+@pytest.fixture(scope="module")
+def bundle(make_checkpoint, digits, tmp_path_factory):
+    from deploy.export.exporting import ExportRequest, export_bundle
+
+    target = tmp_path_factory.mktemp("lite") / "bundle"
+    export_bundle(
+        target, ExportRequest(make_checkpoint({"name": "lenet5_modern"}), ("onnx",)), digits.val, digits.train
+    )
+    return target
+
+
+def test_handover_names_files_that_are_there(bundle):
+    config = configparser.ConfigParser()
+    config.read(bundle / "lite" / "full_quant.cfg")
+    name, folder = config["data_preprocess_param"]["calibrate_path"].split(":")
+    pictures = list((bundle / folder).glob("*.png"))
+
+    assert name == onnx.load(bundle / "model.onnx").graph.input[0].name
+    assert len(pictures) == int(config["data_preprocess_param"]["calibrate_size"]) >= 100
+    assert Image.open(pictures[0]).size == (28, 28)
+    commands = [
+        line for line in (bundle / "lite" / "convert.sh").read_text().splitlines() if "converter_lite --" in line
+    ]
+    assert [("--fp16=on" in c, "--configFile=lite/full_quant.cfg" in c) for c in commands] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
+    assert all("--inputShape=image:1,1,28,28" in command for command in commands)
+
+
+def test_check_says_plainly_what_was_not_run(bundle, capsys, monkeypatch):
+    monkeypatch.setattr(lite_check, "missing_programs", lambda: ["converter_lite"])
+
+    assert lite_check.main([str(bundle)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "not run here (converter_lite not installed)" in printed
+    assert "Conv " in printed
+    assert read_bundle(bundle).manifest.lite == {}
+
+
+def test_check_converts_compares_and_writes_the_manifest(bundle, tmp_path, monkeypatch):
+    own = shutil.copytree(bundle, tmp_path / "bundle")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "converter.py").write_text("""
+import shutil, sys
+options = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:])
+shutil.copy(options["modelFile"], options["outputFile"] + ".ms")
+""")
+    # Not "#!python": the folder of the environment may have a blank in its name.
+    (programs / "converter_lite").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{programs}/converter.py" "$@"\n')
+    (programs / "converter_lite").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+
+    def run(file, inputs):
+        import onnxruntime
+
+        outputs = onnxruntime.InferenceSession(file.read_bytes()).run(None, {"image": inputs})[0]
+        return outputs + (0.5 if file.stem == "int8" else 0)
+
+    lite_check.run_lite(read_bundle(own), run)
+
+    results = read_bundle(own).manifest.lite
+    assert {name: round(result.max_abs_diff, 3) for name, result in results.items()} == {
+        "fp32": 0,
+        "fp16": 0,
+        "int8": 0.5,
+    }
+    assert results["fp32"].top1_agreement == 1
+    assert results["fp32"].n == 32

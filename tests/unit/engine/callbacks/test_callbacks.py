@@ -1,0 +1,227 @@
+import json
+import os
+import signal
+import types
+
+import mindspore as ms
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from common.errors import TrainingError
+from engine.callbacks.base import RunCallback
+from engine.callbacks.console import Console
+from engine.callbacks.early_stopping import EarlyStopping
+from engine.callbacks.metrics_log import MetricsLog
+from engine.callbacks.step_monitor import MAX_OVERFLOWS_IN_A_ROW, StepMonitor
+from engine.callbacks.stop_on_signal import StopOnSignal
+from engine.callbacks.tensorboard import TensorBoard
+from engine.config.schema import EarlyStoppingConfig
+from engine.run.records import EpochRecord, Progress, StepRecord
+from engine.runtime.start import Runtime
+
+
+def epoch(number, top1=None, loss=None):
+    return EpochRecord(number, number * 10, 1.0, 0.5, 100.0, 1.0, 0.0, top1, top1, loss)
+
+
+def progress(epochs=10):
+    return Progress(epochs=epochs, steps_per_epoch=10, global_batch=4)
+
+
+class Recorder(RunCallback):
+    def __init__(self):
+        super().__init__()
+        self.windows = []
+
+    def on_window(self, record):
+        self.windows.append(record)
+
+
+def feed(monitor, losses, overflows=None):
+    """Drives the monitor as Model.train would; returns whether it asked to stop."""
+    stops = []
+    overflows = overflows or [False] * len(losses)
+    monitor.on_train_epoch_begin(None)
+    for loss, overflow in zip(losses, overflows, strict=True):
+        outputs = [ms.Tensor(v) for v in (np.float32(loss), np.float32(2), np.float32(8), np.bool_(overflow))]
+        context = types.SimpleNamespace(
+            original_args=lambda outputs=outputs: types.SimpleNamespace(net_outputs=outputs),
+            request_stop=lambda: stops.append(True),
+        )
+        monitor.on_train_step_end(context)
+    monitor.on_train_epoch_end(None)
+    return bool(stops)
+
+
+def test_a_window_gives_mean_loss_and_share_of_right_answers():
+    state, recorder = progress(), Recorder()
+
+    feed(StepMonitor(state, 2, [recorder]), [1.0, 3.0, 5.0])
+
+    assert [(r.step, r.loss, r.top1) for r in recorder.windows] == [(2, 2.0, 0.5), (3, 5.0, 0.5)]
+    assert (state.step, state.step_in_epoch) == (3, 3)
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_checkpoint():
+    state = progress()
+    state.last_checkpoint = "checkpoints/epoch_0001.ckpt"
+
+    with pytest.raises(TrainingError, match=r"nan at step 3 .*\n?.*epoch_0001"):
+        feed(StepMonitor(state, 4, []), [1.0, 1.0, float("nan"), 1.0])
+
+
+def test_an_overflow_that_was_skipped_is_counted_and_does_not_stop():
+    state, recorder = progress(), Recorder()
+
+    feed(StepMonitor(state, 2, [recorder]), [float("inf"), 1.0], [True, False])
+
+    assert (recorder.windows[0].overflows, recorder.windows[0].loss) == (1, 1.0)
+
+
+def test_overflows_without_end_stop_the_run():
+    many = MAX_OVERFLOWS_IN_A_ROW
+
+    with pytest.raises(TrainingError, match="in a row"):
+        feed(StepMonitor(progress(), 10, []), [float("inf")] * many, [True] * many)
+
+
+def test_a_stop_reason_ends_the_epoch_after_the_step():
+    state = progress()
+    state.stop("asked to")
+
+    assert feed(StepMonitor(state, 10, []), [1.0])
+
+
+def test_early_stopping_counts_only_real_improvements():
+    state = progress()
+    stopping = EarlyStopping(EarlyStoppingConfig(enabled=True, patience=2, min_delta=0.01), state)
+
+    marks = []
+    for number, score in enumerate([0.50, 0.60, 0.605, 0.609], start=1):
+        stopping.on_epoch(epoch(number, score))
+        marks.append(state.is_best)
+
+    assert marks == [True, True, False, False]
+    assert state.best_epoch == 2
+    assert "has not improved on 0.6000 (epoch 2) for 2" in state.stop_reason
+
+
+def test_early_stopping_on_the_loss_wants_it_small():
+    state = progress()
+    stopping = EarlyStopping(EarlyStoppingConfig(monitor="val_loss"), state)
+
+    for number, loss in enumerate([2.0, 1.0, 1.5], start=1):
+        stopping.on_epoch(epoch(number, 0.5, loss))
+
+    assert (state.best_epoch, state.best_score, state.stop_reason) == (2, 1.0, None)
+
+
+def test_the_last_epoch_can_be_chosen_without_looking_at_scores():
+    state = progress()
+    stopping = EarlyStopping(EarlyStoppingConfig(monitor="epoch"), state)
+
+    for number, score in enumerate([0.9, 0.5], start=1):
+        stopping.on_epoch(epoch(number, score))
+
+    assert (state.best_epoch, state.is_best) == (2, True)
+
+
+def test_the_best_is_marked_even_when_stopping_is_off():
+    state = progress()
+    stopping = EarlyStopping(EarlyStoppingConfig(enabled=False, patience=1), state)
+
+    for number in range(1, 6):
+        stopping.on_epoch(epoch(number, 0.9))
+
+    assert (state.best_epoch, state.stop_reason) == (1, None)
+
+
+def test_the_metrics_log_is_one_json_object_a_line(tmp_path):
+    log = MetricsLog(tmp_path / "metrics.jsonl")
+    log.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
+    log.on_epoch(epoch(1, 0.8, 0.7))
+    log.close()
+
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+
+    assert [(line["kind"], line["step"]) for line in lines] == [("step", 20), ("epoch", 10)]
+    assert lines[1]["val_top1"] == 0.8
+
+
+def test_tensorboard_reads_the_events(tmp_path):
+    board = TensorBoard(tmp_path)
+    board.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 64.0, 2, 0.0))
+    board.on_epoch(epoch(1, 0.8, 0.7))
+    board.close()
+
+    reader = EventAccumulator(str(tmp_path)).Reload()
+
+    assert set(reader.Tags()["scalars"]) == {
+        *(f"train/{name}" for name in ("loss", "top1", "lr", "images_per_second", "loss_scale", "overflows")),
+        *(f"val/{name}" for name in ("top1", "top5", "loss")),
+    }
+    assert [(e.step, round(e.value, 6)) for e in reader.Scalars("train/loss")] == [(20, 0.5)]
+
+
+def test_without_a_terminal_the_console_prints_plain_lines(capsys):
+    state = progress(epochs=3)
+    console = Console(state)
+    console.on_train_epoch_begin(None)
+    console.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
+    console.on_epoch(epoch(1, 0.875, 0.7))
+    console.close()
+
+    out, err = capsys.readouterr()
+
+    assert out.startswith("epoch 1/3  loss 1.0000")
+    assert "val top-1 87.50%" in out
+    assert "\r" not in out + err
+
+
+def steps_until_stop(callback, most=1000):
+    """Number of steps after which the callback asks to stop."""
+    stops = []
+    context = types.SimpleNamespace(request_stop=lambda: stops.append(True))
+    for step in range(1, most + 1):
+        callback.on_train_step_end(context)
+        if stops:
+            return step
+    return None
+
+
+def test_one_process_stops_after_the_step_in_which_the_signal_came():
+    state = progress()
+    callback = StopOnSignal(state, Runtime("CPU"))
+
+    before = steps_until_stop(callback, 10)
+    os.kill(os.getpid(), signal.SIGTERM)
+    after = steps_until_stop(callback, 10)
+    callback.close()
+
+    assert (before, after, state.interrupted) == (None, 1, True)
+
+
+@pytest.mark.parametrize(("step_seconds", "questions"), [(0.01, 11), (2.0, 1000)])
+def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds, questions):
+    """The other rank says how long its steps take; this one's take no time."""
+    asked = []
+
+    def gather(own):
+        asked.append(own)
+        return [own, np.array([0.0, step_seconds]).tobytes()]
+
+    callback = StopOnSignal(progress(), Runtime("CPU", size=2, gather=gather))
+
+    assert steps_until_stop(callback) is None
+    callback.close()
+    assert len(asked) == pytest.approx(questions, abs=2)
+
+
+def test_a_signal_to_another_rank_stops_this_one_too():
+    callback = StopOnSignal(
+        progress(), Runtime("CPU", size=2, gather=lambda own: [own, np.array([1.0, 0.01]).tobytes()])
+    )
+
+    assert steps_until_stop(callback) == 1
+    callback.close()

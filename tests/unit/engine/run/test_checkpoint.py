@@ -1,0 +1,123 @@
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+from common.errors import RunError
+from engine.run.checkpoint import CheckpointStore, Sidecar, load_state, verify
+
+DESCRIPTION = {
+    "monitor": "val_top1",
+    "classes": ["a", "b"],
+    "preprocessing": {},
+    "model": {},
+    "parameters": {"total": 6, "trainable": 6},
+    "lora": None,
+}
+
+
+def weights(value, count=6):
+    return {"layer.weight": np.full(count, value, np.float32)}
+
+
+def save(store, epoch, *, best=False, **options):
+    return store.save(
+        weights(epoch), DESCRIPTION, epoch=epoch, step=epoch * 10, score=epoch / 10, is_best=best, **options
+    )
+
+
+def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path):
+    save(CheckpointStore(tmp_path), 3, best=True)
+
+    sidecar = verify(tmp_path / "best.ckpt")
+    loaded = ms.load_checkpoint(str((tmp_path / "best.ckpt").resolve()))
+
+    assert (sidecar.epoch, sidecar.step, sidecar.score, sidecar.classes) == (3, 30, 0.3, ("a", "b"))
+    assert np.array_equal(loaded["layer.weight"].asnumpy(), weights(3)["layer.weight"])
+
+
+def test_the_newest_the_best_and_every_nth_stay(tmp_path):
+    store = CheckpointStore(tmp_path, keep=2, keep_every=4)
+    for epoch in range(1, 10):
+        save(store, epoch, best=epoch == 2)
+
+    assert sorted(p.name for p in tmp_path.glob("epoch_*.ckpt")) == [f"epoch_000{epoch}.ckpt" for epoch in (2, 4, 8, 9)]
+    assert Sidecar.read(tmp_path / "last.ckpt").epoch == 9
+    assert Sidecar.read(tmp_path / "best.ckpt").epoch == 2
+
+
+def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = CheckpointStore(Path("."), keep=1)
+    for epoch in range(1, 5):
+        save(store, epoch, best=epoch == 1)
+
+    assert verify(Path("best.ckpt")).epoch == 1
+
+
+def test_the_training_state_comes_back(tmp_path):
+    store = CheckpointStore(tmp_path)
+    save(store, 1, state={"moment": np.arange(3.0)}, state_notes={"epoch": 1, "best_score": 0.5})
+
+    arrays, notes = load_state(tmp_path / "last.ckpt")
+
+    assert np.array_equal(arrays["moment"], np.arange(3.0))
+    assert notes == {"epoch": 1, "best_score": 0.5}
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip"])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    path = save(CheckpointStore(tmp_path), 1)
+    content = bytearray(path.read_bytes())
+    if damage == "truncate":
+        del content[len(content) // 2 :]
+    else:
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(RunError, match=r"last.ckpt: damaged"):
+        verify(tmp_path / "last.ckpt")
+
+
+def test_a_file_without_its_sidecar_is_refused(tmp_path):
+    path = save(CheckpointStore(tmp_path), 1)
+    path.with_suffix(".json").unlink()
+
+    with pytest.raises(RunError, match="sidecar"):
+        verify(path)
+
+
+def _save_for_ever(folder):
+    store = CheckpointStore(folder)
+    for epoch in range(1, 10_000):
+        store.save(
+            weights(epoch, 500_000), DESCRIPTION, epoch=epoch, step=epoch, score=None, is_best=epoch % 2 == 0, state={}
+        )
+
+
+def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path):
+    rng = random.Random(0)
+    context = multiprocessing.get_context("fork")
+    seen = 0
+    for attempt in range(12):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        writer = context.Process(target=_save_for_ever, args=(folder,))
+        writer.start()
+        time.sleep(0.1 + rng.random() * 0.25)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+
+        for name in ("last.ckpt", "best.ckpt"):
+            if (folder / name).is_symlink():
+                seen += 1
+                epoch = verify(folder / name).epoch
+                loaded = ms.load_checkpoint(str((folder / name).resolve()))
+                assert (loaded["layer.weight"].asnumpy() == epoch).all()
+    assert seen > 12, "the writer was killed before it had written anything"

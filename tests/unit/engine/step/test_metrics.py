@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
+
+from common.intervals import wilson_interval
+from engine.step.metrics import ClassificationCounts
+
+
+def alone(values):
+    return values
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_is_scipys(case):
+    correct, n = case
+    expected = binomtest(correct, n).proportion_ci(method="wilson")
+
+    assert wilson_interval(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_every_score_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(500, 7)), rng.integers(0, 7, 500)
+    counts = ClassificationCounts(7)
+    for start in range(0, 500, 64):
+        counts.add(logits[start : start + 64], labels[start : start + 64])
+
+    result = counts.result([str(i) for i in range(7)], alone)
+
+    precision, recall, f1, support = precision_recall_fscore_support(labels, logits.argmax(1))
+    assert np.array_equal(result.confusion, confusion_matrix(labels, logits.argmax(1)))
+    assert result.top5 == pytest.approx(top_k_accuracy_score(labels, logits, k=5))
+    assert result.loss == pytest.approx(-log_softmax(logits, 1)[np.arange(500), labels].mean())
+    assert [c.precision for c in result.per_class] == pytest.approx(precision)
+    assert [c.recall for c in result.per_class] == pytest.approx(recall)
+    assert [c.f1 for c in result.per_class] == pytest.approx(f1)
+    assert [c.n for c in result.per_class] == list(support)
+    assert result.macro_f1 == pytest.approx(f1.mean())
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 9))
+def test_padding_and_ranks_change_no_count(n, ranks, batch):
+    rng = np.random.default_rng(n)
+    logits, labels = rng.normal(size=(n, 6)), rng.integers(0, 6, n)
+    alone_counts = ClassificationCounts(6)
+    alone_counts.add(logits, labels)
+    shards = []
+    for rank in range(ranks):
+        counts = ClassificationCounts(6)
+        part, names = logits[rank::ranks], labels[rank::ranks]
+        for start in range(0, len(part), batch):
+            padded = np.full(batch, -1)
+            rows = np.zeros((batch, 6))
+            size = len(part[start : start + batch])
+            rows[:size], padded[:size] = part[start : start + batch], names[start : start + batch]
+            counts.add(rows, padded)
+        shards.append(counts)
+    flat = []
+    for counts in shards[1:]:
+        counts.result("abcdef", lambda v: flat.append(v) or np.ones_like(v))
+    together = shards[0].result("abcdef", lambda v: v + sum(flat))
+
+    expected = alone_counts.result("abcdef", alone)
+    assert together.confusion == expected.confusion
+    assert together.top5 == expected.top5
+    assert together.loss == pytest.approx(expected.loss)
+
+
+def test_logits_of_a_thousand_do_not_overflow_the_loss():
+    counts = ClassificationCounts(2)
+    counts.add(np.array([[1000.0, 0.0]]), np.array([1]))
+
+    assert counts.result("ab", alone).loss == pytest.approx(1000.0)

@@ -1,0 +1,103 @@
+import sys
+import types
+
+import mindspore as ms
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from common.errors import WeightsError
+from netzoo.weights.files import read_weights
+from netzoo.weights.loading import NEW_HEAD, load_weights
+
+
+def values_of(net):
+    return {parameter.name: parameter.asnumpy().copy() for parameter in net.get_parameters()}
+
+
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+def test_a_saved_network_loads_back_exactly(small_mobilenet, tmp_path, suffix):
+    trained, fresh = small_mobilenet(seed=1), small_mobilenet(seed=2)
+    path = tmp_path / f"net{suffix}"
+    ms.save_checkpoint(trained, str(path), format=suffix[1:])
+    report = load_weights(fresh, read_weights(path))
+    assert set(report.loaded) == set(values_of(trained))
+    for name, value in values_of(trained).items():
+        np.testing.assert_array_equal(value, values_of(fresh)[name])
+
+
+def test_a_new_head_must_be_declared(small_mobilenet):
+    weights = values_of(small_mobilenet())
+    weights["dense.weight"], weights["dense.bias"] = np.zeros((9, 64), np.float32), np.zeros(9, np.float32)
+    net = small_mobilenet(seed=3)
+    before = values_of(net)
+    with pytest.raises(WeightsError, match=r"not declared: 2 \(dense.weight, dense.bias\)"):
+        load_weights(net, weights)
+    assert all((values_of(net)[name] == before[name]).all() for name in before), "a refused file changes nothing"
+
+    report = load_weights(net, weights, allow=NEW_HEAD)
+    assert len(report.mismatched) == 2
+    assert "2 (dense.weight ([9, 64], [5, 64]), dense.bias ([9], [5])) of another shape" in str(report)
+    np.testing.assert_array_equal(values_of(net)["dense.weight"], before["dense.weight"])
+
+
+def test_missing_and_unexpected_tensors_are_counted_and_refused(small_mobilenet):
+    net = small_mobilenet()
+    weights = values_of(net)
+    weights["features.99.weight"] = weights.pop("dense.bias")
+    with pytest.raises(WeightsError, match=r"1 \(dense.bias\) missing, 1 \(features.99.weight\) unexpected"):
+        load_weights(net, weights)
+    assert len(load_weights(net, weights, allow=[r"dense\.bias", r"features\.99\..*"]).loaded) == len(weights) - 1
+
+
+def test_weights_of_which_nothing_fits_are_refused_whatever_is_declared(small_mobilenet):
+    with pytest.raises(WeightsError, match="no tensor"):
+        load_weights(small_mobilenet(), {"other": np.zeros(3)}, allow=[".*"])
+
+
+def test_half_precision_weights_are_widened(small_mobilenet):
+    net = small_mobilenet()
+    weights = {name: value.astype(np.float16) for name, value in values_of(net).items()}
+    load_weights(net, weights)
+    assert net.head.dense.weight.asnumpy().dtype == np.float32
+    np.testing.assert_array_equal(net.head.dense.weight.asnumpy(), weights["dense.weight"].astype(np.float32))
+
+
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+@pytest.mark.parametrize("keep", [0, 100, 2000])
+def test_truncated_files_are_refused_by_name(small_mobilenet, tmp_path, suffix, keep):
+    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    ms.save_checkpoint(small_mobilenet(), str(whole), format=suffix[1:])
+    cut.write_bytes(whole.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=f"cut{suffix}"):
+        read_weights(cut)
+
+
+def test_absent_empty_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="no such weights file"):
+        read_weights(tmp_path / "absent.ckpt")
+    save_file({}, tmp_path / "empty.safetensors")
+    with pytest.raises(WeightsError, match="no tensors"):
+        read_weights(tmp_path / "empty.safetensors")
+    (tmp_path / "net.h5").touch()
+    with pytest.raises(WeightsError, match=r"known: \.ckpt, \.safetensors"):
+        read_weights(tmp_path / "net.h5")
+
+
+def test_pytorch_files_without_torch_say_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "net.pth").touch()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(WeightsError, match="pip install torch"):
+        read_weights(tmp_path / "net.pth")
+
+
+def test_pytorch_files_are_read_through_torch(tmp_path, monkeypatch):
+    class FakeTensor:
+        def numpy(self):
+            return np.arange(2.0)
+
+    state = {"state_dict": {"module.classifier.1.bias": FakeTensor(), "module.features.0.0.weight": FakeTensor()}}
+    (tmp_path / "net.pth").touch()
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=lambda *_, **__: {"epoch": 3, **state}))
+    weights = read_weights(tmp_path / "net.pth")
+    assert set(weights) == {"dense.bias", "features.0.features.0.weight"}
