@@ -17,52 +17,19 @@ from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
-    """Restore the network, run the split through it once, print and save the result."""
+    """Read the recipe of the data, join the other ranks, evaluate."""
     config, options = parse_command_line(
         argv, prog="eval.py", description=__doc__ or "", extra=_add_flags, default_recipe=recipe_of
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from common.log import log_to_console, mute_console
-    from datazoo.pipeline.loader import eval_dataset
-    from datazoo.pipeline.spec import PreprocessingSpec
-    from engine.jobs.assemble import open_pictures
-    from engine.jobs.restore import check_classes, restore_network
+    from engine.jobs.evaluate import evaluate
     from engine.run.run_folder import RunFolder
-    from engine.runtime.start import start_runtime
-    from engine.step.evaluation import Evaluator
+    from engine.runtime.start import enter
 
-    log_to_console()
-    for note in notes:
-        print(note)
-    runtime = start_runtime(config.runtime, config.train.seed)
-    if not runtime.is_main:
-        mute_console()
-    if not runtime.is_main:
-        mute_console()
-    checkpoint = checkpoint_of(options)
-    network, sidecar = restore_network(checkpoint)
-    pictures = open_pictures(config.data)
-    check_classes(sidecar, pictures.test.classes)
-    split = getattr(pictures, options.split)
-    dataset = eval_dataset(
-        split,
-        PreprocessingSpec.model_validate(sidecar.preprocessing),
-        config.data.eval_batch_size or config.data.batch_size,
-        rank=runtime.rank,
-        size=runtime.size,
-        workers=config.data.workers,
-    )
-    result = Evaluator(network, sidecar.classes, runtime)(dataset)
-    leaking = options.split in pictures.leaking
-    print(f"{checkpoint}: epoch {sidecar.epoch}")
-    print(result.table())
-    print(f"{options.split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
-    if options.run is not None and runtime.is_main:
-        path = RunFolder.open(options.run).write_evaluation(
-            result, options.split, options.checkpoint, sidecar.sha256, leaking
-        )
-        print(f"saved in {path}")
+    runtime = enter(config.runtime, config.train.seed, notes)
+    run = RunFolder.open(options.run) if options.run is not None else None
+    evaluate(config, runtime, checkpoint_of(options), options.split, run, options.checkpoint)
     return EXIT_OK
 
 

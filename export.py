@@ -28,25 +28,21 @@ def main(argv: Sequence[str]) -> int:
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from common.log import log_to_console
     from deploy.bundle.labels import read_local_names
     from deploy.export.exporting import ExportRequest, export_bundle
     from deploy.export.formats import check_formats
-    from engine.jobs.assemble import open_pictures
+    from engine.jobs.pictures import open_splits
     from engine.jobs.restore import check_classes
     from engine.run.checkpoint import verify
-    from engine.runtime.start import describe_environment, start_runtime
+    from engine.runtime.start import describe_environment, enter
 
-    log_to_console()
-    for note in notes:
-        print(note)
-    runtime = start_runtime(config.runtime, config.train.seed)
+    runtime = enter(config.runtime, config.train.seed, notes)
     check_formats(options.formats, runtime.device)
     checkpoint = checkpoint_of(options)
     sidecar = verify(checkpoint)
-    pictures = open_pictures(config.data)
-    check_classes(sidecar, pictures.train.classes)
-    proof = getattr(pictures, options.split)
+    splits = open_splits(config.data)
+    check_classes(sidecar, splits.train.classes)
+    proof = splits.named(options.split)
     if options.pictures and options.pictures < len(proof):
         proof = proof.subset(range(0, len(proof), -(-len(proof) // options.pictures)))
     request = ExportRequest(
@@ -58,10 +54,10 @@ def main(argv: Sequence[str]) -> int:
         local_names=dict(read_local_names(text, len(sidecar.classes)) for text in options.local_names),
         device=runtime.device,
         git_commit=describe_environment(runtime)["git_commit"],
-        leaking=options.split in pictures.leaking,
+        leaking=options.split in splits.leaking,
     )
     target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name
-    manifest = export_bundle(target, request, proof, pictures.train)
+    manifest = export_bundle(target, request, proof, splits.train)
     print(f"bundle: {target} ({', '.join(manifest.models)})")
     return EXIT_OK
 

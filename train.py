@@ -9,7 +9,6 @@ Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config c
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -19,41 +18,18 @@ from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check everything that can be checked, then train."""
+    """Read the recipe, join the other ranks, train, write the report."""
     config, options = parse_command_line(argv, prog="train.py", description=__doc__ or "", extra=_add_flags)
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
-    from common.launcher_protocol import note_run_folder
-    from common.log import log_to_console, log_to_file, mute_console
-    from engine.jobs.agreement import check_ranks_agree
-    from engine.jobs.assemble import build_network, load_pretrained, open_pictures
     from engine.jobs.train import train
-    from engine.run.resume import open_run
-    from engine.runtime.start import check_device, describe_environment, start_runtime
+    from engine.runtime.start import enter
     from report.page import write_report
 
-    log_to_console()
-    for note in notes:
-        print(note)
-    runtime = start_runtime(config.runtime, config.train.seed)
-    if not runtime.is_main:
-        mute_console()
-    check_device(runtime.device, config.amp, config.train.bn_sync)
-    splits = open_pictures(config.data)
-    check_ranks_agree(runtime, config, splits)
-    network = build_network(config.model, len(splits.train.classes))
-    load_pretrained(network, config)
-    start = open_run(config, runtime, options.resume, options.resume_force)
+    runtime = enter(config.runtime, config.train.seed, notes)
+    run = train(config, runtime, options.resume, options.resume_force)
     if runtime.is_main:
-        note_run_folder(start.run.path)
-    log_to_file(start.run.logs / f"rank_{runtime.rank}.log")
-    print(f"run folder: {start.run.path}")
-    with start.run.status() if runtime.is_main else contextlib.nullcontext():
-        if runtime.is_main:
-            start.run.write_inputs(config, splits.train.classes, describe_environment(runtime))
-        train(config, splits, network, runtime, start)
-    if runtime.is_main:
-        print(f"report: {write_report(start.run.path)}")
+        print(f"report: {write_report(run)}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
     return EXIT_OK
 

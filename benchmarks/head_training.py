@@ -71,7 +71,7 @@ def train_ours(pictures: int, epochs: int) -> float:
     import mindspore as ms
     from mindspore import nn
 
-    from datazoo.features.cache import Features
+    from datazoo.features.cache import CachedFeatures
     from datazoo.features.loader import FeatureLoader
     from engine.config.schema import OptimizerConfig
     from engine.step.loss import NetworkWithLoss
@@ -79,7 +79,7 @@ def train_ours(pictures: int, epochs: int) -> float:
     from engine.step.train_step import TrainStep
 
     rng = np.random.default_rng(0)
-    features = Features(
+    features = CachedFeatures(
         values=rng.random((1, pictures, CHANNELS), np.float32),
         labels=rng.integers(0, CLASSES, pictures).astype(np.int32),
         from_cache=True,

@@ -41,7 +41,7 @@ def measure(steps: int) -> dict[str, float]:
     network = create_net("mobilenetv2", num_classes=26)
     parameters = network.trainable_params()
     optimizer = GroupedOptimizer(OptimizerConfig(), parameters, [1.0] * len(parameters))
-    step = TrainStep(NetworkWithLoss(network), optimizer, ranks=runtime.size).set_train()
+    step = TrainStep(NetworkWithLoss(network), optimizer, ranks=runtime.world_size).set_train()
     image = ms.Tensor(np.random.default_rng(runtime.rank).normal(size=(BATCH, 3, SIZE, SIZE)).astype(np.float32))
     label = ms.Tensor(np.arange(BATCH, dtype=np.int32))
 
@@ -55,12 +55,12 @@ def measure(steps: int) -> dict[str, float]:
 
     whole = seconds(lambda: step(image, label)[0].asnumpy())
     reduce = 0.0
-    if runtime.size > 1:
-        reducer = FlatGradReducer(parameters, runtime.size)
+    if runtime.world_size > 1:
+        reducer = FlatGradReducer(parameters, runtime.world_size)
         gradients = tuple(ms.Tensor(np.ones(p.shape, np.float32)) for p in parameters)
         reduce = seconds(lambda: [gradient.asnumpy() for gradient in reducer(gradients)])
     return {
-        "images_per_second": runtime.size * BATCH / whole,
+        "images_per_second": runtime.world_size * BATCH / whole,
         "all_reduce_share": reduce / whole,
         "gradient_bytes": float(sum(4 * p.size for p in parameters)),
     }

@@ -86,12 +86,25 @@ class PictureSet:
 
 @dataclass(frozen=True)
 class Splits:
-    """Training, validation and test pictures, and what was decided on the way (one line a note)."""
+    """Training, validation and test pictures.
+
+    Args:
+        train: to train on.
+        val: to choose checkpoints with.
+        test: evaluated once, at the end.
+        notes: what was decided on the way, one line each.
+        leaking: names of the splits that hold copies of training pictures, once that was looked for.
+    """
 
     train: PictureSet
     val: PictureSet
     test: PictureSet
     notes: tuple[str, ...] = ()
+    leaking: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[PictureSet]:
         return iter((self.train, self.val, self.test))
+
+    def named(self, name: str) -> PictureSet:
+        """Return train, val or test."""
+        return {"train": self.train, "val": self.val, "test": self.test}[name]

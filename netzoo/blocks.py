@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mindspore import nn
 
@@ -25,3 +26,9 @@ def block_count(net: nn.Cell) -> int:
 def is_head(parameter_name: str) -> bool:
     """Return whether this belongs to a head: its last layer is `dense`, the rest of it is `head.<...>`."""
     return parameter_name.startswith(("dense.", "head."))
+
+
+def depth_of(net: nn.Cell) -> Callable[[str], int]:
+    """Return the function from a parameter's name to the number of blocks between it and the head."""
+    top = block_count(net)
+    return lambda name: 0 if (block := block_index(name)) is None else top - block

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -26,6 +25,7 @@ from common.errors import DataError
 from common.files import atomic_path, sha256_of, write_json
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.loader import dataset_of, read_picture
+from datazoo.pipeline.order import WHOLE, Shard
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers
 
@@ -33,11 +33,9 @@ _log = logging.getLogger(__name__)
 
 _FORMAT = 1  # part of the key: raise it when the layout or the preprocessing code changes its results
 
-Extract = Callable[[np.ndarray], np.ndarray]
-
 
 @dataclass(frozen=True)
-class Features:
+class CachedFeatures:
     """Features of a split.
 
     Args:
@@ -53,23 +51,48 @@ class Features:
     path: Path
 
 
-def feature_key(
-    pictures: PictureSet,
-    spec: PreprocessingSpec,
-    augment: AugmentationConfig,
-    views: int,
-    extractor_id: str,
-    seed: int,
-) -> str:
+@dataclass(frozen=True)
+class Extractor:
+    """What makes features of pictures.
+
+    Args:
+        extract: float32 (batch_size, C, H, W) -> float32 (batch_size, ...); the shape never varies.
+        id: hash of the frozen layers' weights and architecture.
+        batch_size: pictures per call.
+    """
+
+    extract: Callable[[np.ndarray], np.ndarray]
+    id: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views of every picture are cached.
+
+    Args:
+        spec: the preprocessing.
+        augment: random changes of views 1, 2, ...; view 0 is the evaluation view.
+        count: views per picture.
+        seed: of the random changes.
+    """
+
+    spec: PreprocessingSpec
+    augment: AugmentationConfig
+    count: int = 1
+    seed: int = 0
+
+
+def feature_key(pictures: PictureSet, views: Views, extractor_id: str) -> str:
     """Return the SHA-256 over everything the features depend on (labels are not part of it)."""
     depends = {
         "format": _FORMAT,
         "extractor": extractor_id,
-        "preprocessing": spec.model_dump(mode="json"),
-        "views": views,
+        "preprocessing": views.spec.model_dump(mode="json"),
+        "views": views.count,
         # The evaluation view draws nothing: it is shared by recipes that differ in augmentation or seed.
-        "augmentation": augment.model_dump(mode="json") if views > 1 else None,
-        "seed": seed if views > 1 else None,
+        "augmentation": views.augment.model_dump(mode="json") if views.count > 1 else None,
+        "seed": views.seed if views.count > 1 else None,
         "shape": None if pictures.arrays is None else list(pictures.arrays.shape),
     }
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
@@ -80,85 +103,63 @@ def feature_key(
 
 def cached_features(
     pictures: PictureSet,
-    spec: PreprocessingSpec,
-    augment: AugmentationConfig,
-    views: int,
-    extract: Extract,
-    extractor_id: str,
+    views: Views,
+    extractor: Extractor,
     cache_dir: Path,
-    batch_size: int,
-    seed: int,
+    *,
     workers: int | None = None,
-    rank: int = 0,
-    size: int = 1,
+    shard: Shard = WHOLE,
     barrier: Callable[[], object] = lambda: None,
-    progress: bool = True,
-) -> Features:
+) -> CachedFeatures:
     """Open the features of a split, computing them first where they are not cached.
 
     Args:
         pictures: the split.
-        spec: the preprocessing.
-        augment: random changes of views 1, 2, ...
-        views: number of views per picture.
-        extract: float32 (batch_size, C, H, W) -> float32 (batch_size, ...); the shape never varies.
-        extractor_id: hash of the frozen layers' weights and architecture.
+        views: of every picture.
+        extractor: the frozen layers.
         cache_dir: folder of the cache files.
-        batch_size: pictures per call of `extract`.
-        seed: of the views.
         workers: dataset threads; None takes the number of cores.
-        rank: which contiguous part to compute.
-        size: number of ranks; all call this function with the same arguments.
+        shard: which contiguous part to compute; all ranks call this function with the same other arguments.
         barrier: returns once every rank has called it.
-        progress: show a bar on a terminal.
 
     Raises:
         DataError: the folder cannot be written, or a feature is not finite.
     """
-    key = feature_key(pictures, spec, augment, views, extractor_id, seed)
-    file = _CacheFile(Path(cache_dir), f"{pictures.split}_{key[:16]}", key, (views, len(pictures)))
+    key = feature_key(pictures, views, extractor.id)
+    file = _CacheFile(Path(cache_dir), f"{pictures.split}_{key[:16]}", key, (views.count, len(pictures)))
     problem = file.problem()
     if problem:
-        _log.info("features of %s: %s; computing %d x %d", pictures.split, problem, views, len(pictures))
-        rows = np.array_split(np.arange(views * len(pictures)), size)[rank]
+        _log.info("features of %s: %s; computing %d x %d", pictures.split, problem, views.count, len(pictures))
+        rows = np.array_split(np.arange(views.count * len(pictures)), shard.world_size)[shard.rank]
         started = time.perf_counter()
-        part = _compute(pictures, spec, augment, rows, extract, batch_size, seed, workers, progress and rank == 0)
+        part = _compute(pictures, views, extractor, rows, clamp_workers(workers), show=shard.rank == 0)
         seconds = time.perf_counter() - started
         _log.info("features of %s: %.1f s, %.0f pictures/s", pictures.split, seconds, len(rows) / max(seconds, 1e-9))
-        file.write_part(part, rank, size)
+        file.write_part(part, shard)
     else:
-        _log.info("features of %s: %d x %d from the cache %s", pictures.split, views, len(pictures), file.path)
+        _log.info("features of %s: %d x %d from the cache %s", pictures.split, views.count, len(pictures), file.path)
     barrier()
-    if rank == 0:
-        file.join(size)
+    if shard.rank == 0:
+        file.join(shard.world_size)
     barrier()
-    return Features(file.open(), pictures.labels, from_cache=problem is None, path=file.path)
+    return CachedFeatures(file.open(), pictures.labels, from_cache=problem is None, path=file.path)
 
 
 def _compute(
-    pictures: PictureSet,
-    spec: PreprocessingSpec,
-    augment: AugmentationConfig,
-    rows: np.ndarray,
-    extract: Extract,
-    batch_size: int,
-    seed: int,
-    workers: int | None,
-    progress: bool,
+    pictures: PictureSet, views: Views, extractor: Extractor, rows: np.ndarray, workers: int, *, show: bool
 ) -> np.ndarray:
     """Return the features of `rows` (view * N + picture), float32 (len(rows), ...)."""
     out: np.ndarray | None = None
     filled = 0
-    with tqdm(
-        total=len(rows), desc=f"features {pictures.split}", unit="img", disable=None if progress else True
-    ) as bar:
+    with tqdm(total=len(rows), desc=f"features {pictures.split}", unit="img", disable=None if show else True) as bar:
         for view in np.unique(rows // len(pictures)):
             indices = rows[rows // len(pictures) == view] % len(pictures)
-            for images in _view(pictures, spec, augment, int(view), indices, batch_size, seed, clamp_workers(workers)):
+            for images in _batches(pictures, views, int(view), indices, extractor.batch_size, workers):
                 count = len(images)
-                if count < batch_size:
-                    images = np.concatenate([images, np.zeros((batch_size - count, *images.shape[1:]), np.float32)])
-                features = extract(images)[:count]
+                missing = extractor.batch_size - count
+                if missing:
+                    images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.float32)])
+                features = extractor.extract(images)[:count]
                 if not np.isfinite(features).all():
                     raise DataError(f"the frozen layers give features that are not finite on {pictures.split} pictures")
                 if out is None:
@@ -169,24 +170,18 @@ def _compute(
     return np.empty((0, 0), np.float32) if out is None else out
 
 
-def _view(
-    pictures: PictureSet,
-    spec: PreprocessingSpec,
-    augment: AugmentationConfig,
-    view: int,
-    indices: np.ndarray,
-    batch_size: int,
-    seed: int,
-    workers: int,
+def _batches(
+    pictures: PictureSet, views: Views, view: int, indices: np.ndarray, batch_size: int, workers: int
 ) -> Iterator[np.ndarray]:
+    """Yield one view of the pictures at `indices`, float32 (batch_size or fewer, C, H, W)."""
     encoded = pictures.paths is not None
-    dataset: Any = dataset_of(
+    dataset = dataset_of(
         lambda i: (read_picture(pictures, indices[i]), np.asarray(indices[i])), len(indices), ["image", "position"]
     )
     if view == 0:
-        dataset = apply_evaluation(dataset, spec, workers, encoded=encoded)
+        dataset = apply_evaluation(dataset, views.spec, workers, encoded=encoded)
     else:
-        dataset = apply_training(dataset, spec, augment, seed, view, workers, encoded=encoded)
+        dataset = apply_training(dataset, views.spec, views.augment, views.seed, view, workers, encoded=encoded)
     dataset = dataset.batch(batch_size, num_parallel_workers=1)
     for images, _ in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True):
         yield images
@@ -223,16 +218,18 @@ class _CacheFile:
             return f"cache {self.path} has shape {sidecar.get('shape')}"
         return None
 
-    def write_part(self, part: np.ndarray, rank: int, size: int) -> None:
+    def write_part(self, part: np.ndarray, shard: Shard) -> None:
         """Keep one rank's rows until `join`."""
-        with self._writable(), atomic_path(self._part(rank, size)) as temporary, temporary.open("wb") as file:
+        target = self._part(shard.rank, shard.world_size)
+        with self._writable(), atomic_path(target) as temporary, temporary.open("wb") as file:
             np.save(file, part, allow_pickle=False)
 
-    def join(self, size: int) -> None:
+    def join(self, world_size: int) -> None:
         """Make the cache out of all ranks' parts, unless another run has just done so."""
         with self._lock():
             if self._problem():
-                parts = [np.load(self._part(rank, size), mmap_mode="r", allow_pickle=False) for rank in range(size)]
+                files = [self._part(rank, world_size) for rank in range(world_size)]
+                parts = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
                 parts = [part for part in parts if len(part)]
                 self._write(parts)
             for leftover in self._folder.glob(f"{self._name}.part*"):
@@ -253,8 +250,8 @@ class _CacheFile:
         values: np.ndarray = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return values
 
-    def _part(self, rank: int, size: int) -> Path:
-        return self._folder / f"{self._name}.part{rank}of{size}"
+    def _part(self, rank: int, world_size: int) -> Path:
+        return self._folder / f"{self._name}.part{rank}of{world_size}"
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:

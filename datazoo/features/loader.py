@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 import numpy as np
+from mindspore.dataset import Dataset
 
-from datazoo.features.cache import Features
-from datazoo.pipeline.loader import dataset_of, evaluation_batches
-from datazoo.pipeline.order import epoch_order, evaluation_rows, rank_positions
-
-_log = logging.getLogger(__name__)
+from datazoo.features.cache import CachedFeatures
+from datazoo.pipeline.loader import dataset_of, evaluation_batches, log_repeated
+from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, rank_positions
 
 _VIEWS = 0x71E3  # keeps the draws of views apart from those of the order
 
@@ -23,27 +19,24 @@ class FeatureLoader:
         features: of the training split.
         batch_size: pictures per rank and step.
         seed: of the order and of the view that every picture shows in an epoch.
-        rank: which part of every global batch to read.
-        size: number of ranks.
+        shard: which part of every global batch to read.
 
     Raises:
         DataError: the global batch is larger than the data.
     """
 
-    def __init__(self, features: Features, *, batch_size: int, seed: int, rank: int = 0, size: int = 1) -> None:
+    def __init__(self, features: CachedFeatures, *, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
         self._count = len(features.labels)
-        self._positions = rank_positions(self._count, batch_size, rank, size)
+        self._positions = rank_positions(self._count, batch_size, shard)
         self._features, self._seed = features, seed
-        repeated = len(self._positions) * batch_size * size - self._count
-        if repeated:
-            _log.info("last batch of an epoch is filled up with %d pictures seen before in that epoch", repeated)
+        log_repeated(self._positions.size * shard.world_size - self._count)
 
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches of an epoch."""
         return len(self._positions)
 
-    def epoch(self, epoch: int, skip_steps: int = 0) -> Any:
+    def epoch(self, epoch: int, skip_steps: int = 0) -> Dataset:
         """Return the batches of an epoch, without the first `skip_steps`.
 
         Returns:
@@ -61,12 +54,12 @@ class FeatureLoader:
         return dataset_of(read, len(order), ["image", "label"])
 
 
-def feature_eval_dataset(features: Features, batch_size: int, rank: int = 0, size: int = 1) -> Any:
+def feature_eval_dataset(features: CachedFeatures, batch_size: int, shard: Shard = WHOLE) -> Dataset:
     """Return the evaluation view of every picture exactly once, in order.
 
     Returns:
         MindSpore dataset with the columns `image`, float32 (B, ...), and `label`, int32 (B,), -1 where a row only fills
         up a batch.
     """
-    rows = evaluation_rows(len(features.labels), batch_size, rank, size)
+    rows = evaluation_rows(len(features.labels), batch_size, shard)
     return evaluation_batches(features.values[0], features.labels, rows)

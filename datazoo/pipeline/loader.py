@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
-import mindspore.dataset as ms_dataset
 import mindspore.dataset.vision as vision
 import numpy as np
+from mindspore.dataset import Dataset, GeneratorDataset
 
 from common.errors import DataError
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.decode import bytes_for_decoder
 from datazoo.pipeline.mix import BatchMix
-from datazoo.pipeline.order import epoch_order, evaluation_rows, rank_positions
+from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, rank_positions
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, geometry_operations
 
@@ -36,9 +35,9 @@ class _Items:
         return self._read(int(index))
 
 
-def dataset_of(read: Callable[[int], tuple[np.ndarray, ...]], count: int, columns: list[str]) -> Any:
+def dataset_of(read: Callable[[int], tuple[np.ndarray, ...]], count: int, columns: list[str]) -> Dataset:
     """Return a MindSpore dataset of `count` rows made by `read`, in order, on one Python thread."""
-    return ms_dataset.GeneratorDataset(
+    return GeneratorDataset(
         _Items(read, count), columns, shuffle=False, num_parallel_workers=1, python_multiprocessing=False
     )
 
@@ -56,7 +55,7 @@ def read_picture(pictures: PictureSet, index: int) -> np.ndarray:
         raise DataError(f"{path} cannot be read ({error}); run python -m datazoo.doctor on its folder") from error
 
 
-def _drain(dataset: Any, out: np.ndarray) -> np.ndarray:
+def _drain(dataset: Dataset, out: np.ndarray) -> np.ndarray:
     filled = 0
     for (batch,) in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True):
         out[filled : filled + len(batch)] = batch
@@ -89,6 +88,12 @@ def _input_bytes(pictures: int, spec: PreprocessingSpec) -> int:
     return pictures * spec.channels * spec.image_size**2 * 4
 
 
+def log_repeated(count: int) -> None:
+    """Say how many pictures an epoch shows twice to fill up its last batch."""
+    if count:
+        _log.info("last batch of an epoch is filled up with %d pictures seen before in that epoch", count)
+
+
 class TrainLoader:
     """Training batches; an epoch is a pure function of (seed, epoch), whatever the threads, ranks or interruptions.
 
@@ -96,11 +101,9 @@ class TrainLoader:
         pictures: what to train on.
         spec: the preprocessing.
         augment: random changes.
-        num_classes: length of a label distribution (mixup, CutMix).
         batch_size: pictures per rank and step.
         seed: of order and augmentation.
-        rank: which part of every global batch to read.
-        size: number of ranks.
+        shard: which part of every global batch to read.
         workers: dataset threads; None takes the number of cores.
 
     Raises:
@@ -113,29 +116,25 @@ class TrainLoader:
         spec: PreprocessingSpec,
         augment: AugmentationConfig,
         *,
-        num_classes: int,
         batch_size: int,
         seed: int,
-        rank: int = 0,
-        size: int = 1,
+        shard: Shard = WHOLE,
         workers: int | None = None,
     ) -> None:
-        self._positions = rank_positions(len(pictures), batch_size, rank, size)
+        self._positions = rank_positions(len(pictures), batch_size, shard)
         self._pictures, self._spec, self._augment = pictures, spec, augment
-        self._num_classes, self._batch_size, self._seed = num_classes, batch_size, seed
+        self._batch_size, self._seed = batch_size, seed
         self._workers = clamp_workers(workers)
         self._inputs: np.ndarray | None = None
         self._squares: PictureSet | None = None
-        repeated = len(self._positions) * batch_size * size - len(pictures)
-        if repeated:
-            _log.info("last batch of an epoch is filled up with %d pictures seen before in that epoch", repeated)
+        log_repeated(self._positions.size * shard.world_size - len(pictures))
 
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches of an epoch."""
         return len(self._positions)
 
-    def epoch(self, epoch: int, skip_steps: int = 0) -> Any:
+    def epoch(self, epoch: int, skip_steps: int = 0) -> Dataset:
         """Return the batches of an epoch.
 
         Args:
@@ -155,12 +154,12 @@ class TrainLoader:
         else:
             dataset = self._plain(order.ravel(), positions.ravel())
         if self._augment.mixes_labels:
-            mix = BatchMix(self._augment, self._num_classes, self._seed, epoch)
+            mix = BatchMix(self._augment, len(self._pictures.classes), self._seed, epoch)
             columns = ["image", "label", "position"]
             dataset = dataset.map(mix, columns, columns, num_parallel_workers=1, python_multiprocessing=False)
         return dataset.project(["image", "label"])
 
-    def _from_memory(self, order: np.ndarray, positions: np.ndarray) -> Any:
+    def _from_memory(self, order: np.ndarray, positions: np.ndarray) -> Dataset:
         if self._inputs is None:
             self._inputs = evaluation_inputs(self._pictures, self._spec, self._workers)
         inputs, labels = self._inputs, self._pictures.labels
@@ -170,19 +169,19 @@ class TrainLoader:
 
         return dataset_of(read, len(order), ["image", "label", "position"])
 
-    def _rows(self, pictures: PictureSet, order: np.ndarray, positions: np.ndarray) -> Any:
+    def _rows(self, pictures: PictureSet, order: np.ndarray, positions: np.ndarray) -> Dataset:
         def read(row: int) -> tuple[np.ndarray, ...]:
             index = order[row]
             return read_picture(pictures, index), np.asarray(pictures.labels[index]), np.asarray(positions[row])
 
         return dataset_of(read, len(order), ["image", "label", "position"])
 
-    def _plain(self, order: np.ndarray, positions: np.ndarray) -> Any:
+    def _plain(self, order: np.ndarray, positions: np.ndarray) -> Dataset:
         dataset = self._rows(self._pictures, order, positions)
         dataset = apply_evaluation(dataset, self._spec, self._workers, encoded=self._pictures.paths is not None)
         return dataset.batch(self._batch_size, num_parallel_workers=1)
 
-    def _augmented(self, order: np.ndarray, positions: np.ndarray, epoch: int) -> Any:
+    def _augmented(self, order: np.ndarray, positions: np.ndarray, epoch: int) -> Dataset:
         square_bytes = len(self._pictures) * self._spec.image_size**2 * 3
         square = not self._augment.random_resized_crop and square_bytes <= MEMORY_LIMIT
         if square and self._squares is None:
@@ -201,7 +200,7 @@ class TrainLoader:
         return dataset.batch(self._batch_size, num_parallel_workers=1)
 
 
-def evaluation_batches(inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Any:
+def evaluation_batches(inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Dataset:
     """Serve rows of an array in memory as batches; row -1 becomes zeros with the label -1.
 
     Args:
@@ -224,25 +223,23 @@ def eval_dataset(
     pictures: PictureSet,
     spec: PreprocessingSpec,
     batch_size: int,
-    rank: int = 0,
-    size: int = 1,
+    shard: Shard = WHOLE,
     workers: int | None = None,
-) -> Any:
+) -> Dataset:
     """Return every picture exactly once, in order; what fits in memory is preprocessed once and kept.
 
     Args:
         pictures: what to evaluate on.
         spec: the preprocessing.
         batch_size: pictures per rank and step.
-        rank: which contiguous chunk to read.
-        size: number of ranks.
+        shard: which contiguous chunk to read.
         workers: dataset threads; None takes the number of cores.
 
     Returns:
         MindSpore dataset with the columns `image`, float32 (B, C, H, W), and `label`, int32 (B,). Shapes are constant
         and all ranks take the same number of steps: rows that fill up a batch have label -1.
     """
-    rows = evaluation_rows(len(pictures), batch_size, rank, size)
+    rows = evaluation_rows(len(pictures), batch_size, shard)
     mine = np.unique(rows[rows >= 0])
     if _input_bytes(len(mine), spec) <= MEMORY_LIMIT:
         inputs = evaluation_inputs(pictures.subset(mine), spec, workers)

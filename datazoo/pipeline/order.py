@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from common.errors import DataError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of the data one of several processes reads; the default reads all of it."""
+
+    rank: int = 0
+    world_size: int = 1
+
+
+WHOLE = Shard()
 
 
 def steps_per_epoch(pictures: int, global_batch: int) -> int:
@@ -25,21 +38,21 @@ def epoch_order(pictures: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(pictures)
 
 
-def rank_positions(pictures: int, batch_size: int, rank: int = 0, size: int = 1) -> np.ndarray:
+def rank_positions(pictures: int, batch_size: int, shard: Shard = WHOLE) -> np.ndarray:
     """Return the positions in the epoch's order that one rank reads, a row a step.
 
-    Global batch k is positions [k*size*batch_size, (k+1)*size*batch_size); rank r takes its r-th part. Positions past
-    the last picture stand for the epoch's first pictures again (position modulo pictures).
+    Global batch k is positions [k*world_size*batch_size, (k+1)*world_size*batch_size); rank r takes its r-th part.
+    Positions past the last picture stand for the epoch's first pictures again (position modulo pictures).
 
     Returns:
         int64 (steps, batch_size).
     """
-    steps = steps_per_epoch(pictures, batch_size * size)
-    positions = np.arange(steps * size * batch_size, dtype=np.int64)
-    return positions.reshape(steps, size, batch_size)[:, rank]
+    steps = steps_per_epoch(pictures, batch_size * shard.world_size)
+    positions = np.arange(steps * shard.world_size * batch_size, dtype=np.int64)
+    return positions.reshape(steps, shard.world_size, batch_size)[:, shard.rank]
 
 
-def evaluation_rows(pictures: int, batch_size: int, rank: int = 0, size: int = 1) -> np.ndarray:
+def evaluation_rows(pictures: int, batch_size: int, shard: Shard = WHOLE) -> np.ndarray:
     """Return the pictures one rank evaluates, in order; -1 pads the last batches to a constant shape.
 
     Ranks take contiguous chunks and the same number of steps; together they see every picture exactly once.
@@ -47,9 +60,9 @@ def evaluation_rows(pictures: int, batch_size: int, rank: int = 0, size: int = 1
     Returns:
         int64 (steps, batch_size).
     """
-    chunk = -(-pictures // size)
+    chunk = -(-pictures // shard.world_size)
     steps = -(-chunk // batch_size)
     rows = np.full(steps * batch_size, -1, np.int64)
-    mine = np.arange(rank * chunk, min((rank + 1) * chunk, pictures))
+    mine = np.arange(shard.rank * chunk, min((shard.rank + 1) * chunk, pictures))
     rows[: len(mine)] = mine
     return rows.reshape(steps, batch_size)

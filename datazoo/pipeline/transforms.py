@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import mindspore.dataset.vision as vision
+from mindspore.dataset import Dataset
 from mindspore.dataset.vision import ConvertMode, Inter
 
 from datazoo.pipeline.augment import RandomChange, RandomCrop
 from datazoo.pipeline.pillow_path import crop_centre
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+
+Operation = Callable[..., object]
+"""One of MindSpore's dataset operators, or a Python function in its place."""
 
 
 def clamp_workers(workers: int | None) -> int:
@@ -20,9 +24,9 @@ def clamp_workers(workers: int | None) -> int:
     return max(1, min(workers or cores, cores))
 
 
-def geometry_operations(spec: PreprocessingSpec) -> list[Any]:
+def geometry_operations(spec: PreprocessingSpec) -> list[Operation]:
     """Return the operators that turn a decoded uint8 HWC RGB picture into the square the network sees."""
-    operations: list[Any] = []
+    operations: list[Operation] = []
     if spec.resize is not None:
         operations.append(vision.Resize(spec.resize, Inter.PILCUBIC))
     if spec.pad:
@@ -34,20 +38,20 @@ def geometry_operations(spec: PreprocessingSpec) -> list[Any]:
     return operations
 
 
-def tensor_operations(spec: PreprocessingSpec) -> list[Any]:
+def tensor_operations(spec: PreprocessingSpec) -> list[Operation]:
     """Return the operators that turn a uint8 HWC RGB square into float32 CHW input."""
-    operations: list[Any] = []
+    operations: list[Operation] = []
     if spec.color == "gray":  # after the resize: PILCUBIC wants three channels
         operations.append(vision.ConvertColor(ConvertMode.COLOR_RGB2GRAY))
     return [*operations, vision.ToTensor(), vision.Normalize(list(spec.mean), list(spec.std), is_hwc=False)]
 
 
-def eval_operations(spec: PreprocessingSpec) -> list[Any]:
+def eval_operations(spec: PreprocessingSpec) -> list[Operation]:
     """Return the whole evaluation path for a decoded uint8 HWC RGB picture."""
     return geometry_operations(spec) + tensor_operations(spec)
 
 
-def apply_evaluation(dataset: Any, spec: PreprocessingSpec, workers: int, *, encoded: bool) -> Any:
+def apply_evaluation(dataset: Dataset, spec: PreprocessingSpec, workers: int, *, encoded: bool) -> Dataset:
     """Append the evaluation path to a dataset.
 
     Args:
@@ -61,7 +65,7 @@ def apply_evaluation(dataset: Any, spec: PreprocessingSpec, workers: int, *, enc
 
 
 def apply_training(
-    dataset: Any,
+    dataset: Dataset,
     spec: PreprocessingSpec,
     augment: AugmentationConfig,
     seed: int,
@@ -70,7 +74,7 @@ def apply_training(
     *,
     encoded: bool,
     square: bool = False,
-) -> Any:
+) -> Dataset:
     """Append the augmented path to a dataset.
 
     Resizing, colour conversion and normalising are those of the evaluation path. What is random is drawn from (seed,
@@ -87,10 +91,10 @@ def apply_training(
         square: whether `image` has gone through `geometry_operations` already.
     """
 
-    def append(dataset: Any, operations: list[Any]) -> Any:
+    def append(dataset: Dataset, operations: list[Operation]) -> Dataset:
         return dataset.map(operations, ["image"], num_parallel_workers=workers) if operations else dataset
 
-    def append_draw(dataset: Any, draw: Any) -> Any:
+    def append_draw(dataset: Dataset, draw: Operation) -> Dataset:
         return dataset.map(
             draw,
             ["image", "position"],
@@ -99,7 +103,7 @@ def apply_training(
             python_multiprocessing=False,
         )
 
-    fixed: list[Any] = []
+    fixed: list[Operation] = []
     if augment.random_resized_crop:
         dataset = append(dataset, [vision.Decode()] if encoded else [])
         dataset = append_draw(dataset, RandomCrop(augment, seed, epoch))

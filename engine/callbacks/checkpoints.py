@@ -13,7 +13,7 @@ import numpy as np
 from engine.callbacks.base import RunCallback
 from engine.config.schema import CheckpointConfig
 from engine.run.checkpoint import CheckpointStore
-from engine.run.records import EpochRecord, Progress
+from engine.run.records import EpochEnd, Progress
 
 
 class CheckpointSaver(RunCallback):
@@ -27,10 +27,9 @@ class CheckpointSaver(RunCallback):
         store: writes them; None on ranks that do not write.
         config: the recipe's `train.checkpoint`.
         progress: where the run stands.
-        description: what goes into each sidecar.
+        description: what goes into each sidecar, the monitored score's name included.
         weights: returns the parameters to save.
         state: returns the arrays and the plain values that a run needs to go on.
-        monitor: name of the score.
     """
 
     def __init__(
@@ -41,30 +40,27 @@ class CheckpointSaver(RunCallback):
         description: Mapping[str, Any],
         weights: Callable[[], Mapping[str, np.ndarray]],
         state: Callable[[], tuple[Mapping[str, np.ndarray], Mapping[str, Any]]],
-        monitor: str,
     ) -> None:
         super().__init__()
         self._store = store
         self._config = config
         self._progress = progress
-        self._description = {**description, "monitor": monitor}
+        self._description = description
         self._weights = weights
         self._state = state
-        self._monitor = monitor
         self._waiting: Callable[[CheckpointStore], Path] | None = None
         self._saved_at = -float("inf")
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_epoch(self, epoch: EpochEnd) -> None:
         """Save if this epoch is due, the best, or the last."""
-        progress = self._progress
-        is_last = record.epoch == progress.epochs or progress.stop_reason is not None or progress.interrupted
-        if not (is_last or progress.is_best or record.epoch % self._config.every_epochs == 0):
+        number = epoch.record.epoch
+        if not (epoch.is_last or epoch.is_best or number % self._config.every_epochs == 0):
             return
-        too_soon = not is_last and time.monotonic() - self._saved_at < self._config.min_seconds
-        if too_soon and not progress.is_best:
+        too_soon = not epoch.is_last and time.monotonic() - self._saved_at < self._config.min_seconds
+        if too_soon and not epoch.is_best:
             return
-        save = self._snapshot(record.epoch, getattr(record, self._monitor), progress.is_best)
-        if progress.is_best:
+        save = self._snapshot(number, epoch.score, epoch.is_best)
+        if epoch.is_best:
             self._waiting = None  # what waited is no longer the best
         if too_soon:
             self._waiting = save

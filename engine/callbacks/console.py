@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engine.callbacks.base import RunCallback
-from engine.run.records import EpochRecord, Progress, StepRecord
+from engine.run.records import EpochEnd, Progress, StepRecord
 
 
 class Console(RunCallback):
@@ -44,17 +44,18 @@ class Console(RunCallback):
         )
         self._bar.update(self._progress.step_in_epoch - self._bar.n)
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_epoch(self, epoch: EpochEnd) -> None:
         """Print the epoch's line."""
         self._bar.close()
+        record = epoch.record
         line = (
             f"epoch {record.epoch}/{self._progress.epochs}  loss {record.train_loss:.4f}  "
             f"train top-1 {record.train_top1:.2%}  {record.images_per_second:.0f} img/s  "
-            f"lr {self._progress.lr:.2e}"
+            f"lr {epoch.lr:.2e}"
         )
         if record.val_top1 is not None:
             line += f"  val top-1 {record.val_top1:.2%}  val loss {record.val_loss:.4f}"
-        if self._progress.is_best:
+        if epoch.is_best:
             line += "  (best)"
         print(line, flush=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.callbacks.base import RunCallback
-from engine.run.records import EpochRecord
+from engine.run.records import EpochEnd
 
 _INTERVAL = 0.5  # seconds
 
@@ -30,7 +30,7 @@ class Heartbeat(RunCallback):
             self._path.touch()
             self._last = time.monotonic()
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_epoch(self, epoch: EpochEnd) -> None:
         """An epoch was evaluated."""
         self._path.touch()
 

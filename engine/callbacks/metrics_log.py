@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.callbacks.base import RunCallback
-from engine.run.records import EpochRecord, StepRecord
+from engine.run.records import EpochEnd, StepRecord
 
 
 class MetricsLog(RunCallback):
@@ -21,9 +21,9 @@ class MetricsLog(RunCallback):
         """Append the window."""
         self._stream.write(json.dumps({"kind": "step", **asdict(record)}) + "\n")
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_epoch(self, epoch: EpochEnd) -> None:
         """Append the epoch."""
-        self._stream.write(json.dumps({"kind": "epoch", **asdict(record)}) + "\n")
+        self._stream.write(json.dumps({"kind": "epoch", **asdict(epoch.record)}) + "\n")
 
     def close(self) -> None:
         """Close the file."""

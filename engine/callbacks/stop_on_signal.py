@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.callbacks.base import RunCallback
-from engine.run.records import EpochRecord, Progress
+from engine.run.records import Progress
 from engine.runtime.start import Runtime
 
 _SECONDS_BETWEEN_QUESTIONS = 1.0
@@ -46,12 +46,12 @@ class StopOnSignal(RunCallback):
             self._progress.interrupted = True
             run_context.request_stop()
 
-    def on_epoch(self, record: EpochRecord) -> None:
-        """Stop between two epochs."""
+    def between_epochs(self) -> None:
+        """Stop here if that was asked for; before anything is decided about the epoch that has ended."""
         self._progress.interrupted |= self._any_signalled()
 
     def _any_signalled(self) -> bool:
-        if self._runtime.size == 1:
+        if self._runtime.world_size == 1:
             return self._signalled
         now = time.monotonic()
         step_seconds = (now - self._last_question) / max(1, self._steps_since_question)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tensorboardX import SummaryWriter
 
 from engine.callbacks.base import RunCallback
-from engine.run.records import EpochRecord, StepRecord
+from engine.run.records import EpochEnd, StepRecord
 
 
 class TensorBoard(RunCallback):
@@ -34,8 +34,9 @@ class TensorBoard(RunCallback):
         ):
             self._writer.add_scalar(tag, value, record.step)
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_epoch(self, epoch: EpochEnd) -> None:
         """Add the validation scores."""
+        record = epoch.record
         for tag, value in (("val/top1", record.val_top1), ("val/top5", record.val_top5), ("val/loss", record.val_loss)):
             if value is not None:
                 self._writer.add_scalar(tag, value, record.step)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from common.errors import ConfigError
+from datazoo.pictures import Splits
 from engine.config import Config, dump_config
-from engine.jobs.assemble import Pictures
 from engine.runtime.start import Runtime
 
 
-def check_ranks_agree(runtime: Runtime, config: Config, pictures: Pictures) -> None:
+def check_ranks_agree(runtime: Runtime, config: Config, splits: Splits) -> None:
     """Compare the recipe and the file list of every split over the ranks.
 
     Raises:
         ConfigError: on every rank, if one differs from the main rank.
     """
-    if runtime.size == 1:
+    if runtime.world_size == 1:
         return
     # The folder that the data lies in may differ between hosts; what lies in it may not.
     recipe = dump_config(config.model_copy(update={"data": config.data.model_copy(update={"path": None})}))
     _compare(runtime, "recipe", recipe)
-    for split in (pictures.train, pictures.val, pictures.test):
+    for split in splits:
         listing = f"{len(split)} pictures, list {split.file_list_hash()[:16]}"
         _compare(runtime, f"{split.split} split", listing, show=True)
 

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mindspore as ms
-import numpy as np
 from mindspore import nn
 
 from common.errors import NetError, RunError
 from engine.config.schema import LoraConfig
-from engine.jobs.assemble import build_network
-from engine.run.checkpoint import Sidecar, verify
-from netzoo.lora import add_lora
+from engine.jobs.network import add_adapters, build_network
+from engine.run.checkpoint import Sidecar, read_checkpoint, verify
 from netzoo.registry import network_options
-from netzoo.weights.loading import load_weights
-
-
-def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
-    """Read a checkpoint's tensors by name.
-
-    Raises:
-        RunError: MindSpore cannot read it.
-    """
-    try:
-        return {name: value.asnumpy() for name, value in ms.load_checkpoint(str(checkpoint.resolve())).items()}
-    except (ValueError, RuntimeError, OSError) as error:
-        raise RunError(f"checkpoint {checkpoint}: MindSpore cannot read it") from error
+from netzoo.weights import load_weights
 
 
 def restore_network(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
@@ -40,13 +25,12 @@ def restore_network(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
     """
     sidecar = verify(checkpoint)
     try:
-        model = network_options(sidecar.model)
+        options = network_options(sidecar.model)
     except NetError as error:
         raise RunError(f"checkpoint {checkpoint}: its sidecar describes no network of this version: {error}") from error
-    network = build_network(model, len(sidecar.classes))
+    network = build_network(options, len(sidecar.classes))
     if sidecar.lora:
-        lora = LoraConfig.model_validate(sidecar.lora)
-        add_lora(network, lora.targets, lora.rank, lora.alpha, lora.dropout)
+        add_adapters(network, LoraConfig.model_validate(sidecar.lora))
     load_weights(network, read_checkpoint(checkpoint))
     return network, sidecar
 

@@ -1,166 +1,174 @@
-"""The job of train.py: build the training step from its parts, fit, evaluate."""
+"""The job of train.py, from the pictures to the results."""
 
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from mindspore import nn
+from mindspore.train import Model
 
-from common.errors import RunError, RunStopped
-from common.launcher_protocol import launcher_folder
-from common.results import EvaluationResult
+from common.errors import RunStopped
+from common.launcher_protocol import note_run_folder
+from common.log import log_to_file
+from datazoo.pictures import Splits
 from engine.callbacks.base import RunCallback
-from engine.callbacks.checkpoints import CheckpointSaver
-from engine.callbacks.console import Console
-from engine.callbacks.early_stopping import EarlyStopping
-from engine.callbacks.heartbeat import Heartbeat
-from engine.callbacks.learning_rate import LearningRateSetter
-from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.resources import ResourceSampler
+from engine.callbacks.step_monitor import StepMonitor
 from engine.callbacks.stop_on_signal import StopOnSignal
-from engine.callbacks.tensorboard import TensorBoard
 from engine.config import Config
-from engine.jobs.assemble import Pictures, depth_of, make_feed
-from engine.jobs.restore import read_checkpoint
-from engine.jobs.trainer import Trainer
-from engine.run.checkpoint import CheckpointStore, load_state, verify
-from engine.run.records import Progress
-from engine.run.resume import ResumePoint, cut_metrics
-from engine.run.summary import Stopwatch, write_summary
-from engine.runtime.parameters import assign_all, values_of
-from engine.runtime.start import Runtime
-from engine.step.amp import to_mixed_precision
+from engine.jobs.agreement import check_ranks_agree
+from engine.jobs.feed import FeatureSource, Feed, make_feed
+from engine.jobs.network import build_network, load_published_weights, prepare_network
+from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver, make_step
+from engine.jobs.pictures import open_splits
+from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
+from engine.jobs.training_state import TrainingState
+from engine.run.best_epoch import BestEpoch
+from engine.run.records import EpochEnd, EpochRecord, Progress
+from engine.run.resume import ResumePoint, cut_metrics, open_run
+from engine.run.summary import Costs, Stopwatch, write_summary
+from engine.runtime.start import Runtime, check_device, describe_environment
 from engine.step.evaluation import Evaluator
-from engine.step.learning_rate import make_schedule, peak_lr
-from engine.step.loss import NetworkWithLoss, class_weights
-from engine.step.optimizer import GroupedOptimizer, lr_multipliers
 from engine.step.train_step import TrainStep
-from netzoo.count import changed_bytes, count_parameters
-from netzoo.dropout import seed_dropout
-from netzoo.weights.adapter_file import save_adapter
+from netzoo.count import count_parameters
 
 logger = logging.getLogger(__name__)
 
 
-def train(config: Config, splits: Pictures, network: nn.Cell, runtime: Runtime, start: ResumePoint) -> None:
-    """Build the training step from its parts, fit, and evaluate the best checkpoint.
+def train(config: Config, runtime: Runtime, resume: str | None = None, resume_force: bool = False) -> Path:
+    """Check everything that can be checked, then train in a run folder, and return its path.
 
     Args:
         config: the recipe.
-        splits: training, validation and test pictures.
-        network: with its pretrained weights, if the recipe names any.
         runtime: device and rank.
-        start: where everything is written, and the checkpoint to go on from.
+        resume: `auto`, a run folder or a checkpoint to go on from; None starts a new run.
+        resume_force: go on although the recipe is another one.
 
     Raises:
         RunStopped: after SIGTERM, when everything is saved.
     """
-    classes, recipe, run = splits.train.classes, config.train, start.run
-    watch = Stopwatch()
-    resources = ResourceSampler(run.path / "resources.jsonl") if runtime.is_main else None
-    feed = make_feed(config, network, splits, runtime)
-    watch.features_done()
+    check_device(runtime.device, config.amp, config.train.bn_sync)
+    splits = open_splits(config.data)
+    check_ranks_agree(runtime, config, splits)
+    network = build_network(config.model, len(splits.train.classes))
+    load_published_weights(network, config.finetune)
 
-    seed_dropout(network, recipe.seed * runtime.size + runtime.rank)
-    runtime.broadcast(network)
-    global_batch = config.data.batch_size * runtime.size
-    progress = Progress(recipe.epochs, feed.train.steps_per_epoch, global_batch)
-    peak = peak_lr(config.optimizer, global_batch)
-    schedule = make_schedule(config.schedule, peak, recipe.epochs, feed.train.steps_per_epoch)
-    mixed = to_mixed_precision(feed.cell, config.amp)  # before the optimiser: it may replace parameters
-    parameters = mixed.trainable_params()
-    multipliers = lr_multipliers(parameters, config.finetune.lr_groups, config.finetune.layer_decay, depth_of(network))
-    optimizer = GroupedOptimizer(config.optimizer, parameters, multipliers)
-    weights = class_weights(config.loss, splits.train.labels, len(classes))
-    step = TrainStep(
-        NetworkWithLoss(mixed, config.loss.label_smoothing, weights),
-        optimizer,
-        config.amp,
-        clip_norm=config.optimizer.clip_norm,
-        accumulate_steps=config.optimizer.accumulate_steps,
-        ema_decay=recipe.ema_decay,
-        ranks=runtime.size,
+    start = open_run(config, runtime, resume, resume_force)
+    run = start.run
+    log_to_file(run.logs / f"rank_{runtime.rank}.log")
+    print(f"run folder: {run.path}")
+    if not runtime.is_main:
+        _train_in_folder(config, splits, network, runtime, start)
+        return run.path
+    note_run_folder(run.path)
+    with run.status():
+        run.write_inputs(config, splits.train.classes, describe_environment(runtime))
+        _train_in_folder(config, splits, network, runtime, start)
+    return run.path
+
+
+def _train_in_folder(config: Config, splits: Splits, network: nn.Cell, runtime: Runtime, start: ResumePoint) -> None:
+    run, watch = start.run, Stopwatch()
+    resources = ResourceSampler(run.path / "resources.jsonl") if runtime.is_main else None
+
+    # -- network and batches ---------------------------------------------------------------------------------------
+    views = config.data.features.views
+    prepared = prepare_network(
+        network, config, runtime, lambda layers: FeatureSource(config, layers, runtime).of(splits.train, views)
     )
-    trainer = Trainer(step, network, progress, runtime, recipe.bn_sync, config.finetune.wise_ft_alpha)
+    feed = make_feed(config, splits, runtime, prepared.front)
+    watch.features_done()
+    logger.info("%s", count_parameters(network))
+
+    # -- training step ---------------------------------------------------------------------------------------------
+    global_batch = config.data.batch_size * runtime.world_size
+    progress = Progress(config.train.epochs, feed.train.steps_per_epoch, global_batch)
+    step, optimizer = make_step(config, splits, network, prepared.trained, runtime.world_size)
+    evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime)
+
+    # -- where it goes on ------------------------------------------------------------------------------------------
+    state = TrainingState(step, network, progress, runtime, config.train.bn_sync, config.finetune.wise_ft_alpha)
     if start.checkpoint is not None:
-        _go_on(start.checkpoint, network, trainer)
+        state.go_on_from(start.checkpoint)
     if runtime.is_main:
         progress.history.extend(cut_metrics(run.metrics, progress.step))
-    evaluator = Evaluator(feed.cell, classes, runtime)
-    counts = count_parameters(network)
-    parameter_counts = {"total": counts.total, "trainable": counts.trainable}
-    logger.info("%s", counts)
-    description = {
-        "classes": classes,
-        "preprocessing": config.data.preprocessing.model_dump(mode="json"),
-        "model": {**config.model.model_dump(mode="json"), "num_classes": len(classes)},
-        "parameters": parameter_counts,
-        "lora": config.finetune.lora.model_dump(mode="json") if config.finetune.lora.enabled else None,
-    }
-    checkpoints = recipe.checkpoint
-    store = CheckpointStore(run.checkpoints, checkpoints.keep, checkpoints.keep_every) if runtime.is_main else None
-    monitor = recipe.early_stopping.monitor
-    callbacks: list[RunCallback] = [
-        LearningRateSetter(optimizer, schedule, progress),
-        StopOnSignal(progress, runtime),
-        EarlyStopping(recipe.early_stopping, progress),
-        CheckpointSaver(store, checkpoints, progress, description, trainer.weights, trainer.state, monitor),
-    ]
+
+    # -- loop ------------------------------------------------------------------------------------------------------
+    signals = StopOnSignal(progress, runtime)
+    saver = make_saver(config, splits, network, run if runtime.is_main else None, progress, state)
+    callbacks = [make_lr_setter(config, optimizer, progress), signals, saver]
     if resources is not None:
-        callbacks += [MetricsLog(run.metrics), TensorBoard(run.path, progress.step), Console(progress), resources]
-        if (folder := launcher_folder()) is not None:
-            callbacks.append(Heartbeat(folder / "heartbeat"))
-    rule = (
-        f"{config.optimizer.lr:g} * {global_batch}/256 (linear scaling)" if config.optimizer.scale_lr else "not scaled"
-    )
-    print(
-        f"{len(splits.train)} training pictures, {len(classes)} classes, global batch {global_batch} "
-        f"({config.data.batch_size} x {runtime.size} ranks), {feed.train.steps_per_epoch} steps per epoch, "
-        f"learning rate {peak:g} ({rule})"
-    )
-    trainer.fit(
-        feed.train,
-        validate=lambda: evaluator(feed.held_out["val"]),
-        callbacks=callbacks,
-        log_every=recipe.log_every,
-        eval_every=recipe.eval_every,
-    )
+        callbacks += [resources, *make_observers(run, progress)]
+    print(describe_length(config, splits, progress))
+    fit(config, Parts(step, feed, evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
         raise RunStopped(f"stopped by SIGTERM after step {progress.step}; go on with --resume {run.path}")
     if progress.stop_reason:
         print(progress.stop_reason)
 
-    best = run.checkpoints / "best.ckpt"
-    if runtime.is_main:
-        verify(best)
-        assign_all(network, read_checkpoint(best))
-    runtime.broadcast(network)
-    results: dict[str, EvaluationResult] = {}
-    for split, dataset in feed.held_out.items():
-        results[split] = result = evaluator(dataset)
-        leaking = split in splits.leaking
-        if runtime.is_main:
-            run.write_evaluation(result, split, "best", verify(best).sha256, leaking)
-        print(f"{split}{' (LEAKING: holds training pictures)' if leaking else ''}: {result}")
+    # -- results ---------------------------------------------------------------------------------------------------
+    results = evaluate_best(run, network, feed, evaluator, splits, runtime)
     if resources is not None:
-        saved_bytes = changed_bytes(network)
-        if config.finetune.lora.enabled:
-            adapter = run.path / "adapter.safetensors"
-            save_adapter(network, adapter)
-            saved_bytes = adapter.stat().st_size
-            print(f"adapter of the best checkpoint: {adapter} ({saved_bytes:,} bytes)")
-        write_summary(run, config, progress, results, parameter_counts, resources, watch, saved_bytes)
+        costs = Costs(parameter_counts(network), resources.summary(), watch, save_what_changed(config, network, run))
+        write_summary(run, config, progress, results, costs)
 
 
-def _go_on(checkpoint: Path, network: nn.Cell, trainer: Trainer) -> None:
-    """Load weights and training state; every rank checks the files' checksums itself."""
-    verify(checkpoint)
-    weights, own = read_checkpoint(checkpoint), values_of(network)
-    wrong = sorted(set(weights) ^ set(own)) or [n for n in own if weights[n].shape != own[n].shape]
-    if wrong:
-        raise RunError(f"resume {checkpoint}: {len(wrong)} parameters are not this recipe's, such as {wrong[0]}")
-    assign_all(network, weights)
-    trainer.restore(*load_state(checkpoint))
-    logger.info("going on from %s", checkpoint)
+@dataclass(frozen=True)
+class Parts:
+    """What a training loop is made of."""
+
+    step: TrainStep
+    feed: Feed
+    evaluator: Evaluator
+    progress: Progress
+    state: TrainingState
+    signals: StopOnSignal
+    runtime: Runtime
+
+
+def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
+    """Run the remaining epochs, or fewer if the run is asked to stop.
+
+    Args:
+        config: the recipe.
+        parts: what trains.
+        callbacks: in any order; they hear of every window of steps and of every epoch.
+    """
+    progress, state = parts.progress, parts.state
+    monitor = StepMonitor(progress, config.train.log_every, callbacks, parts.runtime.gather_array)
+    best = BestEpoch(config.train.early_stopping, progress)
+    model = Model(parts.step)
+    try:
+        while not progress.is_over:
+            epoch = progress.epoch
+            batches = parts.feed.train.epoch(epoch, progress.step_in_epoch)
+            model.train(
+                epoch + 1, batches, callbacks=[monitor, *callbacks], dataset_sink_mode=False, initial_epoch=epoch
+            )
+            if progress.step_in_epoch < progress.steps_per_epoch:
+                for callback in callbacks:
+                    callback.on_interrupt()
+                break
+            state.unite()
+            record = monitor.epoch_record()
+            if record.epoch % config.train.eval_every == 0 or record.epoch == progress.epochs:
+                record = _validated(record, parts)
+            parts.signals.between_epochs()
+            is_best = best.judge(record)
+            progress.next_epoch(record)
+            end = EpochEnd(record, is_best, progress.is_over, progress.lr, best.score(record))
+            for callback in callbacks:
+                callback.on_epoch(end)
+    finally:
+        for callback in callbacks:
+            callback.close()
+
+
+def _validated(record: EpochRecord, parts: Parts) -> EpochRecord:
+    started = time.perf_counter()
+    result = parts.state.evaluate(lambda: parts.evaluator(parts.feed.held_out["val"]))
+    return record.with_validation(result, time.perf_counter() - started)

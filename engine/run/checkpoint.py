@@ -70,6 +70,18 @@ def verify(checkpoint: Path) -> Sidecar:
     return sidecar
 
 
+def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
+    """Read a checkpoint's tensors by name.
+
+    Raises:
+        RunError: MindSpore cannot read it.
+    """
+    try:
+        return {name: value.asnumpy() for name, value in ms.load_checkpoint(str(checkpoint.resolve())).items()}
+    except (ValueError, RuntimeError, OSError) as error:
+        raise RunError(f"checkpoint {checkpoint}: MindSpore cannot read it") from error
+
+
 class CheckpointStore:
     """Writes `epoch_0001.ckpt`, ... and moves the links `last.ckpt` and `best.ckpt`.
 

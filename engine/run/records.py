@@ -49,6 +49,25 @@ class EpochRecord:
         return replace(self, val_top1=result.top1, val_top5=result.top5, val_loss=result.loss, eval_seconds=seconds)
 
 
+@dataclass(frozen=True)
+class EpochEnd:
+    """What callbacks hear at the end of an epoch: its record, and what was decided about it.
+
+    Args:
+        record: the epoch.
+        is_best: whether its score is the best so far.
+        is_last: whether nothing is trained after it.
+        lr: learning rate of its last step.
+        score: the value that was monitored; None where the epoch was not evaluated.
+    """
+
+    record: EpochRecord
+    is_best: bool = False
+    is_last: bool = False
+    lr: float = 0.0
+    score: float | None = None
+
+
 _RESTORED = (
     "epoch",
     "step",
@@ -82,7 +101,6 @@ class Progress:
     best_score: float | None = None
     best_epoch: int | None = None
     evaluations_without_improvement: int = 0
-    is_best: bool = False
     stop_reason: str | None = None
     interrupted: bool = False
     last_checkpoint: str | None = None
@@ -109,6 +127,11 @@ class Progress:
             )
         logger.warning("%s: this run goes on, but not as it would have", change)
         self.step = self.epoch * self.steps_per_epoch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further step is made."""
+        return self.epoch >= self.epochs or self.interrupted or self.stop_reason is not None
 
     def next_epoch(self, record: EpochRecord) -> None:
         """Count a finished epoch."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from common.files import write_json
 from common.results import EvaluationResult
-from engine.callbacks.resources import ResourceSampler
 from engine.config import Config
 from engine.run.records import Progress
 from engine.run.run_folder import RunFolder
@@ -32,15 +31,25 @@ class Stopwatch:
         return time.perf_counter() - self.started
 
 
+@dataclass(frozen=True)
+class Costs:
+    """What a run took.
+
+    Args:
+        parameters: number of values: total and trainable.
+        resources: mean and peak CPU %, peak memory in MiB.
+        watch: wall time.
+        saved_bytes: what must be kept beside the published weights.
+    """
+
+    parameters: Mapping[str, int]
+    resources: Mapping[str, float | None]
+    watch: Stopwatch
+    saved_bytes: int
+
+
 def write_summary(
-    run: RunFolder,
-    config: Config,
-    progress: Progress,
-    results: Mapping[str, EvaluationResult],
-    parameters: Mapping[str, int],
-    resources: ResourceSampler,
-    watch: Stopwatch,
-    saved_bytes: int,
+    run: RunFolder, config: Config, progress: Progress, results: Mapping[str, EvaluationResult], costs: Costs
 ) -> None:
     """Write summary.json.
 
@@ -49,11 +58,9 @@ def write_summary(
         config: the recipe.
         progress: the epochs.
         results: of the best checkpoint, by split.
-        parameters: counts: total and trainable.
-        resources: its samples.
-        watch: wall time.
-        saved_bytes: size of what must be kept beside the published weights.
+        costs: parameters, time, memory, bytes.
     """
+    watch = costs.watch
     train = sum(record.seconds for record in progress.history)
     images = sum(record.seconds * record.images_per_second for record in progress.history)
     summary: dict[str, Any] = {
@@ -63,7 +70,7 @@ def write_summary(
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         **{f"{split}_top1": result.top1 for split, result in results.items()},
-        "parameters": dict(parameters),
+        "parameters": dict(costs.parameters),
         "seconds": {
             "total": watch.total,
             "features": watch.features,
@@ -71,7 +78,7 @@ def write_summary(
             "eval": max(0.0, watch.total - watch.features - train),
         },
         "images_per_second": images / train if train else None,
-        **resources.summary(),
-        "saved_bytes": saved_bytes,
+        **costs.resources,
+        "saved_bytes": costs.saved_bytes,
     }
     write_json(run.path / "summary.json", summary)

@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,12 @@ import numpy as np
 from mindspore import nn
 from mindspore.communication import get_group_size, get_rank, init
 
-from common.errors import ConfigError
+from common.errors import JoinError, RuntimeUnavailableError
+from common.log import log_to_console, mute_console
 from engine.config.schema import AmpConfig, RuntimeConfig
 from engine.runtime.collectives import all_gather, broadcast_parameters
 
 logger = logging.getLogger(__name__)
-
-
-class RuntimeUnavailableError(ConfigError):
-    """The device or the process group that was asked for is not there."""
-
-
-class JoinError(RuntimeError):
-    """The other ranks could not be reached; another start may have more luck."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Runtime:
 
     device: str
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
     gather: Callable[[bytes], list[bytes]] = field(default=lambda content: [content], repr=False)
     """Every rank's bytes, in rank order."""
 
@@ -72,8 +63,25 @@ class Runtime:
 
     def broadcast(self, cell: nn.Cell) -> None:
         """Give every rank the main rank's parameters."""
-        if self.size > 1:
+        if self.world_size > 1:
             broadcast_parameters(cell)
+
+
+def enter(config: RuntimeConfig, seed: int, notes: Sequence[str]) -> Runtime:
+    """Begin a job: console, device, ranks; only the main rank speaks on the console.
+
+    Args:
+        config: the recipe's `runtime` section.
+        seed: seed of weights, dropout and data order.
+        notes: lines for the user, from `prepare_environment`.
+    """
+    log_to_console()
+    for note in notes:
+        print(note)
+    runtime = start_runtime(config, seed)
+    if not runtime.is_main:
+        mute_console()
+    return runtime
 
 
 def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
@@ -119,9 +127,9 @@ def _join_ranks(device: str) -> Runtime:
         ) from error
     runtime = Runtime(device, get_rank(), get_group_size(), all_gather)
     ms.set_auto_parallel_context(
-        parallel_mode=ms.ParallelMode.DATA_PARALLEL, gradients_mean=True, device_num=runtime.size
+        parallel_mode=ms.ParallelMode.DATA_PARALLEL, gradients_mean=True, device_num=runtime.world_size
     )
-    logger.info("rank %d of %d on %s", runtime.rank, runtime.size, platform.node())
+    logger.info("rank %d of %d on %s", runtime.rank, runtime.world_size, platform.node())
     return runtime
 
 
@@ -164,7 +172,7 @@ def describe_environment(runtime: Runtime) -> dict[str, Any]:
         "machine": platform.platform(),
         "cpu_count": os.cpu_count(),
         "device": runtime.device,
-        "ranks": runtime.size,
+        "ranks": runtime.world_size,
         "variables": {
             name: os.environ[name] for name in ("ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS") if name in os.environ
         },

@@ -31,20 +31,20 @@ class BatchNormStatistics:
         self._averages = mode == "average"
         self._runtime = runtime
         self._parameters = [p for p in network.get_parameters() if p.name.endswith(("moving_mean", "moving_variance"))]
-        if runtime.size > 1 and self._parameters:
+        if runtime.world_size > 1 and self._parameters:
             what = "averaged over the ranks" if self._averages else "those of the main rank"
             logger.info("BatchNorm statistics in evaluation and checkpoints: %s (train.bn_sync %s)", what, mode)
 
     def unite(self) -> None:
         """Give every rank the same statistics."""
-        if self._runtime.size == 1 or not self._parameters:
+        if self._runtime.world_size == 1 or not self._parameters:
             return
         ranks = self._runtime.gather_array(self._values())
         self._assign(np.mean(ranks, axis=0, dtype=np.float64) if self._averages else ranks[0])
 
     def state(self) -> dict[str, np.ndarray]:
         """What each rank needs to go on inside an epoch, where statistics are not united."""
-        if self._runtime.size == 1 or not self._averages or not self._parameters:
+        if self._runtime.world_size == 1 or not self._averages or not self._parameters:
             return {}
         return {f"{_KEY}{rank}": values for rank, values in enumerate(self._runtime.gather_array(self._values()))}
 

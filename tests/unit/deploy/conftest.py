@@ -28,7 +28,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory):
 
         from datazoo.pipeline.spec import PreprocessingSpec
         from engine.config.schema import LoraConfig
-        from engine.jobs.assemble import build_network
+        from engine.jobs.network import build_network
         from engine.run.checkpoint import CheckpointStore
         from netzoo.lora import add_lora
         from netzoo.registry import network_options

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from datazoo.features.cache import Features, cached_features
+from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.loader import evaluation_inputs
+from datazoo.pipeline.order import WHOLE, Shard
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 
 SPEC = PreprocessingSpec(resize=12, image_size=8)
@@ -34,6 +35,10 @@ def pool(images: np.ndarray) -> np.ndarray:
 
 def never(images: np.ndarray) -> np.ndarray:
     raise AssertionError("the features were computed although they are cached")
+
+
+def no_barrier() -> None:
+    """There is one process only."""
 
 
 @pytest.fixture
@@ -54,13 +59,25 @@ def call(pictures: PictureSet, tmp_path: Path) -> Call:
         "cache_dir": tmp_path / "cache",
         "batch_size": 4,
         "seed": 0,
-        "progress": False,
+        "shard": WHOLE,
+        "barrier": no_barrier,
     }
 
 
+def open_features(call: Call) -> CachedFeatures:
+    return cached_features(
+        call["pictures"],
+        Views(call["spec"], call["augment"], call["views"], call["seed"]),
+        Extractor(call["extract"], call["extractor_id"], call["batch_size"]),
+        call["cache_dir"],
+        shard=call["shard"],
+        barrier=call["barrier"],
+    )
+
+
 @pytest.fixture
-def features_of(call: Call) -> Callable[..., Features]:
-    return lambda **changes: cached_features(**call | changes)
+def features_of(call: Call) -> Callable[..., CachedFeatures]:
+    return lambda **changes: open_features(call | changes)
 
 
 def test_first_view_is_the_evaluation_view(features_of: Callable, pictures: PictureSet) -> None:
@@ -218,7 +235,7 @@ def test_ranks_compute_parts_of_the_same_cache(
     barrier = manager.Barrier(size, timeout=60)
 
     ranks = [
-        processes.submit(cached_features, **call | {"views": 2, "rank": rank, "size": size, "barrier": barrier.wait})
+        processes.submit(open_features, call | {"views": 2, "shard": Shard(rank, size), "barrier": barrier.wait})
         for rank in range(size)
     ]
 
@@ -231,7 +248,7 @@ def test_ranks_compute_parts_of_the_same_cache(
 def test_two_runs_at_once_do_not_harm_one_another(
     features_of: Callable, call: Call, processes: ProcessPoolExecutor, tmp_path: Path
 ) -> None:
-    first, second = [run.result() for run in [processes.submit(cached_features, **call) for _ in range(2)]]
+    first, second = [run.result() for run in [processes.submit(open_features, call) for _ in range(2)]]
 
     np.testing.assert_array_equal(first.values, second.values)
     assert features_of(extract=never).from_cache
@@ -263,9 +280,9 @@ def test_full_disk_is_an_error_and_leaves_no_cache(
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
-def numbered_features(views: int) -> Features:
+def numbered_features(views: int) -> CachedFeatures:
     values = np.arange(11, dtype=np.float32)[None, :, None] + 100 * np.arange(views, dtype=np.float32)[:, None, None]
-    return Features(values, np.arange(11, dtype=np.int32), from_cache=True, path=Path())
+    return CachedFeatures(values, np.arange(11, dtype=np.int32), from_cache=True, path=Path())
 
 
 def batches(dataset: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -295,7 +312,7 @@ def test_feature_epochs_resume_exactly() -> None:
 
 
 def test_feature_evaluation_sees_the_first_view_once() -> None:
-    ranks = [batches(feature_eval_dataset(numbered_features(views=2), 4, rank, 2)) for rank in (0, 1)]
+    ranks = [batches(feature_eval_dataset(numbered_features(views=2), 4, Shard(rank, 2))) for rank in (0, 1)]
 
     values, labels = (np.concatenate([batch[column] for rank in ranks for batch in rank]) for column in (0, 1))
 

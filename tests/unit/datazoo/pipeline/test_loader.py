@@ -16,6 +16,7 @@ from common.errors import DataError
 from datazoo.pictures import PictureSet
 from datazoo.pipeline import loader
 from datazoo.pipeline.loader import TrainLoader, eval_dataset, evaluation_inputs
+from datazoo.pipeline.order import Shard
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 
 SPEC = PreprocessingSpec(resize=20, image_size=16)
@@ -68,7 +69,7 @@ def numbered() -> PictureSet:
 
 
 def make(pictures: PictureSet, augment: AugmentationConfig, **options: Any) -> TrainLoader:
-    options = {"num_classes": 3, "batch_size": 4, "seed": 7} | options
+    options = {"batch_size": 4, "seed": 7} | options
     return TrainLoader(pictures, SPEC, augment, **options)
 
 
@@ -87,7 +88,7 @@ def test_skipping_steps_gives_the_rest_of_the_same_epoch(files: PictureSet, augm
 @pytest.mark.parametrize("augment", [NONE, EVERYTHING, SQUARE], ids=["none", "all", "square"])
 def test_two_ranks_together_see_what_one_sees(files: PictureSet, augment: AugmentationConfig) -> None:
     alone = batches(make(files, augment, batch_size=8).epoch(0))
-    ranks = [batches(make(files, augment, batch_size=4, rank=rank, size=2).epoch(0)) for rank in (0, 1)]
+    ranks = [batches(make(files, augment, batch_size=4, shard=Shard(rank, 2)).epoch(0)) for rank in (0, 1)]
 
     joined = [tuple(map(np.concatenate, zip(*pair, strict=True))) for pair in zip(*ranks, strict=True)]
     assert_same(joined, alone)
@@ -118,7 +119,7 @@ from datazoo.sources.splits import load_splits
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 spec = PreprocessingSpec(color="gray", resize=28, image_size=28, mean=(0.1,), std=(0.3,))
 pictures = load_splits("digits").val.subset(range(16))
-loader = TrainLoader(pictures, spec, AugmentationConfig(rotation=10, shift=2), num_classes=10, batch_size=8, seed=1)
+loader = TrainLoader(pictures, spec, AugmentationConfig(rotation=10, shift=2), batch_size=8, seed=1)
 digest = hashlib.sha256()
 for image, label in loader.epoch(5).create_tuple_iterator(num_epochs=1, output_numpy=True):
     digest.update(image.tobytes() + label.tobytes())
@@ -134,7 +135,7 @@ for image, label in loader.epoch(5).create_tuple_iterator(num_epochs=1, output_n
 
 
 def test_every_picture_is_seen_and_the_last_batch_filled_up(numbered: PictureSet) -> None:
-    loader = TrainLoader(numbered, GRAY, NONE, num_classes=22, batch_size=4, seed=0)
+    loader = TrainLoader(numbered, GRAY, NONE, batch_size=4, seed=0)
 
     labels = np.concatenate([label for _, label in batches(loader.epoch(0))])
 
@@ -149,7 +150,7 @@ def test_pictures_keep_their_labels(
     numbered: PictureSet, augment: AugmentationConfig, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loader, "MEMORY_LIMIT", limit)
-    train = TrainLoader(numbered, GRAY, augment, num_classes=22, batch_size=5, seed=0)
+    train = TrainLoader(numbered, GRAY, augment, batch_size=5, seed=0)
 
     for image, label in batches(train.epoch(0)):
         assert (image.dtype, image.shape, label.dtype) == (np.float32, (5, 1, 8, 8), np.int32)
@@ -172,7 +173,7 @@ def test_evaluation_sees_every_picture_once(
 ) -> None:
     monkeypatch.setattr(loader, "MEMORY_LIMIT", limit)
 
-    ranks = [batches(eval_dataset(files, SPEC, 4, rank, size)) for rank in range(size)]
+    ranks = [batches(eval_dataset(files, SPEC, 4, Shard(rank, size))) for rank in range(size)]
 
     images, labels = (np.concatenate([batch[column] for rank in ranks for batch in rank]) for column in (0, 1))
     np.testing.assert_array_equal(labels[labels >= 0], files.labels)
@@ -195,7 +196,7 @@ def test_mixed_labels_are_distributions(files: PictureSet) -> None:
 
 def test_batch_larger_than_the_data_is_refused(files: PictureSet) -> None:
     with pytest.raises(DataError, match="larger than the data"):
-        make(files, NONE, batch_size=12, size=2)
+        make(files, NONE, batch_size=12, shard=Shard(0, 2))
 
 
 def test_mindspores_own_seed_is_left_alone(files: PictureSet) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import DataError
-from datazoo.pipeline.order import epoch_order, evaluation_rows, rank_positions, steps_per_epoch
+from datazoo.pipeline.order import Shard, epoch_order, evaluation_rows, rank_positions, steps_per_epoch
 
 SIZES = st.integers(1, 5)
 
@@ -17,11 +17,11 @@ SIZES = st.integers(1, 5)
 def test_ranks_together_read_what_one_rank_reads(pictures: int, batch: int, size: int) -> None:
     if batch * size > pictures:
         with pytest.raises(DataError, match="larger than the data"):
-            rank_positions(pictures, batch, 0, size)
+            rank_positions(pictures, batch, Shard(0, size))
         return
     alone = rank_positions(pictures, batch * size)
 
-    parts = [rank_positions(pictures, batch, rank, size) for rank in range(size)]
+    parts = [rank_positions(pictures, batch, Shard(rank, size)) for rank in range(size)]
 
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), alone)
     assert set((alone % pictures).ravel()) == set(range(pictures))
@@ -30,7 +30,7 @@ def test_ranks_together_read_what_one_rank_reads(pictures: int, batch: int, size
 
 @given(pictures=st.integers(1, 200), batch=st.integers(1, 17), size=SIZES)
 def test_evaluation_sees_every_picture_once_in_order(pictures: int, batch: int, size: int) -> None:
-    parts = [evaluation_rows(pictures, batch, rank, size) for rank in range(size)]
+    parts = [evaluation_rows(pictures, batch, Shard(rank, size)) for rank in range(size)]
 
     rows = np.concatenate([part.ravel() for part in parts])
 

@@ -11,13 +11,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from common.errors import TrainingError
 from engine.callbacks.base import RunCallback
 from engine.callbacks.console import Console
-from engine.callbacks.early_stopping import EarlyStopping
 from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.step_monitor import MAX_OVERFLOWS_IN_A_ROW, StepMonitor
 from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.callbacks.tensorboard import TensorBoard
-from engine.config.schema import EarlyStoppingConfig
-from engine.run.records import EpochRecord, Progress, StepRecord
+from engine.run.records import EpochEnd, EpochRecord, Progress, StepRecord
 from engine.runtime.start import Runtime
 
 
@@ -93,54 +91,10 @@ def test_a_stop_reason_ends_the_epoch_after_the_step():
     assert feed(StepMonitor(state, 10, []), [1.0])
 
 
-def test_early_stopping_counts_only_real_improvements():
-    state = progress()
-    stopping = EarlyStopping(EarlyStoppingConfig(enabled=True, patience=2, min_delta=0.01), state)
-
-    marks = []
-    for number, score in enumerate([0.50, 0.60, 0.605, 0.609], start=1):
-        stopping.on_epoch(epoch(number, score))
-        marks.append(state.is_best)
-
-    assert marks == [True, True, False, False]
-    assert state.best_epoch == 2
-    assert "has not improved on 0.6000 (epoch 2) for 2" in state.stop_reason
-
-
-def test_early_stopping_on_the_loss_wants_it_small():
-    state = progress()
-    stopping = EarlyStopping(EarlyStoppingConfig(monitor="val_loss"), state)
-
-    for number, loss in enumerate([2.0, 1.0, 1.5], start=1):
-        stopping.on_epoch(epoch(number, 0.5, loss))
-
-    assert (state.best_epoch, state.best_score, state.stop_reason) == (2, 1.0, None)
-
-
-def test_the_last_epoch_can_be_chosen_without_looking_at_scores():
-    state = progress()
-    stopping = EarlyStopping(EarlyStoppingConfig(monitor="epoch"), state)
-
-    for number, score in enumerate([0.9, 0.5], start=1):
-        stopping.on_epoch(epoch(number, score))
-
-    assert (state.best_epoch, state.is_best) == (2, True)
-
-
-def test_the_best_is_marked_even_when_stopping_is_off():
-    state = progress()
-    stopping = EarlyStopping(EarlyStoppingConfig(enabled=False, patience=1), state)
-
-    for number in range(1, 6):
-        stopping.on_epoch(epoch(number, 0.9))
-
-    assert (state.best_epoch, state.stop_reason) == (1, None)
-
-
 def test_the_metrics_log_is_one_json_object_a_line(tmp_path):
     log = MetricsLog(tmp_path / "metrics.jsonl")
     log.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
-    log.on_epoch(epoch(1, 0.8, 0.7))
+    log.on_epoch(EpochEnd(epoch(1, 0.8, 0.7)))
     log.close()
 
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -152,7 +106,7 @@ def test_the_metrics_log_is_one_json_object_a_line(tmp_path):
 def test_tensorboard_reads_the_events(tmp_path):
     board = TensorBoard(tmp_path)
     board.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 64.0, 2, 0.0))
-    board.on_epoch(epoch(1, 0.8, 0.7))
+    board.on_epoch(EpochEnd(epoch(1, 0.8, 0.7)))
     board.close()
 
     reader = EventAccumulator(str(tmp_path)).Reload()
@@ -169,7 +123,7 @@ def test_without_a_terminal_the_console_prints_plain_lines(capsys):
     console = Console(state)
     console.on_train_epoch_begin(None)
     console.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
-    console.on_epoch(epoch(1, 0.875, 0.7))
+    console.on_epoch(EpochEnd(epoch(1, 0.875, 0.7)))
     console.close()
 
     out, err = capsys.readouterr()
@@ -211,7 +165,7 @@ def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds
         asked.append(own)
         return [own, np.array([0.0, step_seconds]).tobytes()]
 
-    callback = StopOnSignal(progress(), Runtime("CPU", size=2, gather=gather))
+    callback = StopOnSignal(progress(), Runtime("CPU", world_size=2, gather=gather))
 
     assert steps_until_stop(callback) is None
     callback.close()
@@ -220,7 +174,7 @@ def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds
 
 def test_a_signal_to_another_rank_stops_this_one_too():
     callback = StopOnSignal(
-        progress(), Runtime("CPU", size=2, gather=lambda own: [own, np.array([1.0, 0.01]).tobytes()])
+        progress(), Runtime("CPU", world_size=2, gather=lambda own: [own, np.array([1.0, 0.01]).tobytes()])
     )
 
     assert steps_until_stop(callback) == 1

@@ -9,11 +9,17 @@ from pydantic import ValidationError
 
 from engine.callbacks.checkpoints import CheckpointSaver
 from engine.config.schema import CheckpointConfig
-from engine.jobs.restore import read_checkpoint
-from engine.run.checkpoint import CheckpointStore, Sidecar, load_state, verify
-from engine.run.records import EpochRecord, Progress
+from engine.run.checkpoint import CheckpointStore, Sidecar, load_state, read_checkpoint, verify
+from engine.run.records import EpochEnd, EpochRecord, Progress
 
-DESCRIPTION = {"classes": ["a", "b"], "preprocessing": {}, "model": {}, "parameters": {}, "lora": None}
+DESCRIPTION = {
+    "monitor": "val_top1",
+    "classes": ["a", "b"],
+    "preprocessing": {},
+    "model": {},
+    "parameters": {},
+    "lora": None,
+}
 
 
 class Run:
@@ -29,18 +35,17 @@ class Run:
             DESCRIPTION,
             weights=lambda: {"weight": self.weight.copy()},
             state=lambda: ({"moment": self.weight.copy()}, {"epoch": self.progress.epoch}),
-            monitor="val_top1",
         )
 
     def epoch(self, score):
         progress = self.progress
         self.weight += 1
         progress.step += progress.steps_per_epoch
-        progress.is_best = progress.best_score is None or score > progress.best_score
+        is_best = progress.best_score is None or score > progress.best_score
         progress.best_score = max(score, progress.best_score or 0)
         record = EpochRecord(progress.epoch + 1, progress.step, 1.0, 0.5, 100.0, 1.0, 0.0, score, score, 1.0)
         progress.next_epoch(record)
-        self.saver.on_epoch(record)
+        self.saver.on_epoch(EpochEnd(record, is_best, progress.is_over, score=score))
 
 
 def saved(folder):

@@ -1,40 +1,42 @@
-"""Knows which epoch is the best so far, and stops when none gets better."""
+"""Which epoch is the best so far, and when to stop because none gets better."""
 
 from __future__ import annotations
 
-from engine.callbacks.base import RunCallback
 from engine.config.schema import EarlyStoppingConfig
 from engine.run.records import EpochRecord, Progress
 
 
-class EarlyStopping(RunCallback):
-    """Marks the best epoch in `progress`; `best.ckpt` then points at it.
+class BestEpoch:
+    """Judges epochs by their validation score.
 
     Args:
-        config: the recipe's `train.early_stopping`; where it is not enabled the best is marked all the same.
-        progress: where the run stands.
+        config: the recipe's `train.early_stopping`; where it is not enabled the best is known all the same.
+        progress: keeps the best score, and is asked to stop.
     """
 
     def __init__(self, config: EarlyStoppingConfig, progress: Progress) -> None:
-        super().__init__()
         self._config = config
         self._progress = progress
 
-    def on_epoch(self, record: EpochRecord) -> None:
-        """Compare the epoch's score with the best."""
-        progress = self._progress
-        progress.is_best = False
-        score = getattr(record, self._config.monitor)
+    def score(self, record: EpochRecord) -> float | None:
+        """The score that counts; None where the epoch was not evaluated."""
+        value: float | None = getattr(record, self._config.monitor)
+        return value
+
+    def judge(self, record: EpochRecord) -> bool:
+        """Return whether this epoch is the best so far; stop the run if none has been for too long."""
+        progress, score = self._progress, self.score(record)
         if score is None:
-            return
+            return False
         sign = -1 if self._config.monitor == "val_loss" else 1
         if progress.best_score is None or sign * (score - progress.best_score) > self._config.min_delta:
-            progress.best_score, progress.best_epoch, progress.is_best = score, record.epoch, True
+            progress.best_score, progress.best_epoch = score, record.epoch
             progress.evaluations_without_improvement = 0
-            return
+            return True
         progress.evaluations_without_improvement += 1
         if self._config.enabled and progress.evaluations_without_improvement >= self._config.patience:
             progress.stop(
                 f"early stopping: {self._config.monitor} has not improved on {progress.best_score:.4f} "
                 f"(epoch {progress.best_epoch}) for {self._config.patience} evaluations"
             )
+        return False

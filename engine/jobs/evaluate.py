@@ -1,0 +1,48 @@
+"""The job of eval.py: one checkpoint, one split, one result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datazoo.pipeline.loader import eval_dataset
+from datazoo.pipeline.order import Shard
+from datazoo.pipeline.spec import PreprocessingSpec
+from engine.config import Config
+from engine.jobs.pictures import open_splits
+from engine.jobs.restore import check_classes, restore_network
+from engine.jobs.results import result_line
+from engine.run.run_folder import RunFolder
+from engine.runtime.start import Runtime
+from engine.step.evaluation import Evaluator
+
+
+def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run: RunFolder | None, name: str) -> None:
+    """Restore the network, run the split through it once, print the result and save it in the run.
+
+    Args:
+        config: the recipe, for its data.
+        runtime: device and rank.
+        checkpoint: what to evaluate.
+        split: train, val or test.
+        run: where the result is saved; None only prints it.
+        name: what the result calls the checkpoint.
+
+    Raises:
+        RunError: a checkpoint that cannot be used, or one of other classes.
+    """
+    network, sidecar = restore_network(checkpoint)
+    splits = open_splits(config.data)
+    check_classes(sidecar, splits.test.classes)
+    dataset = eval_dataset(
+        splits.named(split),
+        PreprocessingSpec.model_validate(sidecar.preprocessing),
+        config.data.eval_batch_size or config.data.batch_size,
+        Shard(runtime.rank, runtime.world_size),
+        config.data.workers,
+    )
+    result = Evaluator(network, sidecar.classes, runtime)(dataset)
+    print(f"{checkpoint}: epoch {sidecar.epoch}")
+    print(result.table())
+    print(result_line(split, result, splits))
+    if run is not None and runtime.is_main:
+        print(f"saved in {run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)}")

@@ -1,0 +1,116 @@
+"""What a network is fed with: batches of pictures, or of cached features."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from mindspore import nn
+from mindspore.dataset import Dataset
+
+from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
+from datazoo.features.loader import FeatureLoader, feature_eval_dataset
+from datazoo.pictures import PictureSet, Splits
+from datazoo.pipeline.loader import TrainLoader, eval_dataset
+from datazoo.pipeline.order import Shard
+from engine.config.schema import Config
+from engine.jobs.feature_extractor import FeatureExtractor, extractor_id
+from engine.runtime.start import Runtime
+
+logger = logging.getLogger(__name__)
+
+
+class EpochSource(Protocol):
+    """Training data whose epochs are pure functions of (seed, epoch)."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+
+    def epoch(self, epoch: int, skip_steps: int = 0) -> Dataset:
+        """A MindSpore dataset of the epoch's (image, label) batches, without the first `skip_steps`."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Batches to train on and to evaluate with.
+
+    Args:
+        train: the training split.
+        held_out: datasets of (image, label) batches, in order, of `val` and `test`; made once, read again and again.
+    """
+
+    train: EpochSource
+    held_out: Mapping[str, Dataset]
+
+
+def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell | None) -> Feed:
+    """Make the batches of this rank.
+
+    Args:
+        config: the recipe.
+        splits: training, validation and test pictures.
+        runtime: device and rank.
+        front: frozen layers whose outputs are fed instead of pictures.
+    """
+    data, shard = config.data, Shard(runtime.rank, runtime.world_size)
+    eval_batch_size = data.eval_batch_size or data.batch_size
+    held_out = (splits.val, splits.test)
+    if front is not None:
+        source = FeatureSource(config, front, runtime)
+        features = source.of(splits.train, data.features.views)
+        return Feed(
+            FeatureLoader(features, batch_size=data.batch_size, seed=config.train.seed, shard=shard),
+            {s.split: feature_eval_dataset(source.of(s, views=1), eval_batch_size, shard) for s in held_out},
+        )
+    pictures = TrainLoader(
+        splits.train,
+        data.preprocessing,
+        data.augmentation,
+        batch_size=data.batch_size,
+        seed=config.train.seed,
+        shard=shard,
+        workers=data.workers,
+    )
+    return Feed(
+        pictures,
+        {s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers) for s in held_out},
+    )
+
+
+class FeatureSource:
+    """Cached features of any split, by layers as they were when this was made.
+
+    Args:
+        config: the recipe.
+        layers: from pictures to features.
+        runtime: device and rank; every rank computes its part.
+    """
+
+    def __init__(self, config: Config, layers: nn.Cell, runtime: Runtime) -> None:
+        self._config = config
+        self._runtime = runtime
+        data = config.data
+        backend = data.features.backend if runtime.device == "CPU" else "mindspore"
+        self._extractor = Extractor(
+            FeatureExtractor(layers, backend, config.runtime.threads),
+            extractor_id(layers, backend),
+            data.eval_batch_size or data.batch_size,
+        )
+
+    def of(self, pictures: PictureSet, views: int) -> CachedFeatures:
+        """Features of a split, from the cache or computed now."""
+        data, runtime = self._config.data, self._runtime
+        # Features are of the size that is evaluated.
+        augment = data.augmentation.model_copy(update={"train_size": None})
+        return cached_features(
+            pictures,
+            Views(data.preprocessing, augment, views, self._config.train.seed),
+            self._extractor,
+            data.features.cache_dir,
+            workers=data.workers,
+            shard=Shard(runtime.rank, runtime.world_size),
+            barrier=runtime.barrier,
+        )

@@ -1,0 +1,90 @@
+"""The parts of a training run, each made from its sections of the recipe."""
+
+from __future__ import annotations
+
+from mindspore import nn
+
+from common.launcher_protocol import heartbeat_file, launcher_folder
+from datazoo.pictures import Splits
+from engine.callbacks.base import RunCallback
+from engine.callbacks.checkpoints import CheckpointSaver
+from engine.callbacks.console import Console
+from engine.callbacks.heartbeat import Heartbeat
+from engine.callbacks.learning_rate import LearningRateSetter
+from engine.callbacks.metrics_log import MetricsLog
+from engine.callbacks.tensorboard import TensorBoard
+from engine.config import Config
+from engine.jobs.results import parameter_counts
+from engine.jobs.training_state import TrainingState
+from engine.run.checkpoint import CheckpointStore
+from engine.run.records import Progress
+from engine.run.run_folder import RunFolder
+from engine.step.learning_rate import make_schedule, peak_lr
+from engine.step.loss import NetworkWithLoss, class_weights
+from engine.step.optimizer import GroupedOptimizer, lr_multipliers
+from engine.step.train_step import TrainStep
+from netzoo.blocks import depth_of
+
+
+def make_step(
+    config: Config, splits: Splits, network: nn.Cell, trained: nn.Cell, world_size: int
+) -> tuple[TrainStep, GroupedOptimizer]:
+    """Put loss, optimiser and gradient handling around the network that trains."""
+    finetune, optim = config.finetune, config.optimizer
+    parameters = trained.trainable_params()
+    multipliers = lr_multipliers(parameters, finetune.lr_groups, finetune.layer_decay, depth_of(network))
+    optimizer = GroupedOptimizer(optim, parameters, multipliers)
+    weights = class_weights(config.loss, splits.train.labels, len(splits.train.classes))
+    step = TrainStep(
+        NetworkWithLoss(trained, config.loss.label_smoothing, weights),
+        optimizer,
+        config.amp,
+        clip_norm=optim.clip_norm,
+        accumulate_steps=optim.accumulate_steps,
+        ema_decay=config.train.ema_decay,
+        ranks=world_size,
+    )
+    return step, optimizer
+
+
+def make_lr_setter(config: Config, optimizer: GroupedOptimizer, progress: Progress) -> LearningRateSetter:
+    """The recipe's schedule, set before every step."""
+    peak = peak_lr(config.optimizer, progress.global_batch)
+    schedule = make_schedule(config.schedule, peak, progress.epochs, progress.steps_per_epoch)
+    return LearningRateSetter(optimizer, schedule, progress)
+
+
+def make_saver(
+    config: Config, splits: Splits, network: nn.Cell, run: RunFolder | None, progress: Progress, state: TrainingState
+) -> CheckpointSaver:
+    """Saves checkpoints with all that is needed to use them; on ranks without a run it only takes part."""
+    habits, classes, lora = config.train.checkpoint, splits.train.classes, config.finetune.lora
+    description = {
+        "monitor": config.train.early_stopping.monitor,
+        "classes": classes,
+        "preprocessing": config.data.preprocessing.model_dump(mode="json"),
+        "model": {**config.model.model_dump(mode="json"), "num_classes": len(classes)},
+        "parameters": parameter_counts(network),
+        "lora": lora.model_dump(mode="json") if lora.enabled else None,
+    }
+    store = None if run is None else CheckpointStore(run.checkpoints, habits.keep, habits.keep_every)
+    return CheckpointSaver(store, habits, progress, description, state.weights, state.rest)
+
+
+def make_observers(run: RunFolder, progress: Progress) -> list[RunCallback]:
+    """What the main rank tells of a run while it goes on."""
+    observers: list[RunCallback] = [MetricsLog(run.metrics), TensorBoard(run.path, progress.step), Console(progress)]
+    if (folder := launcher_folder()) is not None:
+        observers.append(Heartbeat(heartbeat_file(folder)))
+    return observers
+
+
+def describe_length(config: Config, splits: Splits, progress: Progress) -> str:
+    """One line: pictures, batches, steps and learning rate of the run."""
+    peak, batch = peak_lr(config.optimizer, progress.global_batch), config.data.batch_size
+    rule = f"{config.optimizer.lr:g} * {progress.global_batch}/256 (linear scaling)"
+    return (
+        f"{len(splits.train)} training pictures, {len(splits.train.classes)} classes, global batch "
+        f"{progress.global_batch} ({batch} x {progress.global_batch // batch} ranks), {progress.steps_per_epoch} steps "
+        f"per epoch, learning rate {peak:g} ({rule if config.optimizer.scale_lr else 'not scaled'})"
+    )

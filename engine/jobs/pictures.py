@@ -1,0 +1,29 @@
+"""A recipe's pictures, checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from datazoo.doctor.check import check_splits
+from datazoo.doctor.copies import log_leaks
+from datazoo.pictures import Splits
+from datazoo.sources.splits import load_splits
+from engine.config.schema import DataConfig
+
+
+def open_splits(config: DataConfig) -> Splits:
+    """Load the splits, find pictures that cannot be decoded and copies of training pictures in val and test.
+
+    Raises:
+        DataError: what is asked for is not there, damaged or contradictory.
+    """
+    splits = load_splits(
+        config.source,
+        config.path,
+        **config.model_dump(
+            include={"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
+        ),
+    )
+    splits = check_splits(splits, on_bad_image=config.on_bad_image, resize=config.preprocessing.resize)
+    copies = log_leaks(splits)
+    return replace(splits, leaking=frozenset(b for (a, b), count in copies.items() if count and a == "train"))

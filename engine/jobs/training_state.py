@@ -1,0 +1,97 @@
+"""What a run saves and goes on from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from mindspore import nn
+
+from common.errors import RunError
+from engine.run.checkpoint import load_state, read_checkpoint, verify
+from engine.run.records import Progress
+from engine.runtime.parameters import assign, assign_all, values_of
+from engine.runtime.start import Runtime
+from engine.step.batch_norm import BatchNormStatistics
+from engine.step.evaluated_weights import EvaluatedWeights
+from engine.step.train_step import TrainStep
+from netzoo.dropout import dropout_layers
+
+logger = logging.getLogger(__name__)
+ResultT = TypeVar("ResultT")
+
+
+class TrainingState:
+    """The weights, and everything beside them that the next step depends on.
+
+    Args:
+        step: the training step.
+        network: all parameters to save, including frozen ones.
+        progress: where the run stands.
+        runtime: the ranks that train together.
+        bn_sync: the recipe's `train.bn_sync`.
+        wise_ft_alpha: the recipe's `finetune.wise_ft_alpha`.
+    """
+
+    def __init__(
+        self,
+        step: TrainStep,
+        network: nn.Cell,
+        progress: Progress,
+        runtime: Runtime,
+        bn_sync: str = "none",
+        wise_ft_alpha: float | None = None,
+    ) -> None:
+        self._step = step
+        self._network = network
+        self._progress = progress
+        self._statistics = BatchNormStatistics(network, bn_sync, runtime)
+        self._evaluated = EvaluatedWeights(step, wise_ft_alpha)
+
+    def evaluate(self, evaluation: Callable[[], ResultT]) -> ResultT:
+        """Evaluate with the weights that are saved: averaged ones, and one set of BatchNorm statistics."""
+        with self._evaluated.in_place():
+            return evaluation()
+
+    def unite(self) -> None:
+        """Give every rank the same BatchNorm statistics; at the end of an epoch."""
+        self._statistics.unite()
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The parameters to save."""
+        with self._evaluated.in_place():
+            return values_of(self._network)
+
+    def rest(self) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
+        """What going on needs beside the weights: (arrays, plain values)."""
+        own = {p.name for p in self._network.get_parameters()}
+        arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}
+        arrays |= self._evaluated.state()
+        arrays |= {f"dropout.{i}": layer.draws.asnumpy().copy() for i, layer in enumerate(dropout_layers(self._step))}
+        if self._progress.step_in_epoch:
+            arrays |= self._statistics.state()
+        return arrays, self._progress.to_json()
+
+    def go_on_from(self, checkpoint: Path) -> None:
+        """Load weights and the rest; every rank checks the files' checksums itself.
+
+        Raises:
+            RunError: damaged, or of another network.
+        """
+        verify(checkpoint)
+        weights, own = read_checkpoint(checkpoint), values_of(self._network)
+        wrong = sorted(set(weights) ^ set(own)) or [n for n in own if weights[n].shape != own[n].shape]
+        if wrong:
+            raise RunError(f"resume {checkpoint}: {len(wrong)} parameters are not this recipe's, such as {wrong[0]}")
+        arrays, notes = load_state(checkpoint)
+        assign_all(self._network, weights)
+        assign_all(self._step, arrays)
+        self._evaluated.restore(arrays)
+        for index, layer in enumerate(dropout_layers(self._step)):
+            assign(layer.draws, arrays[f"dropout.{index}"])
+        self._statistics.restore(arrays)
+        self._progress.restore(notes)
+        logger.info("going on from %s", checkpoint)
