@@ -43,8 +43,8 @@ def _over_steps(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
     )
 
 
-def _over_epochs(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
-    # An epoch that was not evaluated is no gap: the line goes on to the next one that was.
+def over_epochs(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
+    """A value of the epochs where it was measured: one that was not evaluated is no gap in the line."""
     points = ((float(point.epoch), getattr(point, value)) for point in run.epochs)
     return tuple((x, y) for x, y in points if y is not None)
 
@@ -63,8 +63,8 @@ def loss_chart(run: Run) -> Element | None:
     windows = _over_steps(run, "loss")
     series = [
         Series("" if run.epochs else "train", windows, 0, faint=bool(run.epochs), end_label=not run.epochs),
-        Series("train", _over_epochs(run, "train_loss"), 0),
-        Series("val", _over_epochs(run, "val_loss"), 1),
+        Series("train", over_epochs(run, "train_loss"), 0),
+        Series("val", over_epochs(run, "val_loss"), 1),
     ]
     shown = [one for one in series if one.points]
     return line_chart(
@@ -74,7 +74,7 @@ def loss_chart(run: Run) -> Element | None:
 
 def accuracy_chart(run: Run) -> Element | None:
     """Training and validation top-1 over epochs."""
-    series = [Series("train", _over_epochs(run, "train_top1"), 0), Series("val", _over_epochs(run, "val_top1"), 1)]
+    series = [Series("train", over_epochs(run, "train_top1"), 0), Series("val", over_epochs(run, "val_top1"), 1)]
     shown = [one for one in series if one.points]
     return line_chart(
         "Top-1 accuracy", shown, x_label="epoch", y_format=percent_tick, value_format=percent, y_max=1.0,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from report.markup import append, element
+from report.markup import element
 from report.svg import COLORS, Scale, line, nice_ticks, picture, text, text_width, tick_text
 
 WIDTH, PLOT_HEIGHT = 420.0, 190.0
@@ -90,22 +90,23 @@ def line_chart(
 
     chart = picture(WIDTH, top + PLOT_HEIGHT + BOTTOM, title)
     for row, entries in enumerate(legend):
-        append(chart, *(part for entry in entries for part in _legend_entry(*entry, 10.0 + LEGEND_ROW * row)))
-    append(chart, *_bands(bands, x, top))
+        chart.extend(part for entry in entries for part in _legend_entry(*entry, 10.0 + LEGEND_ROW * row))
+    chart.extend(_bands(bands, x, top))
     for tick in y_ticks:
-        append(chart, line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "axis" if tick == y_ticks[0] else "grid"))
-        append(chart, text(LEFT - 6, y(tick) + 4, y_format(tick), "tick", "end"))
+        chart.append(line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "axis" if tick == y_ticks[0] else "grid"))
+        chart.append(text(LEFT - 6, y(tick) + 4, y_format(tick), "tick", "end"))
     for tick in nice_ticks(x_low, x_high):
         if x_low <= tick <= x_high:
-            append(chart, text(x(tick), top + PLOT_HEIGHT + 17, tick_text(tick), "tick", "middle"))
-    append(chart, text((LEFT + WIDTH - RIGHT) / 2, top + PLOT_HEIGHT + 34, x_label, "label", "middle"))
+            chart.append(text(x(tick), top + PLOT_HEIGHT + 17, tick_text(tick), "tick", "middle"))
+    chart.append(text((LEFT + WIDTH - RIGHT) / 2, top + PLOT_HEIGHT + 34, x_label, "label", "middle"))
     if x_mark:
         place, anchor = x(x_mark[0]), "end" if x_mark[0] > (x_low + x_high) / 2 else "start"
-        append(chart, line(place, top, place, top + PLOT_HEIGHT, "mark"))
-        append(chart, text(place + (-5 if anchor == "end" else 5), top + PLOT_HEIGHT - 7, x_mark[1], "tick", anchor))
+        chart.append(line(place, top, place, top + PLOT_HEIGHT, "mark"))
+        chart.append(text(place + (-5 if anchor == "end" else 5), top + PLOT_HEIGHT - 7, x_mark[1], "tick", anchor))
     for one in series:
-        append(chart, *_curve(one, x, y))
-    return append(chart, *_end_labels(series, x, y, value_format or y_format))
+        chart.extend(_curve(one, x, y))
+    chart.extend(_end_labels(series, x, y, value_format or y_format))
+    return chart
 
 
 def thin_out(points: Sequence[tuple[float, float | None]], limit: int = MAX_POINTS) -> list[tuple[float, float | None]]:

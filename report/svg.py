@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from report.markup import element
 
-COLORS = 8  # series colours that style.py defines
+COLORS = 8  # series colours that style.css defines
 FONT_SIZE = 12
 
 
@@ -77,12 +77,11 @@ def shorten(text: str, width: float, font_size: float = FONT_SIZE) -> str:
     return text + "…"
 
 
-def picture(width: float, height: float, description: str, *children: Element | None) -> Element:
+def picture(width: float, height: float, description: str) -> Element:
     """The outer `<svg>`: scales with the page, and says what it shows to those who cannot see it."""
     return element(
         "svg",
         element("title", description),
-        *children,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
