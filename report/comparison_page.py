@@ -10,7 +10,7 @@ from report.bar_chart import Bar, bar_chart
 from report.comparison_table import columns, markdown_table, markdown_text, rows
 from report.curves import over_epochs, percent_tick
 from report.groups import Comparison, Group, clean_test_top1
-from report.line_chart import Series, line_chart
+from report.line_chart import Series, YAxis, line_chart
 from report.render import render
 from report.run_values import Run
 
@@ -57,13 +57,12 @@ def _how_far(run: Run) -> str:
 def _charts(comparison: Comparison) -> dict[str, Element | None]:
     bars = [bar for color, group in enumerate(comparison.groups) if (bar := _bar(group, color))]
     val_top1, train_loss, val_loss = (_overlay(comparison, value) for value in ("val_top1", "train_loss", "val_loss"))
+    shares, losses = YAxis(percent_tick, limit=1.0), YAxis(zero=True)
     return {
         "test_top1": bar_chart("Clean test top-1 of every recipe", bars, zoom=True),
-        "val_top1": line_chart(
-            "Validation top-1 over epochs", val_top1, x_label="epoch", y_format=percent_tick, y_max=1.0
-        ),
-        "train_loss": line_chart("Training loss over epochs", train_loss, x_label="epoch", y_zero=True),
-        "val_loss": line_chart("Validation loss over epochs", val_loss, x_label="epoch", y_zero=True),
+        "val_top1": line_chart("Validation top-1 over epochs", val_top1, x_label="epoch", y_axis=shares),
+        "train_loss": line_chart("Training loss over epochs", train_loss, x_label="epoch", y_axis=losses),
+        "val_loss": line_chart("Validation loss over epochs", val_loss, x_label="epoch", y_axis=losses),
     }
 
 
