@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from report.formats import percent
-from report.markup import append, element
+from report.markup import element
 from report.svg import COLORS, Scale, line, nice_ticks, picture, shorten, text, text_width
 
 WIDTH, ROW, BAR = 420.0, 30.0, 14.0
@@ -57,14 +57,14 @@ def bar_chart(title: str, bars: Sequence[Bar], *, zoom: bool = False) -> Element
     x = Scale(ticks[0], ticks[-1], left, WIDTH - RIGHT)
     chart = picture(WIDTH, bottom + 24, title)
     for tick in ticks:
-        append(chart, line(x(tick), 2, x(tick), bottom, "axis" if tick == ticks[0] else "grid"))
-        append(chart, text(x(tick), bottom + 16, percent(tick, 0), "tick", "middle"))
+        chart.append(line(x(tick), 2, x(tick), bottom, "axis" if tick == ticks[0] else "grid"))
+        chart.append(text(x(tick), bottom + 16, percent(tick, 0), "tick", "middle"))
     for row, bar in enumerate(bars):
         middle = 6 + ROW * row + ROW / 2 - 3
-        append(chart, text(left - 8, middle + 4, shorten(bar.label, MAX_LABEL), "label", "end"))
-        append(chart, *(_dot(bar, x, middle) if zoom else _bar(bar, x, middle)))
+        chart.append(text(left - 8, middle + 4, shorten(bar.label, MAX_LABEL), "label", "end"))
+        chart.extend(_dot(bar, x, middle) if zoom else _bar(bar, x, middle))
         beside = max(x(end) for end in (bar.value, *bar.dots, *(bar.interval or ())))
-        append(chart, text(beside + 8, middle + 4, percent(bar.value), "value"))
+        chart.append(text(beside + 8, middle + 4, percent(bar.value), "value"))
     return chart
 
 

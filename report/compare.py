@@ -10,7 +10,7 @@ from pathlib import Path
 from common.door import EXIT_OK, DoorParser, run_door
 from common.errors import ReportError
 from common.files import write_text
-from report.comparison_page import comparison_markdown, write_comparison_page
+from report.comparison_page import comparison_html, comparison_markdown
 from report.comparison_table import csv_table
 from report.groups import Comparison, compare_runs
 from report.run_folder import read_run
@@ -36,7 +36,7 @@ def write_comparison(runs: Sequence[Path], output: Path) -> Comparison:
         output.mkdir(parents=True, exist_ok=True)
         write_text(output / "comparison.md", comparison_markdown(comparison))
         write_text(output / "comparison.csv", csv_table(comparison))
-        write_comparison_page(comparison, output / "comparison.html")
+        write_text(output / "comparison.html", comparison_html(comparison))
     except OSError as error:
         raise ReportError(f"--output {output}: {error.strerror} ({error.filename})") from error
     return comparison

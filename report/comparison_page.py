@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from common.intervals import wilson_interval
 from report import formats
 from report.bar_chart import Bar, bar_chart
-from report.comparison_table import html_table, markdown_table, markdown_text
-from report.curves import percent_tick
-from report.document import figure, note, write_page
+from report.comparison_table import columns, markdown_table, markdown_text, rows
+from report.curves import over_epochs, percent_tick
 from report.groups import Comparison, Group, clean_test_top1
-from report.line_chart import Series, line_chart
-from report.markup import element
-from report.run_values import EpochPoint, Run
+from report.line_chart import Series, YAxis, line_chart
+from report.render import render
+from report.run_values import Run
 
 LEGEND = (
     "Sorted by clean test accuracy. A single run's accuracy stands with its Wilson 95 % interval and n; several seeds "
@@ -23,9 +20,18 @@ LEGEND = (
 )
 
 
-def write_comparison_page(comparison: Comparison, target: Path) -> Path:
-    """Write the comparison as one self-contained HTML file."""
-    return write_page(target, "Comparison of runs", list(_parts(comparison)), wide=True)
+def comparison_html(comparison: Comparison) -> str:
+    """The comparison as one self-contained HTML page."""
+    over = columns(comparison.leaking_splits)
+    return render(
+        "comparison.html.j2",
+        comparison=comparison,
+        columns=over,
+        rows=rows(comparison, over),
+        legend=LEGEND,
+        charts=_charts(comparison),
+        unfinished=[_how_far(run) for run in comparison.unfinished],
+    )
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -41,23 +47,6 @@ def comparison_markdown(comparison: Comparison) -> str:
     return "\n".join(parts)
 
 
-def _parts(comparison: Comparison) -> Iterator[Element]:
-    runs = sum(len(group.runs) for group in comparison.groups)
-    yield element("h1", "Comparison of runs")
-    yield element("p", f"{len(comparison.groups)} recipes · {runs} finished runs", class_="soft")
-    for line in comparison.notes:
-        yield note(line)
-    if comparison.groups:
-        yield element("h2", "Results")
-        yield element("div", element("div", html_table(comparison), class_="scroll sticky"), class_="card scroll")
-        yield element("p", LEGEND, class_="small soft")
-        yield element("h2", "Side by side")
-        yield element("section", *_charts(comparison), class_="grid")
-    if comparison.unfinished:
-        yield element("h2", "Not finished")
-        yield element("ul", *(element("li", _how_far(run)) for run in comparison.unfinished))
-
-
 def _how_far(run: Run) -> str:
     done = run.epochs[-1].epoch if run.epochs else 0
     reason = f" ({run.state_reason})" if run.state_reason else ""
@@ -65,25 +54,16 @@ def _how_far(run: Run) -> str:
     return f"{run.label} ({run.path}): {run.state}{reason} after {done} epochs{so_far}"
 
 
-def _charts(comparison: Comparison) -> Iterator[Element]:
+def _charts(comparison: Comparison) -> dict[str, Element | None]:
     bars = [bar for color, group in enumerate(comparison.groups) if (bar := _bar(group, color))]
-    caption = "Large dot: mean; small: seeds; whiskers: Wilson 95 % interval of the mean, n being the test pictures."
-    yield figure("Clean test top-1", bar_chart("Clean test top-1 of every recipe", bars, zoom=True), caption)
-    caption = "One line per run; seeds of a recipe share a colour."
-    yield figure(
-        "Validation top-1",
-        line_chart(
-            "Validation top-1 over epochs",
-            _overlay(comparison, "val_top1"),
-            x_label="epoch",
-            y_format=percent_tick,
-            y_max=1.0,
-        ),
-        caption,
-    )
-    for title, value in (("Training loss", "train_loss"), ("Validation loss", "val_loss")):
-        chart = line_chart(f"{title} over epochs", _overlay(comparison, value), x_label="epoch", y_zero=True)
-        yield figure(title, chart, caption)
+    val_top1, train_loss, val_loss = (_overlay(comparison, value) for value in ("val_top1", "train_loss", "val_loss"))
+    shares, losses = YAxis(percent_tick, limit=1.0), YAxis(zero=True)
+    return {
+        "test_top1": bar_chart("Clean test top-1 of every recipe", bars, zoom=True),
+        "val_top1": line_chart("Validation top-1 over epochs", val_top1, x_label="epoch", y_axis=shares),
+        "train_loss": line_chart("Training loss over epochs", train_loss, x_label="epoch", y_axis=losses),
+        "val_loss": line_chart("Validation loss over epochs", val_loss, x_label="epoch", y_axis=losses),
+    }
 
 
 def _bar(group: Group, color: int) -> Bar | None:
@@ -101,10 +81,5 @@ def _overlay(comparison: Comparison, value: str) -> list[Series]:
     return [
         Series("" if place else group.name, points, color, end_label=False)
         for color, group in enumerate(comparison.groups)
-        for place, points in enumerate(filter(None, (_points(run.epochs, value) for run in group.runs)))
+        for place, points in enumerate(filter(None, (over_epochs(run, value) for run in group.runs)))
     ]
-
-
-def _points(epochs: tuple[EpochPoint, ...], value: str) -> tuple[tuple[float, float | None], ...]:
-    points = ((float(point.epoch), getattr(point, value)) for point in epochs)
-    return tuple((x, y) for x, y in points if y is not None)

@@ -6,11 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element
 
 from report import formats
 from report.groups import Comparison, Group
-from report.markup import element
 from report.run_values import Evaluation, Run
 
 
@@ -82,24 +80,6 @@ def rows(comparison: Comparison, over: Sequence[Column]) -> Iterator[Row]:
         for run in group.runs:
             seed = "seed unknown" if run.seed is None else f"seed {run.seed}"
             yield Row(kind, run.name, seed, tuple(_run_cell(run, column) for column in over))
-
-
-def html_table(comparison: Comparison) -> Element:
-    """The table for a page."""
-    over = columns(comparison.leaking_splits)
-    head = element("tr", element("th", "recipe"), *(element("th", column.title) for column in over))
-    body = [
-        element(
-            "tr",
-            element(
-                "td", row.seeds if row.kind == "seed" else row.name, _small("" if row.kind == "seed" else row.seeds)
-            ),
-            *(element("td", cell.main, _small(cell.small)) for cell in row.cells),
-            class_="seed" if row.kind == "seed" else "whole",
-        )
-        for row in rows(comparison, over)
-    ]
-    return element("table", element("thead", head), element("tbody", *body))
 
 
 def markdown_table(comparison: Comparison) -> str:
@@ -174,10 +154,6 @@ def _mean_cell(group: Group, column: Column) -> Cell:
     if column.evaluation:
         span, part = formats.interval((spread.low, spread.high)), part or f"{spread.runs} runs"
     return Cell(column.show(spread.mean), ", ".join(filter(None, (span, part))))
-
-
-def _small(text: str) -> Element | None:
-    return element("small", text) if text else None
 
 
 def _accuracy(key: str, title: str, evaluation: Callable[[Run], Evaluation | None]) -> Column:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import cos, radians, sin
 from xml.etree.ElementTree import Element
 
-from report.markup import append, element
+from report.markup import element
 from report.svg import line, picture, shorten, text, text_width
 
 MAX_LABEL, GAP, SLANT = 140.0, 1.5, 50.0
@@ -36,24 +36,24 @@ def confusion_matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) ->
     width = max(MIN_WIDTH, left + side + longest * cos(radians(SLANT)) + 8)
     chart = picture(width, top + side + 6, "Confusion matrix: rows true class, columns predicted class")
     chart.set("style", f"max-width:{width * 1.25:.0f}px;min-width:{min(width, size * 20.0 + longest):.0f}px")
-    append(chart, text(left + side / 2, 12, "predicted", "axis-title", "middle"))
+    chart.append(text(left + side / 2, 12, "predicted", "axis-title", "middle"))
     side_title = text(0, 0, "true", "axis-title", "middle")
     side_title.set("transform", f"translate(11 {top + side / 2:.1f}) rotate(-90)")
-    append(chart, side_title, element("rect", x=left, y=top, width=side, height=side, class_="ground"))
+    chart.extend((side_title, element("rect", x=left, y=top, width=side, height=side, class_="ground")))
     for row, name in enumerate(names):
         middle = top + cell * (row + 0.5)
         slanted = text(0, 0, name, "label")
         slanted.set("transform", f"translate({left + cell * (row + 0.5) + 3:.1f} {top - 6:.1f}) rotate(-{SLANT:g})")
-        append(chart, text(left - 7, middle + 4, name, "label", "end"), slanted)
+        chart.extend((text(left - 7, middle + 4, name, "label", "end"), slanted))
         if row:
-            append(chart, line(left, top + cell * row, left + side, top + cell * row, "grid"))
-            append(chart, line(left + cell * row, top, left + cell * row, top + side, "grid"))
+            chart.append(line(left, top + cell * row, left + side, top + cell * row, "grid"))
+            chart.append(line(left + cell * row, top, left + cell * row, top + side, "grid"))
     for row, values in enumerate(counts):
         for column, count in enumerate(values):
             if count:
                 share = count / sum(values)
                 place = (left + cell * column, top + cell * row)
-                append(chart, *_cell(count, share, place, cell, row == column, f"{classes[row]} → {classes[column]}"))
+                chart.extend(_cell(count, share, place, cell, row == column, f"{classes[row]} → {classes[column]}"))
     return chart
 
 

@@ -6,7 +6,7 @@ from itertools import groupby, pairwise
 from xml.etree.ElementTree import Element
 
 from report.formats import decimal, percent
-from report.line_chart import Band, Series, line_chart
+from report.line_chart import Band, Series, YAxis, line_chart
 from report.run_values import EpochPoint, ResourceSample, Run
 from report.svg import tick_text
 
@@ -43,8 +43,8 @@ def _over_steps(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
     )
 
 
-def _over_epochs(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
-    # An epoch that was not evaluated is no gap: the line goes on to the next one that was.
+def over_epochs(run: Run, value: str) -> tuple[tuple[float, float | None], ...]:
+    """A value of the epochs where it was measured: one that was not evaluated is no gap in the line."""
     points = ((float(point.epoch), getattr(point, value)) for point in run.epochs)
     return tuple((x, y) for x, y in points if y is not None)
 
@@ -63,52 +63,48 @@ def loss_chart(run: Run) -> Element | None:
     windows = _over_steps(run, "loss")
     series = [
         Series("" if run.epochs else "train", windows, 0, faint=bool(run.epochs), end_label=not run.epochs),
-        Series("train", _over_epochs(run, "train_loss"), 0),
-        Series("val", _over_epochs(run, "val_loss"), 1),
+        Series("train", over_epochs(run, "train_loss"), 0),
+        Series("val", over_epochs(run, "val_loss"), 1),
     ]
     shown = [one for one in series if one.points]
     return line_chart(
-        "Loss", shown, x_label=_x_label(run), y_zero=True, value_format=decimal, x_min=0, x_mark=_best(run)
+        "Loss", shown, x_label=_x_label(run), y_axis=YAxis(value=decimal, zero=True), x_min=0, x_mark=_best(run)
     )
 
 
 def accuracy_chart(run: Run) -> Element | None:
     """Training and validation top-1 over epochs."""
-    series = [Series("train", _over_epochs(run, "train_top1"), 0), Series("val", _over_epochs(run, "val_top1"), 1)]
+    series = [Series("train", over_epochs(run, "train_top1"), 0), Series("val", over_epochs(run, "val_top1"), 1)]
     shown = [one for one in series if one.points]
-    return line_chart(
-        "Top-1 accuracy", shown, x_label="epoch", y_format=percent_tick, value_format=percent, y_max=1.0,
-        x_mark=_best(run),
-    )  # fmt: skip
+    y_axis = YAxis(percent_tick, percent, limit=1.0)
+    return line_chart("Top-1 accuracy", shown, x_label="epoch", y_axis=y_axis, x_mark=_best(run))
 
 
 def learning_rate_chart(run: Run) -> Element | None:
     """Learning rate over steps."""
     series = [Series("learning rate", _over_steps(run, "lr"))]
-    return line_chart(
-        "Learning rate", series, x_label=_x_label(run), y_zero=True, x_min=0, value_format=lambda v: f"{v:.2g}"
-    )
+    y_axis = YAxis(value=lambda v: f"{v:.2g}", zero=True)
+    return line_chart("Learning rate", series, x_label=_x_label(run), y_axis=y_axis, x_min=0)
 
 
 def speed_chart(run: Run) -> Element | None:
     """Training pictures per second over steps."""
     series = [Series("images/s", _over_steps(run, "images_per_second"))]
-    return line_chart(
-        "Images per second", series, x_label=_x_label(run), y_zero=True, x_min=0, value_format=lambda v: f"{v:,.0f}"
-    )
+    y_axis = YAxis(value=lambda v: f"{v:,.0f}", zero=True)
+    return line_chart("Images per second", series, x_label=_x_label(run), y_axis=y_axis, x_min=0)
 
 
 def cpu_chart(run: Run) -> Element | None:
     """CPU load over time; 100 % is one core."""
-    return _resource_chart(run, "CPU load", "cpu_percent", "%")
+    return _resource_chart(run, "CPU load", "cpu_percent", " %")
 
 
 def memory_chart(run: Run) -> Element | None:
     """Resident memory over time."""
-    return _resource_chart(run, "Memory", "rss_mb", "MiB")
+    return _resource_chart(run, "Memory", "rss_mb")
 
 
-def _resource_chart(run: Run, title: str, value: str, unit: str) -> Element | None:
+def _resource_chart(run: Run, title: str, value: str, unit: str = "") -> Element | None:
     if not run.resources:
         return None
     start = run.resources[0].time
@@ -119,10 +115,8 @@ def _resource_chart(run: Run, title: str, value: str, unit: str) -> Element | No
             points.append(((sample.time - start) / divisor, None))
         points.append(((sample.time - start) / divisor, getattr(sample, value)))
     series = [Series(title, tuple(points), end_label=False)]
-    return line_chart(
-        title, series, x_label=x_unit, y_zero=True, y_format=lambda v: f"{tick_text(v)}{' %' if unit == '%' else ''}",
-        bands=_phases(run.resources, start, divisor),
-    )  # fmt: skip
+    y_axis = YAxis(lambda v: f"{tick_text(v)}{unit}", zero=True)
+    return line_chart(title, series, x_label=x_unit, y_axis=y_axis, bands=_phases(run.resources, start, divisor))
 
 
 def _phases(samples: tuple[ResourceSample, ...], start: float, divisor: float) -> list[Band]:

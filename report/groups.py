@@ -30,6 +30,11 @@ class Group:
     runs: tuple[Run, ...]
 
     @property
+    def size(self) -> int:
+        """How many runs there are."""
+        return len(self.runs)
+
+    @property
     def seeds(self) -> int:
         """How many different seeds there are."""
         return len({run.seed for run in self.runs})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from report.markup import append, element
+from report.markup import element
 from report.svg import COLORS, Scale, line, nice_ticks, picture, text, text_width, tick_text
 
 WIDTH, PLOT_HEIGHT = 420.0, 190.0
@@ -43,15 +43,29 @@ class Band:
     end: float
 
 
+@dataclass(frozen=True)
+class YAxis:
+    """How the y axis is drawn.
+
+    Args:
+        tick: writes a tick.
+        value: writes the value at a line's end; as the ticks where None.
+        zero: whether the axis starts at 0.
+        limit: largest value that it may show, such as 1 for shares.
+    """
+
+    tick: Callable[[float], str] = tick_text
+    value: Callable[[float], str] | None = None
+    zero: bool = False
+    limit: float | None = None
+
+
 def line_chart(
     title: str,
     series: Sequence[Series],
     *,
     x_label: str,
-    y_format: Callable[[float], str] = tick_text,
-    value_format: Callable[[float], str] | None = None,
-    y_zero: bool = False,
-    y_max: float | None = None,
+    y_axis: YAxis | None = None,
     x_min: float | None = None,
     x_mark: tuple[float, str] | None = None,
     bands: Sequence[Band] = (),
@@ -62,10 +76,7 @@ def line_chart(
         title: what the chart shows; read out by screen readers.
         series: the lines.
         x_label: name of the x axis.
-        y_format: writes a tick of the y axis.
-        value_format: writes a value at a line's end; as the ticks where None.
-        y_zero: whether the y axis starts at 0.
-        y_max: largest value that the y axis may show, such as 1 for shares.
+        y_axis: the other axis.
         x_min: where the x axis starts; at the first point where None.
         x_mark: (x, text) of a vertical mark.
         bands: stretches of x to shade and name.
@@ -76,36 +87,29 @@ def line_chart(
     known = [(x, y) for one in series for x, y in one.points if y is not None]
     if not known:
         return None
+    y_axis = y_axis or YAxis()
     xs, ys = [x for x, _ in known], [y for _, y in known]
     legend = _legend([one for one in series if one.label], WIDTH - LEFT) if len(series) > 1 else []
     top = 12.0 + LEGEND_ROW * len(legend)
-    y_ticks = nice_ticks(0.0 if y_zero else min(ys), max(ys))
-    if y_max is not None:
-        y_ticks = tuple(tick for tick in y_ticks if tick <= y_max) or y_ticks
-    y = Scale(y_ticks[0], max(y_ticks[-1], max(ys)), top + PLOT_HEIGHT, top)
-    x_low, x_high = min(xs) if x_min is None else x_min, max(xs)
-    if x_high == x_low:
-        x_low, x_high = x_low - 0.5, x_high + 0.5
-    x = Scale(x_low, x_high, LEFT, WIDTH - RIGHT)
+    ticks = nice_ticks(0.0 if y_axis.zero else min(ys), max(ys))
+    if y_axis.limit is not None:
+        ticks = tuple(tick for tick in ticks if tick <= y_axis.limit) or ticks
+    y = Scale(ticks[0], max(ticks[-1], max(ys)), top + PLOT_HEIGHT, top)
+    low, high = min(xs) if x_min is None else x_min, max(xs)
+    x = Scale(*((low, high) if low < high else (low - 0.5, high + 0.5)), LEFT, WIDTH - RIGHT)
 
-    chart = picture(WIDTH, top + PLOT_HEIGHT + BOTTOM, title)
+    chart = picture(WIDTH, y.start + BOTTOM, title)
     for row, entries in enumerate(legend):
-        append(chart, *(part for entry in entries for part in _legend_entry(*entry, 10.0 + LEGEND_ROW * row)))
-    append(chart, *_bands(bands, x, top))
-    for tick in y_ticks:
-        append(chart, line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "axis" if tick == y_ticks[0] else "grid"))
-        append(chart, text(LEFT - 6, y(tick) + 4, y_format(tick), "tick", "end"))
-    for tick in nice_ticks(x_low, x_high):
-        if x_low <= tick <= x_high:
-            append(chart, text(x(tick), top + PLOT_HEIGHT + 17, tick_text(tick), "tick", "middle"))
-    append(chart, text((LEFT + WIDTH - RIGHT) / 2, top + PLOT_HEIGHT + 34, x_label, "label", "middle"))
-    if x_mark:
-        place, anchor = x(x_mark[0]), "end" if x_mark[0] > (x_low + x_high) / 2 else "start"
-        append(chart, line(place, top, place, top + PLOT_HEIGHT, "mark"))
-        append(chart, text(place + (-5 if anchor == "end" else 5), top + PLOT_HEIGHT - 7, x_mark[1], "tick", anchor))
+        chart.extend(part for entry in entries for part in _legend_entry(*entry, 10.0 + LEGEND_ROW * row))
+    chart.extend(_bands(bands, x, top))
+    for tick in ticks:
+        chart.append(line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "axis" if tick == ticks[0] else "grid"))
+        chart.append(text(LEFT - 6, y(tick) + 4, y_axis.tick(tick), "tick", "end"))
+    chart.extend(_x_axis(x, y, x_label, x_mark))
     for one in series:
-        append(chart, *_curve(one, x, y))
-    return append(chart, *_end_labels(series, x, y, value_format or y_format))
+        chart.extend(_curve(one, x, y))
+    chart.extend(_end_labels(series, x, y, y_axis.value or y_axis.tick))
+    return chart
 
 
 def thin_out(points: Sequence[tuple[float, float | None]], limit: int = MAX_POINTS) -> list[tuple[float, float | None]]:
@@ -121,6 +125,17 @@ def thin_out(points: Sequence[tuple[float, float | None]], limit: int = MAX_POIN
         chosen = {*(index for _, index in (min(values), max(values))), *gaps[:1]} if values else {0}
         kept += [part[index] for index in sorted(chosen)]
     return kept
+
+
+def _x_axis(x: Scale, y: Scale, label: str, mark: tuple[float, str] | None) -> list[Element]:
+    ticks = [tick for tick in nice_ticks(x.low, x.high) if x.low <= tick <= x.high]
+    drawn = [text(x(tick), y.start + 17, tick_text(tick), "tick", "middle") for tick in ticks]
+    drawn.append(text((x.start + x.end) / 2, y.start + 34, label, "label", "middle"))
+    if mark:
+        place, late = x(mark[0]), mark[0] > (x.low + x.high) / 2  # a late mark has its text on the left
+        drawn.append(line(place, y.end, place, y.start, "mark"))
+        drawn.append(text(place + (-5 if late else 5), y.start - 7, mark[1], "tick", "end" if late else "start"))
+    return drawn
 
 
 def _style(one: Series) -> str:

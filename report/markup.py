@@ -1,4 +1,4 @@
-"""Builds HTML and SVG as element trees, so that every text is escaped and every tag is closed."""
+"""Builds SVG as element trees, so that every text is escaped and every tag is closed."""
 
 from __future__ import annotations
 
@@ -10,51 +10,36 @@ from xml.etree.ElementTree import Element
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def element(tag: str, *children: Element | str | None, **attributes: object) -> Element:
+def element(tag: str, content: Element | str = "", **attributes: object) -> Element:
     """Make an element.
 
     Args:
         tag: its name.
-        children: elements and texts in order; None is left out.
-        attributes: `class_` is written as `class`, `stroke_width` as `stroke-width`; None is left out.
+        content: the text or the first element in it.
+        attributes: `class_` is written as `class`, `stroke_width` as `stroke-width`.
 
     Example:
-        >>> to_text(element("p", "1 < 2 ", element("b", "yes"), class_="note"))
-        '<p class="note">1 &lt; 2 <b>yes</b></p>'
+        >>> to_text(element("text", "1 < 2", x=0.333, class_="label"))
+        '<text x="0.33" class="label">1 &lt; 2</text>'
     """
-    made = Element(tag)
-    for name, value in attributes.items():
-        if value is not None:
-            made.set(name.rstrip("_").replace("_", "-"), _clean(_number(value)))
-    return append(made, *children)
-
-
-def append(parent: Element, *children: Element | str | None) -> Element:
-    """Add children at the end of `parent` and return it."""
-    for child in children:
-        if isinstance(child, Element):
-            parent.append(child)
-        elif child is not None and len(parent):
-            parent[-1].tail = (parent[-1].tail or "") + _clean(child)
-        elif child is not None:
-            parent.text = (parent.text or "") + _clean(child)
-    return parent
+    made = Element(tag, {name.rstrip("_").replace("_", "-"): _attribute(value) for name, value in attributes.items()})
+    if isinstance(content, str):
+        made.text = content
+    else:
+        made.append(content)
+    return made
 
 
 def to_text(root: Element) -> str:
     """Write a tree as XML."""
-    return ElementTree.tostring(root, encoding="unicode")
+    return printable(ElementTree.tostring(root, encoding="unicode"))
 
 
-def to_html(root: Element) -> str:
-    """Write a tree as an HTML document."""
-    return "<!DOCTYPE html>\n" + ElementTree.tostring(root, encoding="unicode", method="html") + "\n"
-
-
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
+    """Put the replacement character in the place of characters that neither XML nor HTML allows."""
     return _FORBIDDEN.sub("\ufffd", text)
 
 
-def _number(value: object) -> str:
+def _attribute(value: object) -> str:
     """Coordinates need no more than a hundredth of a pixel."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -5,32 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
-from xml.etree.ElementTree import Element
 
-from report.document import facts
-from report.formats import NOT_MEASURED
-from report.markup import element
 from report.run_values import Run
 
 
-def origin(run: Run) -> Iterator[Element]:
-    """The last part of a run's page."""
-    yield element("h2", "To reproduce")
-    yield element("pre", "\n".join(_commands(run)))
-    yield element("h2", "Config")
-    yield element("section", *_cards("run", run.config), class_="columns")
-    yield element("h2", "Environment, checkpoint, preprocessing")
-    checkpoint = {
-        f"{e.split} evaluated": f"{e.checkpoint or 'name not recorded'}, sha256 {(e.sha256 or 'not recorded')[:16]}"
-        for e in run.evaluations
-    }
-    parts = {"environment": run.environment, "checkpoint": checkpoint, "preprocessing": run.preprocessing}
-    cards = [card for name, values in parts.items() for card in _cards(name, values)]
-    yield element("section", *cards, class_="columns") if cards else element("p", NOT_MEASURED, class_="soft")
-
-
-def _commands(run: Run) -> list[str]:
-    """The recorded command, else the resolved config, which gives the same run."""
+def commands(run: Run) -> list[str]:
+    """The recorded command, else the resolved config, which gives the same run; one line each."""
     command = run.environment.get("command")
     if isinstance(command, list):
         command = shlex.join(str(word) for word in command)
@@ -40,17 +20,27 @@ def _commands(run: Run) -> list[str]:
     return [*lines, str(command or f"python train.py --config {shlex.quote(str(run.path / 'config.yaml'))}")]
 
 
-def _cards(name: str, values: Mapping[str, Any]) -> Iterator[Element]:
-    """One card per section: its own keys first, then the sections inside it."""
-    own = [(key, _value(value)) for key, value in values.items() if not isinstance(value, dict)]
+def sections(values: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Break nested values into named flat ones: a section's own keys first, then the sections inside it."""
+    own = {key: _shown(value) for key, value in values.items() if not isinstance(value, dict)}
     if own:
-        yield element("div", element("h3", name), facts(own), class_="card")
+        yield name, own
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _cards(key if name == "run" else f"{name}.{key}", value)
+            yield from sections(value, key if name == "run" else f"{name}.{key}")
 
 
-def _value(value: Any) -> str:
+def surroundings(run: Run) -> list[tuple[str, Mapping[str, str]]]:
+    """Environment, checkpoint and preprocessing as flat sections."""
+    checkpoint = {
+        f"{e.split} evaluated": f"{e.checkpoint or 'name not recorded'}, sha256 {(e.sha256 or 'not recorded')[:16]}"
+        for e in run.evaluations
+    }
+    parts = {"environment": run.environment, "checkpoint": checkpoint, "preprocessing": run.preprocessing}
+    return [section for name, values in parts.items() for section in sections(values, name)]
+
+
+def _shown(value: Any) -> str:
     if value is None or value == []:
         return "–"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -90,6 +90,13 @@ class Summary:
     peak_rss_mb: float | None = None
     saved_bytes: int | None = None
 
+    @property
+    def trainable_share(self) -> float | None:
+        """Share of the parameters that training changes."""
+        if self.trainable_parameters is None or not self.total_parameters:
+            return None
+        return self.trainable_parameters / self.total_parameters
+
 
 @dataclass(frozen=True)
 class Run:
@@ -124,6 +131,17 @@ class Run:
     def label(self) -> str:
         """Name and seed, as people say it."""
         return self.name if self.seed is None else f"{self.name} seed {self.seed}"
+
+    @property
+    def model(self) -> str | None:
+        """Name of the network, where the config says it."""
+        model = self.config.get("model")
+        return str(model["name"]) if isinstance(model, dict) and model.get("name") else None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a reader of the numbers must know: missing files first, then notes."""
+        return (*(f"{name} is missing: what it holds is shown as not measured." for name in self.missing), *self.notes)
 
     def evaluation(self, split: str) -> Evaluation | None:
         """The evaluation of a split, or None if it was not measured."""

@@ -9,8 +9,9 @@ from xml.etree.ElementTree import Element
 
 from report.markup import element
 
-COLORS = 8  # series colours that style.py defines
+COLORS = 8  # series colours that style.css defines
 FONT_SIZE = 12
+TINY = 1e-300  # below it floats lose digits, and a step between two of them may round to 0
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def nice_ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
         >>> nice_ticks(0.13, 0.97)
         (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     """
-    if high <= low:
-        margin = abs(low) * 0.5 or 1.0
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), TINY):
+        margin = abs(low) / 2 if abs(low) > TINY else 1.0
         # One single value stands in the middle, except that amounts do not go below zero.
         low, high = (0.0 if 0 <= low <= margin else low - margin), high + margin
     rough = (high - low) / count
@@ -77,12 +78,11 @@ def shorten(text: str, width: float, font_size: float = FONT_SIZE) -> str:
     return text + "…"
 
 
-def picture(width: float, height: float, description: str, *children: Element | None) -> Element:
+def picture(width: float, height: float, description: str) -> Element:
     """The outer `<svg>`: scales with the page, and says what it shows to those who cannot see it."""
     return element(
         "svg",
         element("title", description),
-        *children,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from report.bar_chart import Bar, bar_chart
@@ -33,6 +33,9 @@ def texts(root: Element, class_: str) -> list[str]:
 
 
 @given(FINITE, FINITE)
+@example(0.0, 5e-324)
+@example(1e-310, 2e-310)
+@example(1e9, 1e9 + 1.2e-7)
 def test_ticks_cover_the_values_in_equal_steps(one: float, other: float) -> None:
     low, high = min(one, other), max(one, other)
     ticks = nice_ticks(low, high)

@@ -1,0 +1,35 @@
+"""Fills the templates of the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from report import formats
+from report.markup import printable, to_text
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, **values: object) -> str:
+    """Fill a template: every text is escaped, and a value that is not given is an error.
+
+    Args:
+        template: name of a file in `report/templates`.
+        values: what the template names; it also knows `formats`, and `svg` writes a chart.
+
+    Returns:
+        One self-contained HTML page: no script, no outside file.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["formats"] = formats
+    environment.filters["svg"] = to_text
+    return printable(environment.get_template(template).render(values))
