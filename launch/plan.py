@@ -82,7 +82,7 @@ class JobRequest:
                 raise LaunchError(problem)
 
     @property
-    def size(self) -> int:
+    def world_size(self) -> int:
         """Ranks of the whole job."""
         return self.workers * self.nodes
 
@@ -90,7 +90,7 @@ class JobRequest:
     def local_ranks(self) -> range:
         """Ranks that run on this node; of mpirun's, all."""
         if self.launcher == "mpirun":
-            return range(self.size)
+            return range(self.world_size)
         return range(self.node_rank * self.workers, (self.node_rank + 1) * self.workers)
 
 
@@ -132,15 +132,15 @@ def make_plan(request: JobRequest, log_dir: Path, port: int, environ: Mapping[st
     """
     environment = _shared_environment(request, log_dir, environ)
     worker = ("python", str(ROOT / request.door), *request.arguments)
-    if request.size == 1:
+    if request.world_size == 1:
         command = (sys.executable, *worker[1:])
         return Plan(command, environment, (Process("rank 0", command, environment),), log_dir)
     cluster = {
-        "MS_WORKER_NUM": str(request.size),
+        "MS_WORKER_NUM": str(request.world_size),
         "MS_SCHED_HOST": request.master_addr,
         "MS_SCHED_PORT": str(port),
         "MS_TOPO_TIMEOUT": str(request.cluster_timeout),
-        "RANK_SIZE": str(request.size),
+        "RANK_SIZE": str(request.world_size),
     }
     processes = [
         Process(
@@ -164,7 +164,7 @@ def make_plan(request: JobRequest, log_dir: Path, port: int, environ: Mapping[st
         return Plan(_mpirun(request, worker, environment), environment, tuple(processes), log_dir)
     command = (
         "msrun",
-        f"--worker_num={request.size}",
+        f"--worker_num={request.world_size}",
         f"--local_worker_num={request.workers}",
         f"--node_rank={request.node_rank}",
         f"--master_addr={request.master_addr}",
@@ -191,7 +191,7 @@ def _shared_environment(request: JobRequest, log_dir: Path, environ: Mapping[str
         values |= {"HCCL_CONNECT_TIMEOUT": "600"}
         if request.devices:
             values["ASCEND_RT_VISIBLE_DEVICES"] = request.devices
-    elif request.size > 1:
+    elif request.world_size > 1:
         values["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // request.workers))
     return {
         key: value for key, value in values.items() if key == "PATH" or key not in environ or key == FOLDER_VARIABLE
@@ -207,11 +207,11 @@ def _mpirun(request: JobRequest, worker: tuple[str, ...], environment: Mapping[s
     flavour = _mpi_flavour()
     if flavour == "MPICH":
         hosts = ("-hosts", request.hosts) if request.hosts else ()
-        return ("mpirun", "-n", str(request.size), *hosts, *worker)
+        return ("mpirun", "-n", str(request.world_size), *hosts, *worker)
     root = ("--allow-run-as-root",) if os.geteuid() == 0 else ()
     hosts = ("--host", request.hosts) if request.hosts else ()
     exports = tuple(word for key in environment for word in ("-x", key))
-    count = ("-n", str(request.size))
+    count = ("-n", str(request.world_size))
     return ("mpirun", *root, "--oversubscribe", "--bind-to", "none", *count, *hosts, *exports, *worker)
 
 

@@ -48,7 +48,7 @@ def check(request: JobRequest, output: Path) -> list[Check]:
     checks = [_mindspore(), _cores(request), _disk(output)]
     if request.platform == "Ascend":
         checks += [_cann(), _driver(), _cards(request)]
-    if request.size > 1:
+    if request.world_size > 1:
         checks += [_port(request)]
     if request.nodes > 1:
         checks += [_master(request), _clock(request)]

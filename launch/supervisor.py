@@ -71,7 +71,7 @@ class Supervisor:
         if self.request.nodes == 1 and self.request.master_port is None:
             return ports.any_free()
         wanted = (self.request.master_port or DEFAULT_PORT) + attempt - 1
-        if self.request.size == 1 or self.request.node_rank > 0:
+        if self.request.world_size == 1 or self.request.node_rank > 0:
             return wanted
         try:
             port, note = ports.choose(wanted, can_move=self.request.nodes == 1)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Install what is missing, then check style, types and shell scripts and run the tests.
+# Install what is missing, then check style, types, arrows between rooms and shell scripts, and run the tests.
 #   bash tests/run.sh                 everything
 #   bash tests/run.sh unit            unit tests only
 #   bash tests/run.sh integration -k resume    further arguments go to pytest
-#   bash tests/run.sh checks          style, types and shell scripts only
+#   bash tests/run.sh checks          style, types, arrows and shell scripts only
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -26,6 +26,7 @@ if [[ $what == all || $what == checks ]]; then
     step ruff check .
     step ruff format --check .
     step mypy .
+    step lint-imports
     mapfile -d '' -t scripts < <(find . \( -name .venv -o -name .git -o -name runs -o -name cache \) -prune \
         -o \( -name '*.sh' -o -path ./.ci/run \) -type f -print0)
     step shellcheck --external-sources "${scripts[@]}"

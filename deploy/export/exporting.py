@@ -35,8 +35,8 @@ from deploy.bundle.manifest import (
 )
 from deploy.export import fold, formats, onnx_mend, parity
 from deploy.export.derived import Derived, derive
+from deploy.export.handover import write_handover
 from deploy.export.readme import readme_text
-from deploy.lite.handover import write_handover
 from engine.jobs.restore import restore_network
 from engine.run.checkpoint import Sidecar
 from netzoo.lora import merge_lora

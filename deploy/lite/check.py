@@ -24,8 +24,8 @@ from common.files import write_json
 from datazoo.pipeline.pillow_path import to_tensor
 from deploy.bundle.bundle import Bundle, hash_files, read_bundle
 from deploy.bundle.manifest import MANIFEST, LiteResult
+from deploy.export.handover import VARIANTS, convert_command
 from deploy.export.mindir_runtime import open_runtime
-from deploy.lite.handover import VARIANTS, convert_command
 from deploy.lite.operators import check_operators, support_table
 
 TOLERANCE = 1e-2

@@ -15,8 +15,8 @@ from engine.run.run_folder import RunFolder
 from engine.runtime.parameters import assign_all
 from engine.runtime.start import Runtime
 from engine.step.evaluation import Evaluator
+from netzoo.adapter_file import save_adapter
 from netzoo.count import changed_bytes, count_parameters
-from netzoo.weights.adapter_file import save_adapter
 
 
 def evaluate_best(

@@ -1,4 +1,4 @@
-"""Published weights: read, renamed, loaded, converted; and adapter files."""
+"""Published weights: read, renamed, loaded, converted."""
 
 from netzoo.weights.files import read_weights
 from netzoo.weights.loading import NEW_HEAD, LoadReport, load_weights

@@ -9,9 +9,9 @@ from safetensors.numpy import load_file
 
 from datazoo.sources.splits import load_splits
 from netzoo import create_net
+from netzoo.adapter_file import attach_adapter
 from netzoo.closed_form import linear_probe_head
 from netzoo.lora import merge_lora
-from netzoo.weights.adapter_file import attach_adapter
 from netzoo.weights.files import read_weights
 from netzoo.weights.loading import load_weights
 

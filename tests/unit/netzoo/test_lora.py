@@ -7,9 +7,9 @@ from mindspore import nn
 
 from common.errors import NetError, WeightsError
 from netzoo import create_net
+from netzoo.adapter_file import attach_adapter, save_adapter
 from netzoo.count import count_parameters
 from netzoo.lora import ADAPTERS, POINTWISE, adapter_state, add_lora, load_adapter, lora_parameters, merge_lora
-from netzoo.weights.adapter_file import attach_adapter, save_adapter
 from netzoo.weights.loading import load_weights
 
 # Every 1x1 convolution of the small network, and its classifier.

@@ -16,7 +16,7 @@ from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import Manifest
 from deploy.export.derived import calibration_pictures, rgb_pictures
 
-SAMPLES = Path(__file__).with_name("samples")
+SAMPLES = Path(__file__).parents[1] / "lite" / "samples"
 VARIANTS = ("fp32", "fp16", "int8")
 
 

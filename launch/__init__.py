@@ -1,0 +1,1 @@
+"""Launchers: plan, preflight, supervisor; they start the doors and never import them."""
