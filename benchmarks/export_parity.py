@@ -98,7 +98,7 @@ def save_checkpoint(
     from datazoo.pipeline.spec import PreprocessingSpec
     from engine.config.schema import LoraConfig
     from engine.jobs.network import build_network
-    from engine.run.checkpoint import CheckpointStore
+    from engine.run.checkpoint import CheckpointStore, Snapshot
     from netzoo.lora import add_lora
     from netzoo.registry import network_options
 
@@ -127,7 +127,7 @@ def save_checkpoint(
         "lora": lora,
     }
     (folder / "checkpoints").mkdir()
-    CheckpointStore(folder / "checkpoints").save(weights, description, epoch=1, step=1, score=None, is_best=True)
+    CheckpointStore(folder / "checkpoints", description).save(Snapshot(weights, epoch=1, step=1, is_best=True))
     return folder / "checkpoints" / "best.ckpt"
 
 

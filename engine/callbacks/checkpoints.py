@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from engine.callbacks.base import RunCallback
 from engine.config.schema import CheckpointConfig
-from engine.run.checkpoint import CheckpointStore
+from engine.run.checkpoint import CheckpointStore, Snapshot
 from engine.run.records import EpochEnd, Progress
 
 
@@ -27,7 +24,6 @@ class CheckpointSaver(RunCallback):
         store: writes them; None on ranks that do not write.
         config: the recipe's `train.checkpoint`.
         progress: where the run stands.
-        description: what goes into each sidecar, the monitored score's name included.
         weights: returns the parameters to save.
         state: returns the arrays and the plain values that a run needs to go on.
     """
@@ -37,18 +33,16 @@ class CheckpointSaver(RunCallback):
         store: CheckpointStore | None,
         config: CheckpointConfig,
         progress: Progress,
-        description: Mapping[str, Any],
         weights: Callable[[], Mapping[str, np.ndarray]],
-        state: Callable[[], tuple[Mapping[str, np.ndarray], Mapping[str, Any]]],
+        state: Callable[[], tuple[Mapping[str, np.ndarray], Mapping[str, object]]],
     ) -> None:
         super().__init__()
         self._store = store
         self._config = config
         self._progress = progress
-        self._description = description
         self._weights = weights
         self._state = state
-        self._waiting: Callable[[CheckpointStore], Path] | None = None
+        self._waiting: Snapshot | None = None
         self._saved_at = -float("inf")
 
     def on_epoch(self, epoch: EpochEnd) -> None:
@@ -59,13 +53,13 @@ class CheckpointSaver(RunCallback):
         too_soon = not epoch.is_last and time.monotonic() - self._saved_at < self._config.min_seconds
         if too_soon and not epoch.is_best:
             return
-        save = self._snapshot(number, epoch.score, epoch.is_best)
+        snapshot = self._snapshot(number, epoch.score, epoch.is_best)
         if epoch.is_best:
             self._waiting = None  # what waited is no longer the best
         if too_soon:
-            self._waiting = save
+            self._waiting = snapshot
         else:
-            self._write(save)
+            self._write(snapshot)
 
     def on_interrupt(self) -> None:
         """Save inside an epoch."""
@@ -77,23 +71,13 @@ class CheckpointSaver(RunCallback):
             self._waiting = None
             self._write(waiting)
 
-    def _snapshot(self, epoch: int, score: float | None, is_best: bool) -> Callable[[CheckpointStore], Path]:
-        """Return what saves the run as it is now; every rank takes part, since ranks may have to be collected."""
+    def _snapshot(self, epoch: int, score: float | None, is_best: bool) -> Snapshot:
+        """The run as it is now; every rank takes part, since ranks may have to be collected."""
         weights, (arrays, notes) = self._weights(), self._state()
-        return partial(
-            CheckpointStore.save,
-            weights=weights,
-            description=self._description,
-            epoch=epoch,
-            step=self._progress.step,
-            score=score,
-            is_best=is_best,
-            state=arrays,
-            state_notes=notes,
-        )
+        return Snapshot(weights, epoch, self._progress.step, score, is_best, arrays, notes)
 
-    def _write(self, save: Callable[[CheckpointStore], Path]) -> None:
+    def _write(self, snapshot: Snapshot) -> None:
         self.close()
         if self._store is not None:
-            self._progress.last_checkpoint = str(save(self._store))
+            self._progress.last_checkpoint = str(self._store.save(snapshot))
             self._saved_at = time.monotonic()

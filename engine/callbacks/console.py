@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
+from mindspore.train import RunContext
 from tqdm import tqdm
 
 from engine.callbacks.base import RunCallback
@@ -21,9 +21,9 @@ class Console(RunCallback):
     def __init__(self, progress: Progress) -> None:
         super().__init__()
         self._progress = progress
-        self._bar: Any = None
+        self._bar: tqdm | None = None
 
-    def on_train_epoch_begin(self, run_context: Any) -> None:
+    def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """Start the epoch's bar."""
         self._windows: list[float] = []
         self._bar = tqdm(
@@ -39,6 +39,7 @@ class Console(RunCallback):
         """Move the bar: loss of the window (average of the epoch), images/s, learning rate."""
         self._windows.append(record.loss)
         average = sum(self._windows) / len(self._windows)
+        assert self._bar is not None
         self._bar.set_postfix_str(
             f"loss {record.loss:.4f} ({average:.4f}) {record.images_per_second:.0f} img/s lr {record.lr:.2e}"
         )
@@ -46,7 +47,7 @@ class Console(RunCallback):
 
     def on_epoch(self, epoch: EpochEnd) -> None:
         """Print the epoch's line."""
-        self._bar.close()
+        self.close()
         record = epoch.record
         line = (
             f"epoch {record.epoch}/{self._progress.epochs}  loss {record.train_loss:.4f}  "

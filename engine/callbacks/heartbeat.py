@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+
+from mindspore.train import RunContext
 
 from engine.callbacks.base import RunCallback
 from engine.run.records import EpochEnd
@@ -24,7 +25,7 @@ class Heartbeat(RunCallback):
         self._path = path
         self._last = 0.0
 
-    def on_train_step_end(self, run_context: Any) -> None:
+    def on_train_step_end(self, run_context: RunContext) -> None:
         """A step was made."""
         if time.monotonic() - self._last > _INTERVAL:
             self._path.touch()

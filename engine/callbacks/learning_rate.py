@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from mindspore.train import RunContext
 
 from engine.callbacks.base import RunCallback
 from engine.run.records import Progress
@@ -25,7 +25,7 @@ class LearningRateSetter(RunCallback):
         self._schedule = schedule
         self._progress = progress
 
-    def on_train_step_begin(self, run_context: Any) -> None:
+    def on_train_step_begin(self, run_context: RunContext) -> None:
         """Set this step's rate."""
         lr = self._schedule(self._progress.step)
         if lr != self._progress.lr or self._progress.step_in_epoch == 0:

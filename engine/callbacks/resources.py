@@ -6,9 +6,9 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
+from mindspore.train import RunContext
 
 from engine.callbacks.base import RunCallback
 
@@ -41,11 +41,11 @@ class ResourceSampler(RunCallback):
                 line = {"time": time.time(), "cpu_percent": cpu, "rss_mb": round(rss, 1), "phase": self.phase}
                 stream.write(json.dumps(line) + "\n")
 
-    def on_train_epoch_begin(self, run_context: Any) -> None:
+    def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """From now on samples are of training."""
         self.phase = "train"
 
-    def on_train_epoch_end(self, run_context: Any) -> None:
+    def on_train_epoch_end(self, run_context: RunContext) -> None:
         """From now on samples are of evaluation."""
         self.phase = "eval"
 

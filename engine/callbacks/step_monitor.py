@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
+from mindspore.train import RunContext
 
 from common.errors import TrainingError
 from engine.callbacks.base import RunCallback
 from engine.run.records import EpochRecord, Progress, StepRecord
+from engine.step.train_step import StepOutputs
 
 MAX_OVERFLOWS_IN_A_ROW = 50
 
@@ -40,14 +41,14 @@ class StepMonitor(RunCallback):
         self._progress = progress
         self._log_every = log_every
         self._listeners = listeners
-        self._outputs: list[Any] = []
+        self._outputs: list[StepOutputs] = []
         self._overflows_in_a_row = 0
 
-    def on_train_epoch_begin(self, run_context: Any) -> None:
+    def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """Start the clock; the epoch's sums are in `progress`, for a run that goes on inside an epoch."""
         self._started = self._window_start = time.perf_counter()
 
-    def on_train_step_end(self, run_context: Any) -> None:
+    def on_train_step_end(self, run_context: RunContext) -> None:
         """Count the step; close the window if it is full."""
         progress = self._progress
         progress.step += 1
@@ -58,7 +59,7 @@ class StepMonitor(RunCallback):
         if progress.stop_reason:
             run_context.request_stop()
 
-    def on_train_epoch_end(self, run_context: Any) -> None:
+    def on_train_epoch_end(self, run_context: RunContext) -> None:
         """Close the last, shorter window."""
         if self._outputs:
             self._close_window()

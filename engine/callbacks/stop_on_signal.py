@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Any
+from types import FrameType
 
 import numpy as np
+from mindspore.train import RunContext
 
 from engine.callbacks.base import RunCallback
 from engine.run.records import Progress
@@ -34,12 +35,12 @@ class StopOnSignal(RunCallback):
         self._steps_between_questions = 1
         self._steps_since_question = 0
         self._last_question = time.monotonic()
-        self._previous: Any = signal.signal(signal.SIGTERM, self._note)
+        self._previous = signal.signal(signal.SIGTERM, self._note)
 
-    def _note(self, number: int, frame: Any) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
 
-    def on_train_step_end(self, run_context: Any) -> None:
+    def on_train_step_end(self, run_context: RunContext) -> None:
         """Stop inside an epoch."""
         self._steps_since_question += 1
         if self._steps_since_question >= self._steps_between_questions and self._any_signalled():

@@ -67,8 +67,8 @@ def make_saver(
         "parameters": parameter_counts(network),
         "lora": lora.model_dump(mode="json") if lora.enabled else None,
     }
-    store = None if run is None else CheckpointStore(run.checkpoints, habits.keep, habits.keep_every)
-    return CheckpointSaver(store, habits, progress, description, state.weights, state.rest)
+    store = None if run is None else CheckpointStore(run.checkpoints, description, habits.keep, habits.keep_every)
+    return CheckpointSaver(store, habits, progress, state.weights, state.rest)
 
 
 def make_observers(run: RunFolder, progress: Progress) -> list[RunCallback]:

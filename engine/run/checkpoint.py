@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,29 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
         raise RunError(f"checkpoint {checkpoint}: MindSpore cannot read it") from error
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """A run as it is at one moment.
+
+    Args:
+        weights: the network's parameters by name.
+        epoch: epochs done.
+        step: steps done.
+        score: the monitored validation score, or None where there was no evaluation.
+        is_best: whether this is the best so far.
+        state: arrays needed to go on training (optimiser, loss scale).
+        state_notes: plain values needed to go on training.
+    """
+
+    weights: Mapping[str, np.ndarray]
+    epoch: int
+    step: int
+    score: float | None = None
+    is_best: bool = False
+    state: Mapping[str, np.ndarray] = field(default_factory=dict)
+    state_notes: Mapping[str, object] = field(default_factory=dict)
+
+
 class CheckpointStore:
     """Writes `epoch_0001.ckpt`, ... and moves the links `last.ckpt` and `best.ckpt`.
 
@@ -90,73 +113,50 @@ class CheckpointStore:
 
     Args:
         folder: the run's `checkpoints` folder.
+        description: monitor, classes, preprocessing, model, parameters and lora of every sidecar.
         keep: newest checkpoints kept beside the best.
         keep_every: also keep every n-th epoch's checkpoint.
     """
 
-    def __init__(self, folder: Path, keep: int = 2, keep_every: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, description: Mapping[str, object], keep: int = 2, keep_every: int | None = None
+    ) -> None:
         self._folder = folder
+        self._description = description
         self._keep = keep
         self._keep_every = keep_every
 
-    def save(
-        self,
-        weights: Mapping[str, np.ndarray],
-        description: Mapping[str, Any],
-        *,
-        epoch: int,
-        step: int,
-        score: float | None,
-        is_best: bool,
-        state: Mapping[str, np.ndarray] | None = None,
-        state_notes: Mapping[str, Any] | None = None,
-    ) -> Path:
-        """Write one checkpoint, move the links, remove what is no longer kept.
-
-        Args:
-            weights: the network's parameters by name.
-            description: monitor, classes, preprocessing, model, parameters and lora of the sidecar.
-            epoch: epochs done.
-            step: steps done.
-            score: the monitored validation score, or None where there was no evaluation.
-            is_best: whether this is the best so far.
-            state: arrays needed to go on training (optimiser, loss scale).
-            state_notes: plain values needed to go on training.
-        """
-        target = self._folder / f"epoch_{epoch:04d}.ckpt"
+    def save(self, snapshot: Snapshot) -> Path:
+        """Write one checkpoint, move the links, remove what is no longer kept."""
+        target = self._folder / f"epoch_{snapshot.epoch:04d}.ckpt"
         if target.exists():  # the same epoch again, after a stop inside the epoch: names are never rewritten
-            target = self._folder / f"epoch_{epoch:04d}_step_{step:08d}.ckpt"
+            target = self._folder / f"epoch_{snapshot.epoch:04d}_step_{snapshot.step:08d}.ckpt"
         with atomic_path(target) as path:
-            ms.save_checkpoint([{"name": n, "data": ms.Tensor(v)} for n, v in weights.items()], str(path))
+            tensors = [{"name": name, "data": ms.Tensor(value)} for name, value in snapshot.weights.items()]
+            ms.save_checkpoint(tensors, str(path))
             digest = sha256_of(path)
-        state_digest = None
-        if state is not None:
-            with atomic_path(target.with_suffix(".state")) as path:
-                path.write_bytes(save(dict(state), metadata={"notes": json.dumps(dict(state_notes or {}))}))
-                state_digest = sha256_of(path)
+        with atomic_path(target.with_suffix(".state")) as path:
+            notes = {"notes": json.dumps(dict(snapshot.state_notes))}
+            path.write_bytes(save(dict(snapshot.state), metadata=notes))
+            state_digest = sha256_of(path)
         sidecar = {
-            "epoch": epoch,
-            "step": step,
-            "score": score,
+            "epoch": snapshot.epoch,
+            "step": snapshot.step,
+            "score": snapshot.score,
             "sha256": digest,
             "state_sha256": state_digest,
-            **description,
+            **self._description,
         }
         write_json(target.with_suffix(".json"), sidecar)
         atomic_link(self._folder / "last.ckpt", target.name)
-        if is_best:
+        if snapshot.is_best:
             atomic_link(self._folder / "best.ckpt", target.name)
         self._remove_old()
         return target
 
-    def newest_first(self) -> list[Path]:
-        """Checkpoints with a sidecar, newest first."""
-        whole = [path for path in self._folder.glob("epoch_*.ckpt") if path.with_suffix(".json").is_file()]
-        return sorted(whole, key=lambda path: Sidecar.read(path).step, reverse=True)
-
     def _remove_old(self) -> None:
         best = (self._folder / "best.ckpt").resolve()
-        for index, path in enumerate(self.newest_first()):
+        for index, path in enumerate(newest_first(self._folder)):
             if index < self._keep:
                 continue
             # Only the newest ones are ever gone on from.
@@ -165,6 +165,12 @@ class CheckpointStore:
             if path.resolve() != best and not kept:
                 path.unlink()
                 path.with_suffix(".json").unlink()
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """Return the checkpoints of a folder that have a sidecar, newest first."""
+    whole = [path for path in folder.glob("epoch_*.ckpt") if path.with_suffix(".json").is_file()]
+    return sorted(whole, key=lambda path: Sidecar.read(path).step, reverse=True)
 
 
 def load_state(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

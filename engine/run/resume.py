@@ -14,7 +14,7 @@ from typing import Any
 from common.errors import RunError
 from common.files import atomic_path
 from engine.config import Config
-from engine.run.checkpoint import CheckpointStore, Sidecar, load_state, verify
+from engine.run.checkpoint import Sidecar, load_state, newest_first, verify
 from engine.run.records import EpochRecord
 from engine.run.run_folder import RunFolder
 from engine.runtime.start import Runtime
@@ -149,7 +149,7 @@ def _alive(pid: Any) -> bool:
 
 
 def _newest_good(run: RunFolder) -> Path | None:
-    for checkpoint in CheckpointStore(run.checkpoints).newest_first():
+    for checkpoint in newest_first(run.checkpoints):
         try:
             verify(checkpoint)
             load_state(checkpoint)
@@ -165,7 +165,7 @@ def _newest_good(run: RunFolder) -> Path | None:
 def _chosen(run: RunFolder, path: Path) -> Path:
     checkpoint = path.resolve()
     sidecar = verify(checkpoint)
-    later = [p for p in CheckpointStore(run.checkpoints).newest_first() if Sidecar.read(p).step > sidecar.step]
+    later = [p for p in newest_first(run.checkpoints) if Sidecar.read(p).step > sidecar.step]
     if later:
         raise RunError(
             f"resume {path}: the run has gone further, to {later[0].name}; move the later checkpoints "

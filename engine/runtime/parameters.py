@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import mindspore as ms
 import numpy as np
-from mindspore import nn, ops
+from mindspore import Parameter, nn, ops
 
 
-def assign(parameter: Any, value: np.ndarray | float) -> None:
+def assign(parameter: Parameter, value: np.ndarray | float) -> None:
     """Give a parameter a new value.
 
     `Parameter.set_data` and `load_param_into_net` swap the Python side's buffer: a graph compiled before goes on with

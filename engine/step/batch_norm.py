@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from mindspore import nn
@@ -76,7 +75,7 @@ def use_sync_batch_norm(network: nn.Cell) -> None:
     logger.info("%d BatchNorm layers compute their statistics over all ranks", replaced)
 
 
-def _synchronised(cell: Any) -> nn.Cell:
+def _synchronised(cell: nn.BatchNorm2d) -> nn.Cell:
     layer = nn.SyncBatchNorm(cell.num_features, eps=cell.eps, momentum=1.0 - cell.momentum)
     for name in ("gamma", "beta", "moving_mean", "moving_variance"):
         setattr(layer, name, getattr(cell, name))

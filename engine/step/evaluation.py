@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import mindspore as ms
-from mindspore import nn, ops
+from mindspore import Tensor, nn, ops
+from mindspore.dataset import Dataset
 
 from common.results import EvaluationResult
 from engine.runtime.start import Runtime
@@ -18,7 +18,7 @@ class _LogitsAndLabel(nn.Cell):
         super().__init__(auto_prefix=False)
         self.network = network
 
-    def construct(self, image: Any, label: Any) -> Any:
+    def construct(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         return ops.cast(self.network(image), ms.float32), label
 
 
@@ -39,7 +39,7 @@ class Evaluator:
         self._runtime = runtime
         self._cell = cell
 
-    def __call__(self, dataset: Any) -> EvaluationResult:
+    def __call__(self, dataset: Dataset) -> EvaluationResult:
         """Evaluate in inference mode on a dataset of (image, label) batches; label -1 marks padding."""
         self._cell.set_train(False)
         counts = self._model.eval(dataset, dataset_sink_mode=False)["counts"]

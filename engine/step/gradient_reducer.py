@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from mindspore import nn, ops
+from mindspore import Parameter, Tensor, nn, ops
 
 
 class FlatGradReducer(nn.Cell):
@@ -18,20 +18,20 @@ class FlatGradReducer(nn.Cell):
         ranks: number of processes.
     """
 
-    def __init__(self, weights: Any, ranks: int) -> None:
+    def __init__(self, weights: Sequence[Parameter], ranks: int) -> None:
         super().__init__(auto_prefix=False)
         self.all_reduce = ops.AllReduce()
         self.shapes = tuple(tuple(weight.shape) for weight in weights)
         self.sizes = tuple(int(weight.size) for weight in weights)
         self.share = 1.0 / ranks
 
-    def construct(self, gradients: Any) -> Any:
+    def construct(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return the averaged gradients, shaped as they came."""
-        flat: Any = ()
+        flat: tuple[Tensor, ...] = ()
         for gradient in gradients:
             flat += (gradient.reshape((-1,)),)
         mean = self.all_reduce(ops.concat(flat)) * self.share
-        averaged: Any = ()
+        averaged: tuple[Tensor, ...] = ()
         start = 0
         for size, shape in zip(self.sizes, self.shapes):  # noqa: B905 (graph mode knows no strict=)
             averaged += (mean[start : start + size].reshape(shape),)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mindspore as ms
 import numpy as np
-from mindspore import nn, ops
+from mindspore import Tensor, nn, ops
 
 from common.errors import ConfigError
 from engine.config.schema import LossConfig
@@ -51,8 +49,13 @@ class NetworkWithLoss(nn.Cell):
         self.label_smoothing = label_smoothing
         self.weights = None if weights is None else ms.Tensor(weights, ms.float32)
 
-    def construct(self, image: Any, label: Any) -> Any:
-        """Return (loss, correct): mean loss, float32, and the count of right top-1 answers, float32."""
+    def construct(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (loss, correct): mean loss, float32, and the count of right top-1 answers, float32.
+
+        Args:
+            image: what the network reads, float32 (B, ...).
+            label: int32 (B,), or float32 (B, C) where labels are mixed.
+        """
         logits = ops.cast(self.network(image), ms.float32)
         loss = ops.cross_entropy(logits, label, weight=self.weights, label_smoothing=self.label_smoothing)
         hard = label if label.ndim == 1 else ops.argmax(label, 1)

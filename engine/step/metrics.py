@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -88,7 +87,7 @@ class CountingMetric(ms.train.Metric):
         """Start a new pass."""
         self.counts = ClassificationCounts(self._num_classes)
 
-    def update(self, *inputs: Any) -> None:
+    def update(self, *inputs: ms.Tensor) -> None:
         """Count a batch of (logits, labels)."""
         logits, labels = inputs
         self.counts.add(logits.asnumpy(), labels.asnumpy())

@@ -7,11 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mindspore import nn, ops
+from mindspore import Parameter, Tensor, nn, ops
 
 from common.errors import ConfigError
 from engine.config.schema import LrGroup, OptimizerConfig
 from engine.runtime.parameters import assign
+
+Group = dict[str, Any]
+"""MindSpore's parameter group: `params`, `lr` and `weight_decay`, or `order_params`."""
 
 
 class AdamW(nn.Cell):
@@ -27,14 +30,14 @@ class AdamW(nn.Cell):
     Source: Loshchilov and Hutter, 2017, "Decoupled Weight Decay Regularization", algorithm 2.
     """
 
-    def __init__(self, parameters: Any, *, decay: Sequence[float], **options: Any) -> None:
+    def __init__(self, parameters: Sequence[Group], *, decay: Sequence[float], **options: float) -> None:
         super().__init__(auto_prefix=False)
         self.adam = nn.Adam(parameters, **options)
         self.parameters = self.adam.parameters
         self.learning_rate = self.adam.learning_rate
         self.decay = tuple(decay)
 
-    def construct(self, gradients: Any) -> Any:
+    def construct(self, gradients: tuple[Tensor, ...]) -> Tensor:
         """Shrink the decayed weights by lr * decay, then take Adam's step."""
         rates = self.adam.get_lr()
         for index, parameter in enumerate(self.parameters):
@@ -43,13 +46,13 @@ class AdamW(nn.Cell):
         return self.adam(gradients)
 
 
-def is_norm_or_bias(parameter: Any) -> bool:
+def is_norm_or_bias(parameter: Parameter) -> bool:
     """Whether weight decay skips this parameter by default: BatchNorm's gamma and beta, and every bias."""
     return parameter.ndim <= 1 or parameter.name.rsplit(".", 1)[-1] in ("gamma", "beta", "bias")
 
 
 def lr_multipliers(
-    parameters: Sequence[Any],
+    parameters: Sequence[Parameter],
     groups: Sequence[LrGroup],
     layer_decay: float = 1.0,
     depth: Callable[[str], int] | None = None,
@@ -87,15 +90,15 @@ class GroupedOptimizer:
         cell: the optimiser.
     """
 
-    def __init__(self, config: OptimizerConfig, parameters: Sequence[Any], multipliers: Sequence[float]) -> None:
+    def __init__(self, config: OptimizerConfig, parameters: Sequence[Parameter], multipliers: Sequence[float]) -> None:
         decays = [
             0.0 if is_norm_or_bias(p) and not config.decay_norm_and_bias else config.weight_decay for p in parameters
         ]
         adamw = config.name == "adamw"  # decays by itself; a group less is an assignment of the rate less per step
-        members: dict[tuple[float, float], list[Any]] = defaultdict(list)
+        members: dict[tuple[float, float], list[Parameter]] = defaultdict(list)
         for parameter, multiplier, decay in zip(parameters, multipliers, decays, strict=True):
             members[multiplier, 0.0 if adamw else decay].append(parameter)
-        groups: list[dict[str, Any]] = [
+        groups: list[Group] = [
             {"params": group, "lr": config.lr * multiplier, "weight_decay": decay}
             for (multiplier, decay), group in members.items()
         ]
@@ -110,7 +113,7 @@ class GroupedOptimizer:
             assign(rate, lr * multiplier)
 
 
-def _build(config: OptimizerConfig, groups: list[dict[str, Any]], decays: Sequence[float]) -> Any:
+def _build(config: OptimizerConfig, groups: list[Group], decays: Sequence[float]) -> nn.Cell:
     if config.name == "momentum":
         return nn.Momentum(groups, config.lr, config.momentum, use_nesterov=config.nesterov)
     if config.name == "sgd":

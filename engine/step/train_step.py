@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
 from engine.config.schema import AmpConfig
 from engine.step.gradient_reducer import FlatGradReducer
 from engine.step.optimizer import GroupedOptimizer
+
+Gradients = tuple[Tensor, ...]
+"""One float32 tensor for each trained parameter, in the optimiser's order."""
+
+StepOutputs = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Loss (float32 scalar), right answers (float32 count), loss scale (float32 scalar), overflow (bool scalar)."""
 
 
 class TrainStep(nn.Cell):
@@ -27,8 +31,8 @@ class TrainStep(nn.Cell):
         ema_decay: decay of the moving average of the weights, or None.
         ranks: number of processes whose gradients are averaged.
 
-    Returns of a call:
-        loss (float32), correct (float32 count), loss_scale (float32), overflow (bool).
+    A call takes a batch and returns `StepOutputs`: image, float32 (B, ...); label, int32 (B,), or float32
+    (B, num_classes) where labels are mixed.
     """
 
     def __init__(
@@ -67,14 +71,14 @@ class TrainStep(nn.Cell):
             self.ema = self.weights.clone("ema")
         self.value_and_grad = ops.value_and_grad(self._scaled_loss, None, weights=self.weights, has_aux=True)
 
-    def _scaled_loss(self, image: Any, label: Any) -> Any:
+    def _scaled_loss(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         loss, correct = self.network(image, label)
         return loss * self.loss_scale, loss, correct
 
-    def construct(self, image: Any, label: Any) -> Any:
+    def construct(self, image: Tensor, label: Tensor) -> StepOutputs:
         """Take one step; a step whose gradients overflow changes nothing but the loss scale."""
         (_, loss, correct), scaled = self.value_and_grad(image, label)
-        gradients: Any = ()
+        gradients: Gradients = ()
         for gradient in scaled:
             gradients += (ops.cast(gradient, ms.float32) / self.loss_scale,)
         scale = self.loss_scale.value()
@@ -93,7 +97,7 @@ class TrainStep(nn.Cell):
             loss = ops.depend(loss, self._apply(gradients))
         return loss, correct, scale, overflow
 
-    def _overflows(self, gradients: Any) -> Any:
+    def _overflows(self, gradients: Gradients) -> Tensor:
         bad = ops.cast(0, ms.float32)
         for gradient in gradients:
             bad = bad + ops.cast(ops.logical_not(ops.isfinite(gradient).all()), ms.float32)
@@ -101,7 +105,7 @@ class TrainStep(nn.Cell):
             bad = self.sum_over_ranks(bad)
         return bad > 0
 
-    def _apply(self, gradients: Any) -> Any:
+    def _apply(self, gradients: Gradients) -> Tensor | bool:
         if self.accumulate_steps == 1:
             return self._update(gradients)
         for total, gradient in zip(self.gradient_sums, gradients):  # noqa: B905 (graph mode knows no strict=)
@@ -113,7 +117,7 @@ class TrainStep(nn.Cell):
                 ops.assign(total, ops.zeros_like(total))
         return True
 
-    def _update(self, gradients: Any) -> Any:
+    def _update(self, gradients: Gradients) -> Tensor | bool:
         if self.clip_norm is not None:
             gradients = ops.clip_by_global_norm(gradients, self.clip_norm)
         done = self.optimizer(gradients)

@@ -29,7 +29,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory):
         from datazoo.pipeline.spec import PreprocessingSpec
         from engine.config.schema import LoraConfig
         from engine.jobs.network import build_network
-        from engine.run.checkpoint import CheckpointStore
+        from engine.run.checkpoint import CheckpointStore, Snapshot
         from netzoo.lora import add_lora
         from netzoo.registry import network_options
 
@@ -60,7 +60,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory):
             "parameters": {"total": 0, "trainable": 0},
             "lora": lora,
         }
-        CheckpointStore(folder).save(weights, description, epoch=1, step=1, score=0.5, is_best=True)
+        CheckpointStore(folder, description).save(Snapshot(weights, epoch=1, step=1, score=0.5, is_best=True))
         return folder / "best.ckpt"
 
     return make

@@ -29,10 +29,9 @@ class Run:
         self.progress = Progress(epochs=epochs, steps_per_epoch=10, global_batch=4)
         self.weight = np.zeros(1, np.float32)
         self.saver = CheckpointSaver(
-            CheckpointStore(folder, keep=10),
+            CheckpointStore(folder, DESCRIPTION, keep=10),
             CheckpointConfig(**config),
             self.progress,
-            DESCRIPTION,
             weights=lambda: {"weight": self.weight.copy()},
             state=lambda: ({"moment": self.weight.copy()}, {"epoch": self.progress.epoch}),
         )

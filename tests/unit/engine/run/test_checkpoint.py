@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from common.errors import RunError
-from engine.run.checkpoint import CheckpointStore, Sidecar, load_state, verify
+from engine.run.checkpoint import CheckpointStore, Sidecar, Snapshot, load_state, verify
 
 DESCRIPTION = {
     "monitor": "val_top1",
@@ -27,13 +27,11 @@ def weights(value, count=6):
 
 
 def save(store, epoch, *, best=False, **options):
-    return store.save(
-        weights(epoch), DESCRIPTION, epoch=epoch, step=epoch * 10, score=epoch / 10, is_best=best, **options
-    )
+    return store.save(Snapshot(weights(epoch), epoch, epoch * 10, epoch / 10, best, **options))
 
 
 def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path):
-    save(CheckpointStore(tmp_path), 3, best=True)
+    save(CheckpointStore(tmp_path, DESCRIPTION), 3, best=True)
 
     sidecar = verify(tmp_path / "best.ckpt")
     loaded = ms.load_checkpoint(str((tmp_path / "best.ckpt").resolve()))
@@ -43,7 +41,7 @@ def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path):
 
 
 def test_the_newest_the_best_and_every_nth_stay(tmp_path):
-    store = CheckpointStore(tmp_path, keep=2, keep_every=4)
+    store = CheckpointStore(tmp_path, DESCRIPTION, keep=2, keep_every=4)
     for epoch in range(1, 10):
         save(store, epoch, best=epoch == 2)
 
@@ -54,7 +52,7 @@ def test_the_newest_the_best_and_every_nth_stay(tmp_path):
 
 def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store = CheckpointStore(Path("."), keep=1)
+    store = CheckpointStore(Path("."), DESCRIPTION, keep=1)
     for epoch in range(1, 5):
         save(store, epoch, best=epoch == 1)
 
@@ -62,7 +60,7 @@ def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path, monkeyp
 
 
 def test_the_training_state_comes_back(tmp_path):
-    store = CheckpointStore(tmp_path)
+    store = CheckpointStore(tmp_path, DESCRIPTION)
     save(store, 1, state={"moment": np.arange(3.0)}, state_notes={"epoch": 1, "best_score": 0.5})
 
     arrays, notes = load_state(tmp_path / "last.ckpt")
@@ -73,7 +71,7 @@ def test_the_training_state_comes_back(tmp_path):
 
 @pytest.mark.parametrize("damage", ["truncate", "flip"])
 def test_a_damaged_file_is_named(tmp_path, damage):
-    path = save(CheckpointStore(tmp_path), 1)
+    path = save(CheckpointStore(tmp_path, DESCRIPTION), 1)
     content = bytearray(path.read_bytes())
     if damage == "truncate":
         del content[len(content) // 2 :]
@@ -86,7 +84,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 
 
 def test_a_file_without_its_sidecar_is_refused(tmp_path):
-    path = save(CheckpointStore(tmp_path), 1)
+    path = save(CheckpointStore(tmp_path, DESCRIPTION), 1)
     path.with_suffix(".json").unlink()
 
     with pytest.raises(RunError, match="sidecar"):
@@ -94,11 +92,9 @@ def test_a_file_without_its_sidecar_is_refused(tmp_path):
 
 
 def _save_for_ever(folder):
-    store = CheckpointStore(folder)
+    store = CheckpointStore(folder, DESCRIPTION)
     for epoch in range(1, 10_000):
-        store.save(
-            weights(epoch, 500_000), DESCRIPTION, epoch=epoch, step=epoch, score=None, is_best=epoch % 2 == 0, state={}
-        )
+        store.save(Snapshot(weights(epoch, 500_000), epoch, epoch, is_best=epoch % 2 == 0))
 
 
 def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import RunError
 from engine.config import load_config
-from engine.run.checkpoint import CheckpointStore
+from engine.run.checkpoint import CheckpointStore, Snapshot
 from engine.run.resume import cut_metrics, different_keys, find_resume_point
 from engine.run.run_folder import RunFolder
 
@@ -24,9 +24,9 @@ def make_run(tmp_path, state="failed", epochs=(), **overrides):
     run = RunFolder.create(recipe)
     run.write_inputs(recipe, ("a",), {})
     (run.path / "status.json").write_text(json.dumps({"state": state}))
-    store = CheckpointStore(run.checkpoints, keep=9)
+    store = CheckpointStore(run.checkpoints, DESCRIPTION, keep=9)
     for epoch in epochs:
-        store.save({}, DESCRIPTION, epoch=epoch, step=epoch * 10, score=None, is_best=False, state={}, state_notes={})
+        store.save(Snapshot({}, epoch=epoch, step=epoch * 10))
     return run
 
 
