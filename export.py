@@ -29,8 +29,9 @@ def main(argv: Sequence[str]) -> int:
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
     from deploy.bundle.labels import read_local_names
-    from deploy.export.exporting import ExportRequest, export_bundle
+    from deploy.export.exporting import export_bundle
     from deploy.export.formats import check_formats
+    from deploy.export.request import ExportRequest
     from engine.jobs.pictures import open_splits
     from engine.jobs.restore import check_classes
     from engine.run.checkpoint import verify

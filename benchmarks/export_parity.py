@@ -46,7 +46,8 @@ def main() -> int:
     prepare_environment(RuntimeConfig())
     from common.errors import ParityError
     from datazoo.sources.splits import load_splits
-    from deploy.export.exporting import ExportRequest, export_bundle
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
     from engine.runtime.start import start_runtime
 
     start_runtime(RuntimeConfig(), seed=0)

@@ -20,7 +20,8 @@ from deploy.bundle.manifest import Latency, Parity, TensorInfo
 from deploy.export import onnx_picture, quantize
 from deploy.export.latency import compare_latency
 from deploy.export.onnx_mend import BATCH, INPUT_NAME
-from deploy.export.parity import Reference, measure
+from deploy.export.parity import measure
+from deploy.export.request import Subject
 
 CALIBRATION_PICTURES = 256
 LARGEST_LOSS = 0.02
@@ -43,32 +44,22 @@ class Derived:
     refused: str | None = None
 
 
-def derive(
-    name: str,
-    base: Path,
-    path: Path,
-    spec: PreprocessingSpec,
-    proof: PictureSet,
-    train: PictureSet,
-    reference: Reference,
-) -> Derived:
+def derive(name: str, base: Path, path: Path, subject: Subject) -> Derived:
     """Write one derived file and measure it.
 
     Args:
         name: onnx_fp16, onnx_int8 or onnx_picture.
         base: float32 ONNX file with a free batch.
         path: file to write.
-        spec: the preprocessing.
-        proof: pictures of the reference.
-        train: pictures to calibrate on.
-        reference: the trained network's answers.
+        subject: the network, and what its files are proven against.
     """
     if name == "onnx_picture":
-        return _with_preprocessing(base, path, spec, proof, reference)
+        return _with_preprocessing(base, path, subject)
     if name == "onnx_int8":
-        mended = quantize.to_int8(base, path, calibration_inputs(train, spec))
+        mended = quantize.to_int8(base, path, calibration_inputs(subject.train, subject.spec))
     else:
         mended = quantize.to_float16(base, path)
+    reference = subject.reference
     parity = measure(path, reference, None, None)
     example = np.load(reference.inputs, mmap_mode="r")[:1]
     loss = reference.accuracy.top1 - parity.accuracy.top1
@@ -84,14 +75,12 @@ def derive(
     )
 
 
-def _with_preprocessing(
-    base: Path, path: Path, spec: PreprocessingSpec, proof: PictureSet, reference: Reference
-) -> Derived:
-    onnx.save(onnx_picture.with_preprocessing(onnx.load(base), spec), path)
+def _with_preprocessing(base: Path, path: Path, subject: Subject) -> Derived:
+    onnx.save(onnx_picture.with_preprocessing(onnx.load(base), subject.spec), path)
     with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
-        for place, image in enumerate(rgb_pictures(proof)):
+        for place, image in enumerate(rgb_pictures(subject.proof)):
             np.save(Path(folder) / f"{place:08d}.npy", np.asarray(image))
-        parity = measure(path, reference, None, PICTURE_TOLERANCE, inputs=Path(folder))
+        parity = measure(path, subject.reference, None, PICTURE_TOLERANCE, inputs=Path(folder))
     return Derived(
         precision="float32",
         preprocessing="inside",

@@ -5,13 +5,9 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import onnx
 from mindspore import nn
 
 from common.files import write_json
@@ -19,56 +15,16 @@ from datazoo.pictures import PictureSet
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import hash_files, new_bundle
 from deploy.bundle.labels import write_labels
-from deploy.bundle.manifest import (
-    FILE_NAMES,
-    MANIFEST,
-    PREPROCESSING,
-    README,
-    Accuracy,
-    Checkpoint,
-    Manifest,
-    ModelFile,
-    OutputKind,
-    Parity,
-    Refused,
-    TensorInfo,
-)
-from deploy.export import fold, formats, onnx_mend, parity
-from deploy.export.derived import Derived, derive
+from deploy.bundle.manifest import MANIFEST, PREPROCESSING, README, Checkpoint, Manifest
+from deploy.export import fold, formats, parity
 from deploy.export.handover import write_handover
 from deploy.export.readme import readme_text
+from deploy.export.request import ExportRequest, Subject
+from deploy.export.writer import Writer, accuracy_text, output_kind, picture_shape
 from engine.jobs.restore import restore_network
-from engine.run.checkpoint import Sidecar
 from netzoo.lora import merge_lora
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """What is to be exported and how.
-
-    Args:
-        checkpoint: the weights.
-        formats: keys of `manifest.FILE_NAMES`.
-        batch: fixed batch size, or None for a free one.
-        fold_batch_norm: fold BatchNorm layers into convolutions.
-        tolerance: largest difference of an output from the trained network's.
-        local_names: class names in other languages, by language code.
-        device: where MindSpore runs.
-        git_commit: of this project.
-        leaking: whether training pictures are in the split of the proof.
-    """
-
-    checkpoint: Path
-    formats: tuple[str, ...]
-    batch: int | None = None
-    fold_batch_norm: bool = False
-    tolerance: float = parity.TOLERANCE
-    local_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    device: str = "CPU"
-    git_commit: str | None = None
-    leaking: bool = False
 
 
 def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train: PictureSet) -> Manifest:
@@ -89,10 +45,11 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         trained, sidecar = restore_network(request.checkpoint)
         spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
         reference = parity.compute_reference(trained, proof, spec, Path(scratch))
-        logger.info("trained network: %s", _accuracy_text(reference.accuracy))
-        network, merged, folded = inference_network(request.checkpoint, request.fold_batch_norm)
-        writer = _Writer(folder, Path(scratch), request, network, sidecar, spec, reference, proof)
-        writer.write_all(train)
+        logger.info("trained network: %s", accuracy_text(reference.accuracy))
+        network, merged, folded = inference_network(request.checkpoint, spec if request.fold_batch_norm else None)
+        subject = Subject(network, len(sidecar.classes), spec, reference, proof, train)
+        writer = Writer(folder, Path(scratch), request, subject)
+        writer.write_all()
         write_labels(folder, sidecar.classes, request.local_names)
         write_json(folder / PREPROCESSING, spec.model_dump(mode="json"))
         manifest = Manifest(
@@ -118,12 +75,12 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
     return manifest
 
 
-def inference_network(checkpoint: Path, fold_batch_norm: bool) -> tuple[nn.Cell, int, int]:
+def inference_network(checkpoint: Path, fold_for: PreprocessingSpec | None) -> tuple[nn.Cell, int, int]:
     """Restore the network as it is exported: adapters merged, BatchNorm folded where wanted, dropout off.
 
     Args:
         checkpoint: the weights.
-        fold_batch_norm: fold.
+        fold_for: the preprocessing of the input with which BatchNorm is folded; None folds nothing.
 
     Returns:
         The network, the number of merged adapters and of folded BatchNorm layers.
@@ -136,154 +93,10 @@ def inference_network(checkpoint: Path, fold_batch_norm: bool) -> tuple[nn.Cell,
         return network, merged
 
     network, merged = restored()
-    if not fold_batch_norm:
+    if fold_for is None:
         return network, merged, 0
-    spec = PreprocessingSpec.model_validate(restore_network(checkpoint)[1].preprocessing)
-    graph = formats.raw_onnx(network, picture_shape(spec), "output").graph
+    graph = formats.raw_onnx(network, picture_shape(fold_for), "output").graph
     network, merged = restored()  # anew: a compiled network would not notice the change
     folded = fold.fold_batch_norms(network, fold.foldable_pairs(graph))
     logger.info("BatchNorm: %d layers folded into convolutions", folded)
     return network, merged, folded
-
-
-def output_kind(network: nn.Cell) -> OutputKind:
-    """What a network gives at inference: logits, or its head's activation."""
-    kinds: dict[str, OutputKind] = {"none": "logits", "softmax": "softmax", "sigmoid": "sigmoid"}
-    return kinds[getattr(network, "activation", "none")]
-
-
-def picture_shape(spec: PreprocessingSpec) -> tuple[int, int, int]:
-    """Shape (C, H, W) of the network's input."""
-    return spec.channels, spec.image_size, spec.image_size
-
-
-class _Writer:
-    """Writes and proves the model files of one bundle."""
-
-    def __init__(
-        self,
-        folder: Path,
-        scratch: Path,
-        request: ExportRequest,
-        network: nn.Cell,
-        sidecar: Sidecar,
-        spec: PreprocessingSpec,
-        reference: parity.Reference,
-        proof: PictureSet,
-    ) -> None:
-        self.models: dict[str, ModelFile] = {}
-        self.refused: dict[str, Refused] = {}
-        self._folder = folder
-        self._scratch = scratch
-        self._request = request
-        self._network = network
-        self._spec = spec
-        self._reference = reference
-        self._proof = proof
-        self._output = "logits" if output_kind(network) == "logits" else "probabilities"
-        self._num_classes = len(sidecar.classes)
-
-    def write_all(self, train: PictureSet) -> None:
-        """Write the formats of the request, in its order."""
-        base = self._scratch / "base.onnx"
-        mended: tuple[str, ...] = ()
-        if any(name.startswith("onnx") for name in self._request.formats):
-            mended = formats.export_onnx(self._network, picture_shape(self._spec), base, self._output)
-        for name in self._request.formats:
-            path = self._folder / FILE_NAMES[name]
-            if name in ("mindir", "air"):
-                self._write_mindspore(name, path)
-            elif name == "onnx":
-                self._write_onnx(base, path, mended)
-            else:
-                self._write_derived(name, base, path, train)
-
-    def _write_mindspore(self, name: str, path: Path) -> None:
-        write = formats.export_mindir if name == "mindir" else formats.export_air
-        write(self._network, picture_shape(self._spec), self._request.batch, path)
-        proven = name == "mindir"
-        self._add(name, path, prove=proven, runtime="mindspore" if proven else "ascend")
-
-    def _write_onnx(self, base: Path, path: Path, mended: tuple[str, ...]) -> None:
-        model = onnx.load(base)
-        if self._request.batch:
-            onnx_mend.fix_batch(model, self._request.batch)
-        onnx.save(model, path)
-        self._add("onnx", path, mended=mended)
-
-    def _add(self, name: str, path: Path, *, prove: bool = True, **details: Any) -> None:
-        batch = self._request.batch
-        proof = None
-        if prove:
-            proof = parity.measure(path, self._reference, batch, self._request.tolerance)
-            parity.check(name, proof)
-            logger.info("%s: %s", name, parity_text(proof))
-        else:
-            logger.warning("%s: no runtime here can load it, so nothing is proven about it", name)
-        size: int | str = "batch" if batch is None else batch
-        self.models[name] = ModelFile(
-            file=path.name,
-            input=TensorInfo(name="image", dtype="float32", shape=(size, *picture_shape(self._spec)), layout="NCHW"),
-            output=self._output_info(size),
-            batch=batch,
-            size_bytes=path.stat().st_size,
-            parity=proof,
-            **{
-                "runtime": "onnxruntime",
-                "precision": "float32",
-                "preprocessing": "outside",
-                "opset": 11 if path.suffix == ".onnx" else None,
-                "mended": (),
-                **details,
-            },
-        )
-
-    def _write_derived(self, name: str, base: Path, path: Path, train: PictureSet) -> None:
-        result: Derived = derive(name, base, path, self._spec, self._proof, train, self._reference)
-        parity.check(name, result.parity)
-        if result.refused:
-            self.refused[name] = Refused(reason=result.refused, size_bytes=path.stat().st_size, parity=result.parity)
-            path.unlink()
-            logger.warning("%s: left out, %s", name, result.refused)
-            return
-        logger.info("%s: %s%s", name, parity_text(result.parity), _latency_text(result))
-        self.models[name] = ModelFile(
-            file=path.name,
-            runtime="onnxruntime",
-            precision=result.precision,
-            preprocessing=result.preprocessing,
-            batch=1 if result.preprocessing == "inside" else None,
-            input=result.input,
-            output=self._output_info(1 if result.preprocessing == "inside" else "batch"),
-            opset=result.opset,
-            mended=result.mended,
-            size_bytes=path.stat().st_size,
-            parity=result.parity,
-            latency=result.latency,
-        )
-
-    def _output_info(self, size: int | str) -> TensorInfo:
-        return TensorInfo(name=self._output, dtype="float32", shape=(size, self._num_classes), layout="NC")
-
-
-def parity_text(proof: Parity) -> str:
-    """One line about a proof."""
-    return (
-        f"outputs differ from the trained network's by at most {proof.max_abs_diff:.1e} "
-        f"(mean {proof.mean_abs_diff:.1e}), top-1 agrees on {proof.top1_agreement:.2%}; "
-        + _accuracy_text(proof.accuracy)
-    )
-
-
-def _accuracy_text(accuracy: Accuracy) -> str:
-    low, high = accuracy.interval
-    return (
-        f"{accuracy.split} top-1 {accuracy.top1:.2%} ({accuracy.correct} of {accuracy.n}, "
-        f"95% interval {low:.2%} to {high:.2%})"
-    )
-
-
-def _latency_text(result: Derived) -> str:
-    if result.latency is None:
-        return ""
-    return f"; {result.latency.milliseconds:.2f} ms, {result.latency.ratio:.2f} times the float32 file's"

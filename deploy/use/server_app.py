@@ -16,8 +16,9 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pydantic import BaseModel, Field
+from starlette.middleware.base import RequestResponseEndpoint
 
 from deploy.use.batching import MicroBatcher, QueueFullError
 from deploy.use.classifier import Classifier
@@ -64,6 +65,72 @@ class PredictionReply(BaseModel):
     milliseconds: float = Field(description="from the whole upload to the answer")
 
 
+class Service:
+    """What the endpoints share: the network, its queue, and what was counted.
+
+    Args:
+        classifier: the network.
+        limits: what a request may cost.
+    """
+
+    def __init__(self, classifier: Classifier, limits: Limits) -> None:
+        self.classifier = classifier
+        self._limits = limits
+        self._batcher = MicroBatcher(classifier.probabilities, max_waiting=limits.waiting)
+        self._decoders = ThreadPoolExecutor(limits.decoders, "decode")
+        self._uploads = asyncio.Semaphore(limits.waiting)
+        self._counts: Counter[int] = Counter()
+
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Start the queue, and end it with the server."""
+        self._batcher.start()
+        yield
+        await self._batcher.stop()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    async def predict(self, request: Request, top_k: int) -> PredictionReply:
+        """Read an upload, decode it, ask the network.
+
+        Raises:
+            HTTPException: the upload cannot be used, or too much is waiting.
+        """
+        if self._uploads.locked():
+            raise HTTPException(503, "too many uploads at a time; try again")
+        async with self._uploads:
+            body = await _read_body(request, self._limits)
+            start = time.perf_counter()
+            try:
+                prepared, width, height = await asyncio.get_running_loop().run_in_executor(
+                    self._decoders, _prepare, self.classifier, body, self._limits.pixels
+                )
+                probabilities = await self._batcher(prepared)
+            except PictureError as error:
+                raise HTTPException(422, f"the upload cannot be used: {error}") from error
+            except QueueFullError as error:
+                raise HTTPException(503, f"{error}; try again") from error
+        answers = self.classifier.answers(probabilities, min(top_k, len(self.classifier.classes)))
+        return PredictionReply(
+            predictions=[LabelProbability(label=a.label, probability=a.probability) for a in answers],
+            width=width,
+            height=height,
+            milliseconds=1000 * (time.perf_counter() - start),
+        )
+
+    def answered(self, status: int) -> None:
+        """Count an answer of the endpoint."""
+        self._counts[status] += 1
+
+    def metrics(self) -> str:
+        """The counts, in Prometheus' text format."""
+        lines = ["# TYPE predict_requests_total counter"]
+        lines += [f'predict_requests_total{{status="{status}"}} {n}' for status, n in sorted(self._counts.items())]
+        lines += ["# TYPE predict_batches_total counter", f"predict_batches_total {self._batcher.batches}"]
+        lines += ["# TYPE predict_pictures_total counter", f"predict_pictures_total {self._batcher.inputs}"]
+        lines += ["# TYPE predict_waiting gauge", f"predict_waiting {self._batcher.waiting}"]
+        return "\n".join(lines) + "\n"
+
+
 def create_app(classifier: Classifier, limits: Limits | None = None) -> FastAPI:
     """Make the application.
 
@@ -71,28 +138,20 @@ def create_app(classifier: Classifier, limits: Limits | None = None) -> FastAPI:
         classifier: the network.
         limits: what a request may cost.
     """
-    limits = limits or Limits()
-    batcher = MicroBatcher(classifier.probabilities, max_waiting=limits.waiting)
-    decoders = ThreadPoolExecutor(limits.decoders, "decode")
-    uploads = asyncio.Semaphore(limits.waiting)
-    counts: Counter[int] = Counter()
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        batcher.start()
-        yield
-        await batcher.stop()
-        decoders.shutdown(wait=False, cancel_futures=True)
-
+    service = Service(classifier, limits or Limits())
     app = FastAPI(
-        title="Picture classifier", description=classifier.origin, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Picture classifier",
+        description=classifier.origin,
+        lifespan=service.lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
 
     @app.middleware("http")
-    async def count(request: Request, call_next):  # type: ignore[no-untyped-def]  # starlette's own type is private
+    async def count(request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = await call_next(request)
         if request.url.path == "/predict":
-            counts[response.status_code] += 1
+            service.answered(response.status_code)
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
@@ -107,12 +166,7 @@ def create_app(classifier: Classifier, limits: Limits | None = None) -> FastAPI:
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> str:
-        lines = ["# TYPE predict_requests_total counter"]
-        lines += [f'predict_requests_total{{status="{status}"}} {n}' for status, n in sorted(counts.items())]
-        lines += ["# TYPE predict_batches_total counter", f"predict_batches_total {batcher.batches}"]
-        lines += ["# TYPE predict_pictures_total counter", f"predict_pictures_total {batcher.inputs}"]
-        lines += ["# TYPE predict_waiting gauge", f"predict_waiting {batcher.waiting}"]
-        return "\n".join(lines) + "\n"
+        return service.metrics()
 
     @app.post(
         "/predict",
@@ -120,27 +174,7 @@ def create_app(classifier: Classifier, limits: Limits | None = None) -> FastAPI:
         openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string"}}}}},
     )
     async def predict(request: Request, top_k: Annotated[int, Query(ge=1, le=1000)] = 5) -> PredictionReply:
-        if uploads.locked():
-            raise HTTPException(503, "too many uploads at a time; try again")
-        async with uploads:
-            body = await _read_body(request, limits)
-            start = time.perf_counter()
-            try:
-                prepared, width, height = await asyncio.get_running_loop().run_in_executor(
-                    decoders, _prepare, classifier, body, limits.pixels
-                )
-                probabilities = await batcher(prepared)
-            except PictureError as error:
-                raise HTTPException(422, f"the upload cannot be used: {error}") from error
-            except QueueFullError as error:
-                raise HTTPException(503, f"{error}; try again") from error
-        answers = classifier.answers(probabilities, min(top_k, len(classifier.classes)))
-        return PredictionReply(
-            predictions=[LabelProbability(label=a.label, probability=a.probability) for a in answers],
-            width=width,
-            height=height,
-            milliseconds=1000 * (time.perf_counter() - start),
-        )
+        return await service.predict(request, top_k)
 
     return app
 

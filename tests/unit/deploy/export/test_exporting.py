@@ -15,8 +15,10 @@ from common.errors import BundleError, ParityError  # noqa: E402
 from datazoo.pipeline.spec import PreprocessingSpec  # noqa: E402
 from deploy.bundle.bundle import read_bundle  # noqa: E402
 from deploy.export import formats, onnx_mend, parity  # noqa: E402
-from deploy.export.exporting import ExportRequest, export_bundle, inference_network, picture_shape  # noqa: E402
+from deploy.export.exporting import export_bundle, inference_network  # noqa: E402
 from deploy.export.mindir_runtime import MindirRuntime  # noqa: E402
+from deploy.export.request import ExportRequest  # noqa: E402
+from deploy.export.writer import picture_shape  # noqa: E402
 from deploy.use.runtimes import OnnxRuntime  # noqa: E402
 from engine.jobs.restore import restore_network  # noqa: E402
 
@@ -76,11 +78,12 @@ def test_exported_graphs_equal_the_trained_network(name, fold, make_checkpoint, 
     checkpoint = make_checkpoint(model, lora=lora, **({"preprocessing": preprocessing} if preprocessing else {}))
     trained, sidecar = restore_network(checkpoint)
     trained.set_train(False)
-    shape = picture_shape(PreprocessingSpec.model_validate(sidecar.preprocessing))
+    spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
+    shape = picture_shape(spec)
     pictures = np.random.default_rng(2).normal(size=(5, *shape)).astype(np.float32)
     expected = trained(ms.Tensor(pictures)).asnumpy()
 
-    network, merged, folded = inference_network(checkpoint, fold)
+    network, merged, folded = inference_network(checkpoint, spec if fold else None)
     formats.export_mindir(network, shape, None, tmp_path / "model.mindir")
     formats.export_onnx(network, shape, tmp_path / "model.onnx", "logits")
 
@@ -95,7 +98,7 @@ def test_exported_graphs_equal_the_trained_network(name, fold, make_checkpoint, 
 
 
 def test_fixed_batch_takes_any_number_of_pictures(lenet5, tmp_path):
-    network, _, _ = inference_network(lenet5, False)
+    network, _, _ = inference_network(lenet5, None)
     formats.export_onnx(network, (1, 28, 28), tmp_path / "free.onnx", "logits")
     model = onnx.load(tmp_path / "free.onnx")
     onnx_mend.fix_batch(model, 4)
@@ -109,7 +112,7 @@ def test_fixed_batch_takes_any_number_of_pictures(lenet5, tmp_path):
 
 
 def test_onnx_names_are_readable(make_checkpoint, tmp_path):
-    network, _, _ = inference_network(make_checkpoint(SMALL_MOBILENET, RGB), False)
+    network, _, _ = inference_network(make_checkpoint(SMALL_MOBILENET, RGB), None)
     formats.export_onnx(network, (3, 32, 32), tmp_path / "model.onnx", "logits")
 
     graph = onnx.load(tmp_path / "model.onnx").graph

@@ -151,7 +151,8 @@ def test_table_names_onnx_operators_only():
 
 @pytest.fixture(scope="module")
 def bundle(make_checkpoint, digits, tmp_path_factory):
-    from deploy.export.exporting import ExportRequest, export_bundle
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
 
     target = tmp_path_factory.mktemp("lite") / "bundle"
     export_bundle(
