@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from common.errors import ConfigError
 from engine.config import Config, dump_config, load_config
-from engine.config.keys import config_keys, edit_distance, nearest_keys
+from engine.config.keys import config_keys
 
 GRAY = "data: {preprocessing: {color: gray, resize: null, image_size: 32, mean: [0.5], std: [0.5]}}\n"
 
@@ -233,42 +233,3 @@ def test_any_text_survives_dump_and_load(tmp_path_factory, classes, folder):
     path = tmp_path_factory.mktemp("text") / "config.yaml"
     path.write_text(dump_config(config), encoding="utf-8")
     assert load_config(path) == config
-
-
-@st.composite
-def typos(draw: st.DrawFn) -> tuple[str, str]:
-    """Draw a key and the same key with one letter dropped, doubled, changed, or swapped with its neighbour."""
-    key = draw(st.sampled_from(sorted(config_keys())))
-    at = draw(st.integers(0, len(key) - 1))
-    letter = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz_"))
-    swapped = key[:at] + key[at + 1 : at + 2] + key[at] + key[at + 2 :]
-    changes = [key[:at] + key[at + 1 :], key[:at] + letter + key[at:], key[:at] + letter + key[at + 1 :], swapped]
-    return key, draw(st.sampled_from(changes))
-
-
-@settings(deadline=None)
-@given(typos())
-def test_any_typo_is_refused_and_the_key_suggested(typo):
-    key, wrong = typo
-    assume(wrong not in config_keys() and wrong)
-    as_near = {name for name in config_keys() if edit_distance(wrong, name) == 1}
-
-    assert key in nearest_keys(wrong)
-    assert set(nearest_keys(wrong)) <= as_near
-    with pytest.raises(ConfigError, match="unknown key; did you mean"):
-        load_config(None, {wrong: "1"})
-
-
-@pytest.mark.parametrize(
-    ("wrong", "meant"),
-    [("epochs", "train.epochs"), ("train.lr", "optimizer.lr"), ("rank", "finetune.lora.rank"), ("qqqqqqqq.zzz", None)],
-)
-def test_a_right_name_in_a_wrong_section_is_found(wrong, meant):
-    assert nearest_keys(wrong) == ([meant] if meant else [])
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "edits"), [("", "", 0), ("ab", "ba", 1), ("kitten", "sitting", 3), ("", "abc", 3), ("flaw", "lawn", 2)]
-)
-def test_edit_distance_matches_textbook_examples(a, b, edits):
-    assert edit_distance(a, b) == edits
