@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import DataError
+from common.suggest import did_you_mean
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.holdout import hold_out
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the closest of the known names, or nothing."""
-    lower = {item.lower(): item for item in known}
-    matches = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"; did you mean {lower[matches[0]]!r}?" if matches else ""
 
 
 def read_class_list(path: Path) -> tuple[str, ...]:
@@ -75,10 +67,10 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     names = tuple(folders) if classes is None else classes
     for name in names:
         if name not in folders:
-            raise DataError(f"class {name!r} has no folder in {folder}{nearest(name, folders)}")
+            raise DataError(f"class {name!r} has no folder in {folder}{did_you_mean(name, folders)}")
     for name in folders:
         if name not in names:
-            raise DataError(f"folder {folder / name} is not in the class list{nearest(name, names)}")
+            raise DataError(f"folder {folder / name} is not in the class list{did_you_mean(name, names)}")
 
     paths: list[Path] = []
     labels: list[int] = []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from common.door import DoorParser
 from common.errors import ConfigError
+from engine.config.entries import COMMAND_LINE
 from engine.config.keys import CLASSIC_NAMES, MOVED, Key, config_keys, section_docs, union_parts
-from engine.config.load import dump_config, load_config, unknown_key_message
+from engine.config.load import dump_config, load_config
+from engine.config.problems import unknown_key_message
 from engine.config.schema import Config
-from engine.config.yaml_source import COMMAND_LINE, RecipeDumper
+from engine.config.yaml_writer import write_yaml
 
 _EPILOG = """\
 Keys: write --train.epochs 3, --train.epochs=3 or train.epochs=3; the last one wins. Values are YAML: null, true, 1e-3,
@@ -71,24 +71,6 @@ def parse_command_line(
     return config, args
 
 
-class _AppendOverride(argparse.Action):
-    """Collects (key, value) pairs in the order they were written."""
-
-    def __init__(self, *args: Any, key: str, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "dest": "key_overrides"})
-        self.key = key
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        pairs = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*pairs, (self.key, values)])
-
-
 class _HelpFormat(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=36)
@@ -119,20 +101,42 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
         _add_key(groups[section], key, key.path, _help(key))
     for section in sections:
         if section:  # --model '{name: mobilenetv2}' works; --help describes it once, at the end
-            parser.add_argument(f"--{section}", action=_AppendOverride, key=section, help=argparse.SUPPRESS)
+            _add_override(parser, section, section, argparse.SUPPRESS)
     for old in MOVED:
-        parser.add_argument(f"--{old}", action=_AppendOverride, key=old, help=argparse.SUPPRESS)
+        _add_override(parser, old, old, argparse.SUPPRESS)
     classic = parser.add_argument_group("names of the classic scripts", "Short for the keys above; command line only.")
     for name, path in CLASSIC_NAMES.items():
         _add_key(classic, config_keys()[path], name, f"same as --{path}")
 
 
 def _add_key(group: argparse._ArgumentGroup, key: Key, name: str, text: str) -> None:
-    # A flag that is true or false may stand alone.
-    alone: dict[str, Any] = {"nargs": "?", "const": "true"} if bool in union_parts(key.annotation) else {}
-    group.add_argument(
-        f"--{name}", action=_AppendOverride, key=key.path, metavar=key.type_text, help=text.replace("%", "%%"), **alone
+    may_stand_alone = bool in union_parts(key.annotation)
+    _add_override(group, name, key.path, text.replace("%", "%%"), key.type_text, may_stand_alone)
+
+
+def _add_override(
+    parser: argparse._ActionsContainer,
+    name: str,
+    key: str,
+    text: str,
+    metavar: str | None = None,
+    may_stand_alone: bool = False,
+) -> None:
+    """Add a flag that puts (key, value) behind the overrides that were written before it."""
+    parser.add_argument(
+        f"--{name}",
+        action="append",
+        dest="key_overrides",
+        type=partial(_pair, key),
+        nargs="?" if may_stand_alone else None,
+        const="true" if may_stand_alone else None,
+        metavar=metavar,
+        help=text,
     )
+
+
+def _pair(key: str, value: str) -> tuple[str, str]:
+    return key, value
 
 
 def _help(key: Key) -> str:
@@ -140,13 +144,12 @@ def _help(key: Key) -> str:
     return f"{key.description}{models} (default: {_default_text(key.default)})"
 
 
-def _default_text(default: Any) -> str:
+def _default_text(default: object) -> str:
     if isinstance(default, Path):
         default = str(default)
     if isinstance(default, tuple):
         default = list(default)
-    text: str = yaml.dump(default, Dumper=RecipeDumper, default_flow_style=True, width=10_000)
-    return text.removesuffix("...\n").strip()
+    return write_yaml(default, on_one_line=True).strip()
 
 
 def _refuse_unknown(words: Sequence[str], own_flags: Sequence[str]) -> None:

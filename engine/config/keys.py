@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from common.suggest import nearest
 from engine.config.schema import Config
 
 # What users of the classic ModelZoo scripts type; command line only.
@@ -30,7 +31,6 @@ CLASSIC_NAMES = {
 }
 # Keys under an older name, in recipes and run folders of before; read with a line that says so.
 MOVED = {"model.head.init": "finetune.head_init"}
-_NEAR = 2  # edits that still count as a slip of the finger
 _WORDS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH", bool: "true|false", type(None): "null"}
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
@@ -51,7 +51,7 @@ class Key:
     path: str
     annotation: Any
     type_text: str
-    default: Any
+    default: object
     description: str
     models: tuple[str, ...] = ()
 
@@ -122,37 +122,13 @@ def nearest_keys(wrong: str, extra: Sequence[str] = ()) -> list[str]:
         extra: further valid names, such as a door's own flags.
 
     Returns:
-        The closest one first: a slip of the finger, then the same leaf in another section, then whatever is nearest.
+        At most three, the nearest first: the same leaf in another section, else whatever is spelled alike.
     """
     if wrong in CLASSIC_NAMES:
         return [CLASSIC_NAMES[wrong]]
-    distances = {name: edit_distance(wrong, name) for name in (*config_keys(), *extra)}
-    least = min(distances.values())
-    if least > _NEAR:
-        same_leaf = {n: d for n, d in distances.items() if n.rpartition(".")[2] == wrong.rpartition(".")[2]}
-        if same_leaf:
-            distances, least = same_leaf, min(same_leaf.values())
-        elif least > max(3, len(wrong) // 2):
-            return []
-    return [name for name, distance in distances.items() if distance == least][:3]
-
-
-def edit_distance(a: str, b: str) -> int:
-    """Count the insertions, deletions, changes and swaps of neighbours that turn `a` into `b`.
-
-    Source: optimal string alignment distance, Damerau (1964).
-    """
-    before: list[int] = []
-    previous = list(range(len(b) + 1))
-    for i, left in enumerate(a, start=1):
-        current = [i]
-        for j, right in enumerate(b, start=1):
-            best = min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
-                best = min(best, before[j - 2] + 1)
-            current.append(best)
-        before, previous = previous, current
-    return previous[-1]
+    names = (*config_keys(), *extra)
+    same_leaf = [name for name in names if name.rpartition(".")[2] == wrong.rpartition(".")[2]]
+    return nearest(wrong, same_leaf, cutoff=0.0) or nearest(wrong, names)
 
 
 def _is_section(annotation: Any) -> bool:
@@ -185,7 +161,7 @@ def _descend(annotation: Any, path: Sequence[str]) -> Any:
     for step in path:
         for part in union_parts(annotation):
             arguments = get_args(part)
-            if get_origin(part) is tuple and step.isdigit():
+            if get_origin(part) is tuple and step.isdecimal():
                 repeated = arguments[-1] is Ellipsis or int(step) >= len(arguments)
                 annotation = arguments[0] if repeated else arguments[int(step)]
                 break

@@ -58,9 +58,9 @@ class DataConfig(Section):
     batch_size: int = Field(32, ge=1, description="pictures per process and step")
     eval_batch_size: int | None = Field(None, ge=1, description="pictures per process and evaluation step")
     workers: int | None = Field(None, ge=1, description="dataset threads; null takes the number of cores")
-    preprocessing: PreprocessingSpec = Field(default_factory=lambda: PreprocessingSpec())
-    augmentation: AugmentationConfig = Field(default_factory=lambda: AugmentationConfig())
-    features: FeatureCacheConfig = Field(default_factory=lambda: FeatureCacheConfig())
+    preprocessing: PreprocessingSpec = Field(default_factory=PreprocessingSpec)
+    augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)
+    features: FeatureCacheConfig = Field(default_factory=FeatureCacheConfig)
 
     @model_validator(mode="after")
     def _possible(self) -> DataConfig:
@@ -113,7 +113,7 @@ class FinetuneConfig(Section):
     wise_ft_alpha: float | None = Field(
         None, gt=0, lt=1, description="evaluate and save start + alpha * (trained - start) (WiSE-FT); null is 1"
     )
-    lora: LoraConfig = Field(default_factory=lambda: LoraConfig())
+    lora: LoraConfig = Field(default_factory=LoraConfig)
 
     @property
     def solves_head(self) -> bool:
@@ -123,7 +123,7 @@ class FinetuneConfig(Section):
     @model_validator(mode="after")
     def _freeze_layer_is_known(self) -> FinetuneConfig:
         kind, _, count = self.freeze_layer.partition(":")
-        if not (self.freeze_layer in ("none", "backbone") or (kind == "last_n_blocks" and count.isdigit())):
+        if not (self.freeze_layer in ("none", "backbone") or (kind == "last_n_blocks" and count.isdecimal())):
             raise ValueError(f"finetune.freeze_layer is none, backbone or last_n_blocks:n, not {self.freeze_layer!r}")
         return self
 
@@ -221,8 +221,8 @@ class TrainConfig(Section):
     bn_sync: Literal["none", "average", "sync"] = Field(
         "none", description="BatchNorm statistics over ranks: left local, averaged before saving, or SyncBatchNorm"
     )
-    early_stopping: EarlyStoppingConfig = Field(default_factory=lambda: EarlyStoppingConfig())
-    checkpoint: CheckpointConfig = Field(default_factory=lambda: CheckpointConfig())
+    early_stopping: EarlyStoppingConfig = Field(default_factory=EarlyStoppingConfig)
+    checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
 
 
 class RuntimeConfig(Section):
@@ -239,15 +239,15 @@ class Config(Section):
 
     name: str = Field("run", pattern=r"^[\w.\-]+$", description="first part of the run folder's name")
     output_dir: Path = Field(Path("runs"), description="folder that run folders are made in")
-    data: DataConfig = Field(default_factory=lambda: DataConfig())
-    model: ModelConfig = Field(default_factory=lambda: LeNet5ModernOptions())
-    finetune: FinetuneConfig = Field(default_factory=lambda: FinetuneConfig())
-    optimizer: OptimizerConfig = Field(default_factory=lambda: OptimizerConfig())
-    schedule: ScheduleConfig = Field(default_factory=lambda: ScheduleConfig())
-    loss: LossConfig = Field(default_factory=lambda: LossConfig())
-    amp: AmpConfig = Field(default_factory=lambda: AmpConfig())
-    train: TrainConfig = Field(default_factory=lambda: TrainConfig())
-    runtime: RuntimeConfig = Field(default_factory=lambda: RuntimeConfig())
+    data: DataConfig = Field(default_factory=DataConfig)
+    model: ModelConfig = Field(default_factory=LeNet5ModernOptions)
+    finetune: FinetuneConfig = Field(default_factory=FinetuneConfig)
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = Field(default_factory=ScheduleConfig)
+    loss: LossConfig = Field(default_factory=LossConfig)
+    amp: AmpConfig = Field(default_factory=AmpConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    runtime: RuntimeConfig = Field(default_factory=RuntimeConfig)
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Config:

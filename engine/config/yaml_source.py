@@ -2,108 +2,65 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from common.errors import ConfigError
+from engine.config.entries import COMMAND_LINE, Entry, Scalar, merge
 
-COMMAND_LINE = "command line"
+_LARGEST_FILE = 2**20  # bytes
+_MOST_VALUES = 100_000  # with every alias written out
+_DEEPEST = 100  # lists and mappings inside each other
 _LONGEST_NUMBER = 40  # longer digits are text: Python refuses to convert thousands of them
-
-Scalar = None | bool | int | float | str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One value of a recipe.
-
-    Args:
-        value: mapping, list or scalar.
-        place: `file:line`, or `command line`.
-        text: how a plain scalar was written, for keys that want text (`name: 007`); None for anything quoted.
-    """
-
-    value: dict[str, Entry] | list[Entry] | Scalar
-    place: str
-    text: str | None = None
+_TAG_PREFIX = "tag:yaml.org,2002:"
+_CORE_TAGS = ("null", "bool", "int", "float", "str")
+_TEXT_TAGS = ("timestamp", "merge", "value")  # what ruamel.yaml calls 2024-01-02, << and =
+# Decimals only: to ruamel.yaml 0o7, 0x1F and 1_000 are numbers too, and .5e3 is text.
+_DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
-class _Yaml12Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars: `1e-3` is a number; `on`, `off`, `yes` and `no` are text."""
-
-
-_Yaml12Loader.yaml_implicit_resolvers = {}
-_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$")
-for _tag, _pattern, _first in (
-    ("bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), "tTfF"),
-    ("int", re.compile(r"^[-+]?[0-9]+$"), "-+0123456789"),
-    ("float", _FLOAT, "-+.0123456789"),
-    ("null", re.compile(r"^(~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
-):
-    _Yaml12Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
-
-
-class RecipeDumper(yaml.SafeDumper):
-    """Writes YAML that 1.1 and 1.2 readers understand alike."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Write equal values out in full."""
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # PyYAML writes next-line characters raw, where readers take them for line breaks; double quotes escape them.
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
-
-
-RecipeDumper.add_representer(str, _represent_text)
-RecipeDumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
-
-
-def read_recipe(path: Path) -> Entry:
+def read_recipe(path: Path, mend: Callable[[Entry], Entry] = lambda root: root) -> Entry:
     """Read a recipe together with the recipes it extends.
 
     Args:
         path: YAML file; its optional `extends: other.yaml` is relative to that file.
+        mend: changes what each file holds before it is laid on the file it extends.
 
     Raises:
-        ConfigError: missing, unreadable, not UTF-8, not a mapping, duplicate keys, or recipes that extend in a circle.
+        ConfigError: missing, no regular file, too large, unreadable, not UTF-8, not a mapping, duplicate keys, or
+            recipes that extend in a circle.
     """
-    return _read_chain(path, ())
+    return _read_chain(path, mend, ())
 
 
 def parse_value(text: str) -> Entry:
     """Parse the value of a command-line override as YAML."""
     try:
-        node = yaml.compose(text, Loader=_Yaml12Loader)
-    except (yaml.YAMLError, RecursionError):
+        node = _compose(text)
+    except (YAMLError, ReusedAnchorWarning):
         # A Windows path or a regex need not be YAML; keys that do not want text refuse it later.
         return Entry(text, COMMAND_LINE)
     if node is None:
         return Entry(None, COMMAND_LINE, text)
-    if isinstance(node, yaml.ScalarNode) and node.style is None:
+    if isinstance(node, ScalarNode) and node.style is None:
         return Entry(_scalar(node, COMMAND_LINE), COMMAND_LINE, text)
-    return _entry(node, None, COMMAND_LINE, ())
+    return _Entries(None).entry(node, COMMAND_LINE)
 
 
-def merge(base: Entry, over: Entry) -> Entry:
-    """Lay `over` on `base`: mappings merge key by key, everything else replaces."""
-    if isinstance(base.value, dict) and isinstance(over.value, dict):
-        merged = dict(base.value)
-        for key, entry in over.value.items():
-            merged[key] = merge(merged[key], entry) if key in merged else entry
-        return Entry(merged, over.place)
-    return over
-
-
-def _read_chain(path: Path, readers: tuple[Path, ...]) -> Entry:
+def _read_chain(path: Path, mend: Callable[[Entry], Entry], readers: tuple[Path, ...]) -> Entry:
+    root = mend(_parse_recipe(_read_text(path), path))
     if path.resolve() in readers:
         raise ConfigError(f"{readers[-1]}: extends recipes in a circle, back to {path}")
-    root = _read_file(path)
     assert isinstance(root.value, dict)
     entries = dict(root.value)
     parent = entries.pop("extends", None)
@@ -113,76 +70,123 @@ def _read_chain(path: Path, readers: tuple[Path, ...]) -> Entry:
     if not isinstance(parent.value, str):
         raise ConfigError(f"{parent.place}: extends takes the name of one recipe")
     parent_path = path.parent / parent.value
-    if not parent_path.is_file():
+    if not os.path.isfile(parent_path):  # Path.is_file raises where a name is too long
         raise ConfigError(f"{parent.place}: extends {parent.value}, but there is no file {parent_path}")
-    return merge(_read_chain(parent_path, (*readers, path.resolve())), own)
+    return merge(_read_chain(parent_path, mend, (*readers, path.resolve())), own)
 
 
-def _read_file(path: Path) -> Entry:
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; name the recipe's .yaml file")
+def _read_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; name the recipe's .yaml file")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: is no regular file but a pipe or a device; save the recipe as a .yaml file")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+        if len(data) > _LARGEST_FILE:
+            raise ConfigError(f"{path}: is larger than {_LARGEST_FILE // 2**20} MiB, too large for a recipe")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such recipe (looked in {path.absolute().parent})") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}); save the recipe as UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse_recipe(text: str, path: Path) -> Entry:
     try:
-        node = yaml.compose(text, Loader=_Yaml12Loader)
-    except yaml.MarkedYAMLError as error:
+        node = _compose(text)
+    except MaxDepthExceededError:
+        raise ConfigError(f"{path}: is nested too deeply for a recipe") from None
+    except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: is not YAML: {error.problem or error}") from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply for a recipe") from None
+    except ReusedAnchorWarning as error:
+        raise ConfigError(f"{path}: {str(error).strip().splitlines()[0]}") from None
     if node is None:
         return Entry({}, f"{path}:1")
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, MappingNode):
         raise ConfigError(f"{path}:1: a recipe is a mapping of keys to values, not a list or a single value")
-    return _entry(node, path, f"{path}:1", ())
+    return _Entries(path).entry(node, f"{path}:1")
 
 
-def _place(path: Path | None, node: yaml.Node) -> str:
-    return COMMAND_LINE if path is None else f"{path}:{node.start_mark.line + 1}"
+class _Yaml12(VersionedResolver):
+    """YAML 1.2, also where a line `%YAML 1.1` asks for the older rules."""
+
+    processing_version = (1, 2)
 
 
-def _entry(node: yaml.Node, path: Path | None, place: str, parents: tuple[yaml.Node, ...]) -> Entry:
-    if any(node is parent for parent in parents):
-        raise ConfigError(f"{place}: an alias contains itself")
-    parents = (*parents, node)
-    if isinstance(node, yaml.MappingNode):
+def _compose(text: str) -> Node | None:
+    """Parse YAML into its tree of nodes; None where it is empty."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Resolver = _Yaml12
+    reader.max_depth = _DEEPEST
+    with warnings.catch_warnings(action="error", category=ReusedAnchorWarning):
+        node: Node | None = reader.compose(text.replace("\x85", "\n"))  # as YAML 1.1 reads next-line characters
+    return node
+
+
+@dataclass
+class _Entries:
+    """Turns the nodes of one text into entries, and counts them."""
+
+    path: Path | None
+    count: int = 0
+
+    def entry(self, node: Node, place: str, parents: tuple[Node, ...] = ()) -> Entry:
+        self.count += 1
+        if self.count > _MOST_VALUES:
+            raise ConfigError(f"{place}: more than {_MOST_VALUES:,} values, aliases written out: too many for a recipe")
+        if any(node is parent for parent in parents):
+            raise ConfigError(f"{place}: an alias contains itself")
+        if len(parents) > _DEEPEST:
+            raise ConfigError(f"{place}: is nested too deeply for a recipe")
+        if isinstance(node, ScalarNode):
+            return Entry(_scalar(node, place), place, node.value if node.style is None else None)
+        if _tag(node) not in ("map", "seq"):
+            raise _tag_refused(node, place)
+        parents = (*parents, node)
+        if isinstance(node, SequenceNode):
+            return Entry([self.entry(item, self._place(item), parents) for item in node.value], place)
         entries: dict[str, Entry] = {}
         for key_node, value_node in node.value:
-            key_place = _place(path, key_node)
-            if not isinstance(key_node, yaml.ScalarNode):
+            key_place = self._place(key_node)
+            if not isinstance(key_node, ScalarNode):
                 raise ConfigError(f"{key_place}: a key has to be text")
             key = str(key_node.value)
             if key in entries:
                 raise ConfigError(f"{key_place}: key {key} is given twice (first in {entries[key].place})")
-            entries[key] = _entry(value_node, path, key_place, parents)
+            entries[key] = self.entry(value_node, key_place, parents)
         return Entry(entries, place)
-    if isinstance(node, yaml.SequenceNode):
-        return Entry([_entry(item, path, _place(path, item), parents) for item in node.value], place)
-    assert isinstance(node, yaml.ScalarNode)
-    return Entry(_scalar(node, place), place, node.value if node.style is None else None)
+
+    def _place(self, node: Node) -> str:
+        return COMMAND_LINE if self.path is None else f"{self.path}:{node.start_mark.line + 1}"
 
 
-def _scalar(node: yaml.ScalarNode, place: str) -> Scalar:
-    convert: Mapping[str, type[int] | type[float]] = {"int": int, "float": float}
-    kind = node.tag.rpartition(":")[2]
-    text = str(node.value)
-    if kind == "str" or not node.tag.startswith("tag:yaml.org,2002:") or len(text) > _LONGEST_NUMBER:
-        if node.tag.startswith("!"):
-            raise ConfigError(f"{place}: YAML tags such as {node.tag} are not used in recipes")
-        return text
-    if kind == "null":
+def _tag(node: Node) -> str:
+    return str(node.tag).removeprefix(_TAG_PREFIX)
+
+
+def _tag_refused(node: Node, place: str) -> ConfigError:
+    tag = str(node.tag).replace(_TAG_PREFIX, "!!")
+    return ConfigError(f"{place}: YAML tags such as {tag} are not used in recipes")
+
+
+def _scalar(node: ScalarNode, place: str) -> Scalar:
+    text, tag, tag_is_written = str(node.value), _tag(node), node.ctag.handle is not None
+    if tag not in _CORE_TAGS and (tag_is_written or tag not in _TEXT_TAGS):
+        raise _tag_refused(node, place)
+    if tag == "null":
         return None
-    if kind == "bool":
-        return text.lower() == "true"
-    if kind in convert:
-        # Python spells YAML's .inf and .nan without the dot.
-        return convert[kind](text.replace(".inf", "inf").replace(".nan", "nan") if kind == "float" else text)
-    raise ConfigError(f"{place}: YAML tag {kind} is not used in recipes")
+    if tag == "bool":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if tag == "str" and (tag_is_written or node.style is not None):
+        return text
+    if _DECIMAL.fullmatch(text) and len(text) <= _LONGEST_NUMBER:
+        return int(text) if tag != "float" and text.lstrip("+-").isdecimal() else float(text)
+    if tag == "float" and text[-3:].lower() in ("inf", "nan"):
+        return float(text.replace(".", ""))
+    return text

@@ -60,6 +60,15 @@ def test_every_classic_name_sets_its_key(recipe):
         assert config == value
 
 
+@pytest.mark.parametrize("words", [["--model.head.init", "class_means"], ["--model.head={init: class_means}"]])
+def test_a_key_under_its_older_name_takes_its_turn_among_the_overrides(recipe, caplog, words):
+    parts = ["--config", recipe, "--model", "{name: mobilenetv2}", "--data.preprocessing", "{}"]
+    new = "--finetune.head_init=linear_probe"
+    assert parse(*parts, new, *words)[0].finetune.head_init == "class_means"
+    assert parse(*parts, *words, new)[0].finetune.head_init == "linear_probe"
+    assert caplog.messages == ["command line: model.head.init is finetune.head_init now"] * 2
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
