@@ -27,6 +27,7 @@ from engine.config.keys import (
 )
 from engine.config.schema import Config
 from engine.config.yaml_source import COMMAND_LINE, Entry, RecipeDumper, parse_value, read_recipe
+from netzoo.registry import PLUGINS
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +215,7 @@ def _clean_path(details: ErrorDetails, values: Any) -> tuple[str, ...]:
 
 def _complaint(details: ErrorDetails) -> str:
     if details["type"] == "union_tag_invalid":
-        return f"should be one of {', '.join(model_names())}"
+        return f"should be one of {', '.join(model_names())} (or of what {PLUGINS} adds)"
     if details["type"] == "bool_type":
         return "should be true or false"
     if details["type"] == "missing":
