@@ -25,7 +25,7 @@ class Classifier(nn.Cell):
     Parameters are named as if there were no nesting.
 
     Args:
-        backbone: Pictures (B, C, H, W) to feature maps (B, D, h, w).
+        backbone: Pictures (B, C, H, W) to feature maps (B, D, h, w), with `features`, its blocks in order.
         head: Feature vectors (B, D) to logits (B, num_classes).
         activation: none, softmax or sigmoid; applied only while not training.
 

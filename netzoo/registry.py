@@ -98,12 +98,27 @@ def create_net(name: str, *, num_classes: int, **options: object) -> nn.Cell:
     Raises:
         NetError: The name or an option is unknown, or the options cannot work together.
     """
-    section = _checked(name, options)
+    return build_net(_checked(name, options), num_classes)
+
+
+def build_net(options: NetworkOptions, num_classes: int) -> nn.Cell:
+    """Make the network of a section; as `create_net`, for whoever has read a recipe or a checkpoint.
+
+    Args:
+        options: the section; its own `num_classes` is not looked at.
+        num_classes: Length of the logits vector.
+
+    Raises:
+        NetError: `num_classes` is below 1, or the section's builder is not where it says.
+    """
     if num_classes < 1:
         raise NetError(f"num_classes must be at least 1, not {num_classes}")
-    module, _, attribute = section.builder.partition(":")
-    builder: Builder = getattr(importlib.import_module(module), attribute)
-    return builder(num_classes, section)
+    module, _, attribute = options.builder.partition(":")
+    try:
+        builder: Builder = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise NetError(f"network {options.name}: its builder {options.builder} is not there: {error}") from error
+    return builder(num_classes, options)
 
 
 def _checked(name: str, values: Mapping[str, object]) -> NetworkOptions:

@@ -22,7 +22,7 @@ from netzoo.dropout import dropout_layers
 from netzoo.freeze import freeze
 from netzoo.lora import add_lora, lora_parameters, merge_lora
 from netzoo.options import NetworkOptions
-from netzoo.registry import network_options, network_sections
+from netzoo.registry import build_net, network_options, network_sections
 from netzoo.weights import load_weights, read_weights
 
 CLASSES = 5
@@ -43,7 +43,7 @@ class Example:
     def make(self, seed: int = 0) -> nn.Cell:
         """A network whose parameters depend on nothing but the seed; no BatchNorm has fresh statistics."""
         ms.set_seed(seed)
-        net = create_net(self.section.name, num_classes=CLASSES, **self.section.builder_options())
+        net = build_net(self.section, CLASSES)
         rng = np.random.default_rng(seed)
         for parameter in net.get_parameters():
             if parameter.name.endswith(("gamma", "moving_variance")):

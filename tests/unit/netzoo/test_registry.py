@@ -4,6 +4,7 @@ import pytest
 from common.errors import NetError
 from netzoo import create_net, list_nets
 from netzoo.lenet5 import LeNet5Original
+from netzoo.options import LeNet5ModernOptions
 
 
 def test_the_networks_are_listed_in_order():
@@ -47,6 +48,14 @@ def test_a_module_of_networks_that_is_not_there_is_named(monkeypatch):
 
     with pytest.raises(NetError, match=r"NETZOO_NETWORKS names no_such_module, which cannot be imported.*PYTHONPATH"):
         list_nets()
+
+
+@pytest.mark.parametrize("builder", ["no_such_module:Net", "netzoo.lenet5:LeNet6"])
+def test_a_builder_that_is_not_there_is_named(monkeypatch, builder):
+    monkeypatch.setattr(LeNet5ModernOptions, "builder", builder)
+
+    with pytest.raises(NetError, match=f"lenet5_modern: its builder {builder} is not there"):
+        create_net("lenet5_modern", num_classes=2)
 
 
 def test_mixed_precision_leaves_the_registry_alone(tmp_path, monkeypatch):
