@@ -11,13 +11,15 @@ import sys
 from collections.abc import Sequence
 
 from common.door import EXIT_OK, run_door
-from engine.config import parse_command_line
 from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Read the recipe of the data, join the other ranks, evaluate."""
+    # Here, not above: what NETZOO_NETWORKS names is read with the schema, and may be bad input.
+    from engine.config import parse_command_line
+
     config, options = parse_command_line(
         argv, prog="eval.py", description=__doc__ or "", extra=_add_flags, default_recipe=recipe_of
     )

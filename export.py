@@ -16,13 +16,15 @@ from pathlib import Path
 
 from common.door import EXIT_OK, run_door
 from deploy.bundle.manifest import FILE_NAMES
-from engine.config import parse_command_line
 from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Restore, export, prove; print where the bundle is."""
+    # Here, not above: what NETZOO_NETWORKS names is read with the schema, and may be bad input.
+    from engine.config import parse_command_line
+
     config, options = parse_command_line(
         argv, prog="export.py", description=__doc__ or "", extra=_add_flags, default_recipe=recipe_of
     )

@@ -13,12 +13,14 @@ import sys
 from collections.abc import Sequence
 
 from common.door import EXIT_OK, run_door
-from engine.config import parse_command_line
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Read the recipe, join the other ranks, train, write the report."""
+    # Here, not above: what NETZOO_NETWORKS names is read with the schema, and may be bad input.
+    from engine.config import parse_command_line
+
     config, options = parse_command_line(argv, prog="train.py", description=__doc__ or "", extra=_add_flags)
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.

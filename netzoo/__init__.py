@@ -6,7 +6,7 @@ What is listed here is loaded when it is first asked for: `netzoo.options` is re
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netzoo.count import count_parameters
@@ -28,7 +28,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'netzoo' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from mindspore import Tensor, nn, ops
 
-from common.errors import NetError
-
-ACTIVATIONS = ("none", "softmax", "sigmoid")
+from netzoo.heads import Head
+from netzoo.options import Activation
 
 
 class PooledBackbone(nn.Cell):
-    """A backbone followed by global average pooling: pictures (B, C, H, W) to feature vectors (B, D)."""
+    """A backbone followed by global average pooling: pictures (B, C, H, W) to feature vectors (B, D), float32 both."""
 
     def __init__(self, backbone: nn.Cell) -> None:
         super().__init__(auto_prefix=False)
@@ -21,10 +20,12 @@ class PooledBackbone(nn.Cell):
 
 
 class Classifier(nn.Cell):
-    """Backbone, global average pooling, head; parameters are named as if there were no nesting.
+    """Pictures (B, C, H, W) to logits or probabilities (B, num_classes), float32 both: backbone, pooling, head.
+
+    Parameters are named as if there were no nesting.
 
     Args:
-        backbone: Pictures (B, C, H, W) to feature maps (B, D, h, w).
+        backbone: Pictures (B, C, H, W) to feature maps (B, D, h, w), with `features`, its blocks in order.
         head: Feature vectors (B, D) to logits (B, num_classes).
         activation: none, softmax or sigmoid; applied only while not training.
 
@@ -33,10 +34,8 @@ class Classifier(nn.Cell):
         head: The head; shares the parameters.
     """
 
-    def __init__(self, backbone: nn.Cell, head: nn.Cell, activation: str = "none") -> None:
+    def __init__(self, backbone: nn.Cell, head: Head, activation: Activation = "none") -> None:
         super().__init__(auto_prefix=False)
-        if activation not in ACTIVATIONS:
-            raise NetError(f"unknown activation {activation!r}; known: {', '.join(ACTIVATIONS)}")
         self.pooled_backbone = PooledBackbone(backbone)
         self.head = head
         self.activation = activation
@@ -58,6 +57,8 @@ class Classifier(nn.Cell):
 
 
 class _Logits(nn.Cell):
+    """Pictures (B, C, H, W) to logits (B, num_classes), float32 both."""
+
     def __init__(self, net: Classifier) -> None:
         super().__init__(auto_prefix=False)
         self.pooled_backbone = net.pooled_backbone

@@ -15,8 +15,8 @@ def class_means_head(features: np.ndarray, labels: np.ndarray, num_classes: int 
     The logits are scaled so that their cross-entropy on `features` is least; the ranking is that of the distances.
 
     Args:
-        features: (N, D) pooled features.
-        labels: (N,) class indices; every class occurs.
+        features: (N, D) pooled features, float32.
+        labels: (N,) class indices, any integers; every class occurs.
         num_classes: C; None takes the largest label + 1.
 
     Returns:
@@ -39,8 +39,8 @@ def linear_probe_head(
     """Return multinomial logistic regression on standardised features, folded back to features as given.
 
     Args:
-        features: (N, D) pooled features.
-        labels: (N,) class indices; every class occurs.
+        features: (N, D) pooled features, float32.
+        labels: (N,) class indices, any integers; every class occurs.
         num_classes: C; None takes the largest label + 1.
         l2: Weight of the squared norm of the weights, in a loss that is a mean over pictures.
 

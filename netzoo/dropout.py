@@ -41,8 +41,9 @@ def _hashes_of(start: int, count: int) -> Tensor:
 class Dropout(nn.Cell):
     """Sets a share of the values to zero in training and scales up the rest; a mask is a function of (seed, draw).
 
-    The number of masks drawn is kept on the device but is no parameter of the network: it is neither saved with the
-    weights nor trained. `dropout_layers` finds it for a run that goes on.
+    (B, ...), any float, to the same shape and dtype. The number of masks drawn is kept on the device but is no
+    parameter of the network: it is neither saved with the weights nor trained. `dropout_layers` finds it for a run that
+    goes on.
 
     Args:
         p: share of the values to drop.

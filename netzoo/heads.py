@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import Normal
 
 from common.errors import NetError
 from netzoo.dropout import Dropout
+from netzoo.options import HeadOptions
 
 
 def _classifier_layer(in_features: int, num_classes: int) -> nn.Dense:
     return nn.Dense(in_features, num_classes, weight_init=Normal(0.01), bias_init="zeros")
 
 
-class _Head(nn.Cell):
-    """A head: (B, in_features) to logits (B, num_classes); its last layer is `dense`."""
+class Head(nn.Cell):
+    """Pooled features (B, in_features) to logits (B, num_classes), float32 both; the last layer is `dense`."""
 
     dense: nn.Dense
 
@@ -25,8 +24,8 @@ class _Head(nn.Cell):
         """Set the last layer, for instance to a solved one (`netzoo.closed_form`).
 
         Args:
-            weight: (num_classes, D), D being the length of the last layer's input.
-            bias: (num_classes,).
+            weight: (num_classes, D), D being the length of the last layer's input; any float.
+            bias: (num_classes,); any float.
 
         Raises:
             NetError: The shapes are not those of the last layer, or an adapter sits on it.
@@ -40,7 +39,7 @@ class _Head(nn.Cell):
         self.dense.bias.set_data(Tensor(np.ascontiguousarray(bias, np.float32)))
 
 
-class DenseHead(_Head):
+class DenseHead(Head):
     """Dropout, then one Dense layer named `dense` (the ModelZoo's name).
 
     Args:
@@ -49,7 +48,7 @@ class DenseHead(_Head):
         dropout: Share of the inputs dropped in training.
     """
 
-    def __init__(self, in_features: int, num_classes: int, dropout: float = 0.2) -> None:
+    def __init__(self, in_features: int, num_classes: int, dropout: float) -> None:
         super().__init__(auto_prefix=True)
         self.dropout = Dropout(p=dropout)
         self.dense = _classifier_layer(in_features, num_classes)
@@ -59,7 +58,7 @@ class DenseHead(_Head):
 
 
 class _HiddenLayer(nn.Cell):
-    """Dense, BatchNorm, HSwish."""
+    """Dense, BatchNorm, HSwish: (B, in_features) to (B, out_features), float32 both."""
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
@@ -76,7 +75,7 @@ class _HiddenLayer(nn.Cell):
         return x * self.relu6(x + 3.0) / 6.0  # HSwish, in operators that ONNX has
 
 
-class V3Head(_Head):
+class V3Head(Head):
     """MobileNetV3's two-layer head: Dense, BatchNorm, HSwish, dropout, Dense.
 
     Args:
@@ -89,7 +88,7 @@ class V3Head(_Head):
         Howard et al., Searching for MobileNetV3, 2019, section 5.1.
     """
 
-    def __init__(self, in_features: int, num_classes: int, hidden_channels: int = 1280, dropout: float = 0.2) -> None:
+    def __init__(self, in_features: int, num_classes: int, hidden_channels: int, dropout: float) -> None:
         super().__init__()
         self.head = _HiddenLayer(in_features, hidden_channels)
         self.dropout = Dropout(p=dropout)
@@ -99,11 +98,14 @@ class V3Head(_Head):
         return self.dense(self.dropout(self.head(features)))
 
 
-def create_head(in_features: int, num_classes: int, kind: str = "dense", **options: Any) -> nn.Cell:
-    """Make a head of `kind` dense or v3; `hidden_channels` means something to v3 only."""
-    if kind == "dense":
-        options.pop("hidden_channels", None)
-        return DenseHead(in_features, num_classes, **options)
-    if kind == "v3":
-        return V3Head(in_features, num_classes, **options)
-    raise NetError(f"unknown head {kind!r}; known: dense, v3")
+def create_head(in_features: int, num_classes: int, options: HeadOptions) -> Head:
+    """Make the head of a recipe.
+
+    Args:
+        in_features: Length of the pooled feature vector.
+        num_classes: Length of the logits vector.
+        options: its `hidden_channels` mean something to kind v3 only.
+    """
+    if options.kind == "dense":
+        return DenseHead(in_features, num_classes, options.dropout)
+    return V3Head(in_features, num_classes, options.hidden_channels, options.dropout)

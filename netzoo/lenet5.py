@@ -6,8 +6,8 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import HeNormal, Normal, initializer
 
-from common.errors import NetError
 from netzoo.dropout import Dropout
+from netzoo.options import LeNet5ImprovedOptions, LeNet5ModernOptions, LeNet5OriginalOptions, Pooling
 
 # Table I of LeCun et al. 1998: the S2 maps that each C3 map reads.
 C3_TABLE: tuple[tuple[int, ...], ...] = (
@@ -21,7 +21,7 @@ C3_TABLE: tuple[tuple[int, ...], ...] = (
 
 
 class _PadTo32(nn.Cell):
-    """Pad 28x28 pictures by 2 on every side; leave 32x32 ones alone."""
+    """Pad 28x28 pictures by 2 on every side, leave 32x32 ones alone: to (B, C, 32, 32), float32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _PadTo32(nn.Cell):
 
 
 class _ScaledTanh(nn.Cell):
-    """1.7159 tanh(2x/3), the paper's squashing function: it maps +-1 to +-1."""
+    """1.7159 tanh(2x/3), the paper's squashing function, on any shape, float32: it maps +-1 to +-1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,10 @@ class _ScaledTanh(nn.Cell):
 
 
 class _SubSampling(nn.Cell):
-    """The 2x2 average of each map, times a trainable coefficient, plus a trainable bias (one pair a map)."""
+    """The 2x2 average of each map, times a trainable coefficient, plus a trainable bias (one pair a map).
+
+    (B, channels, H, W) to (B, channels, H/2, W/2), float32 both.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -57,6 +60,8 @@ class _SubSampling(nn.Cell):
 
 class _PartialConvolution(nn.Cell):
     """A 5x5 convolution in which each output map reads only the input maps that `table` names.
+
+    (B, in_channels, H, W) to (B, len(table), H - 4, W - 4), float32 both.
 
     The trainable kernels are kept packed, one 5x5 kernel a connection; a constant 0/1 matrix lays them out as a dense
     kernel with zeros elsewhere. That product is small, and one dense convolution is faster than sixteen partial ones.
@@ -92,23 +97,24 @@ def _lecun_normal(fan_in: int) -> Normal:
 class LeNet5Original(nn.Cell):
     """LeNet5 as published, up to F6: scaled tanh, trainable sub-sampling, partly connected C3.
 
+    Pictures (B, in_channels, 32, 32), or 28x28, which is padded by 2, to logits (B, num_classes), float32 both.
     The published RBF output layer is a Dense layer here, so that it trains with cross-entropy.
 
     Args:
         num_classes: Length of the logits vector.
-        in_channels: Channels of the input picture; (B, in_channels, 32, 32), or 28x28, which is padded by 2.
+        options: The recipe's `model` section.
 
     Source:
         LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, section II.B.
     """
 
-    def __init__(self, num_classes: int, in_channels: int = 1) -> None:
+    def __init__(self, num_classes: int, options: LeNet5OriginalOptions) -> None:
         super().__init__()
         self.pad = _PadTo32()
         self.squash = _ScaledTanh()
         self.c1 = nn.Conv2d(
-            in_channels, 6, 5, pad_mode="valid", has_bias=True, weight_init=_lecun_normal(25 * in_channels),
-            bias_init="zeros",
+            options.in_channels, 6, 5, pad_mode="valid", has_bias=True,
+            weight_init=_lecun_normal(25 * options.in_channels), bias_init="zeros",
         )  # fmt: skip
         self.s2 = _SubSampling(6)
         self.c3 = _PartialConvolution(6, C3_TABLE)
@@ -128,12 +134,8 @@ class LeNet5Original(nn.Cell):
         return self.dense(x)
 
 
-def _pooling(kind: str) -> nn.Cell:
-    if kind == "max":
-        return nn.MaxPool2d(2, 2)
-    if kind == "average":
-        return nn.AvgPool2d(2, 2)
-    raise NetError(f"unknown pooling {kind!r}; known: max, average")
+def _pooling(kind: Pooling) -> nn.Cell:
+    return nn.MaxPool2d(2, 2) if kind == "max" else nn.AvgPool2d(2, 2)
 
 
 def _relu_convolution(in_channels: int, out_channels: int, has_bias: bool) -> nn.Conv2d:
@@ -150,18 +152,19 @@ def _relu_dense(in_features: int, out_features: int) -> nn.Dense:
 class LeNet5Modern(nn.Cell):
     """LeNet5 as commonly written today: ReLU, pooling without parameters, fully connected C3.
 
+    Pictures (B, in_channels, 32, 32), or 28x28, which is padded by 2, to logits (B, num_classes), float32 both.
+
     Args:
         num_classes: Length of the logits vector.
-        in_channels: Channels of the input picture; (B, in_channels, 32, 32), or 28x28, which is padded by 2.
-        pooling: max or average.
+        options: The recipe's `model` section.
     """
 
-    def __init__(self, num_classes: int, in_channels: int = 1, pooling: str = "max") -> None:
+    def __init__(self, num_classes: int, options: LeNet5ModernOptions) -> None:
         super().__init__()
         self.pad = _PadTo32()
         self.relu = nn.ReLU()
-        self.pool = _pooling(pooling)
-        self.c1 = _relu_convolution(in_channels, 6, has_bias=True)
+        self.pool = _pooling(options.pooling)
+        self.c1 = _relu_convolution(options.in_channels, 6, has_bias=True)
         self.c3 = _relu_convolution(6, 16, has_bias=True)
         self.flatten = nn.Flatten()
         self.c5 = _relu_dense(400, 120)
@@ -179,19 +182,19 @@ class LeNet5Modern(nn.Cell):
 class LeNet5Improved(nn.Cell):
     """LeNet5 with BatchNorm after each convolution and dropout before the last layer.
 
+    Pictures (B, in_channels, 32, 32), or 28x28, which is padded by 2, to logits (B, num_classes), float32 both.
+
     Args:
         num_classes: Length of the logits vector.
-        in_channels: Channels of the input picture; (B, in_channels, 32, 32), or 28x28, which is padded by 2.
-        pooling: max or average.
-        dropout: Share of the 84 hidden units dropped in training.
+        options: The recipe's `model` section.
     """
 
-    def __init__(self, num_classes: int, in_channels: int = 1, pooling: str = "max", dropout: float = 0.5) -> None:
+    def __init__(self, num_classes: int, options: LeNet5ImprovedOptions) -> None:
         super().__init__()
         self.pad = _PadTo32()
         self.relu = nn.ReLU()
-        self.pool = _pooling(pooling)
-        self.c1 = _relu_convolution(in_channels, 6, has_bias=False)
+        self.pool = _pooling(options.pooling)
+        self.c1 = _relu_convolution(options.in_channels, 6, has_bias=False)
         self.norm1 = nn.BatchNorm2d(6)
         self.c3 = _relu_convolution(6, 16, has_bias=False)
         self.norm3 = nn.BatchNorm2d(16)
@@ -199,7 +202,7 @@ class LeNet5Improved(nn.Cell):
         self.norm5 = nn.BatchNorm2d(120)
         self.flatten = nn.Flatten()
         self.f6 = _relu_dense(120, 84)
-        self.dropout = Dropout(p=dropout)
+        self.dropout = Dropout(p=options.dropout)
         self.dense = nn.Dense(84, num_classes, weight_init=_lecun_normal(84), bias_init="zeros")
 
     def construct(self, x: Tensor) -> Tensor:

@@ -15,14 +15,12 @@ from netzoo.compiled import forget_compiled_graphs
 from netzoo.count import ParameterCount, count_parameters, is_statistic
 from netzoo.freeze import settle_batch_norms
 from netzoo.lora_layers import LoraConv1x1, LoraDense, LoraLayer
+from netzoo.options import POINTWISE
 from netzoo.replace import replace_cell
 from netzoo.weights.loading import LoadReport, load_weights
 
 ADAPTERS = r".*\.lora_[ab]"
 """The `allow` pattern with which a plain network's weights load into one that has adapters."""
-
-# MobileNetV2's 1x1 convolutions: the expansions, the projections and the last layer of the backbone.
-POINTWISE = r"features\.(([2-9]|1\d)\.conv\.(0\.features\.0|2)|1\.conv\.1|18\.features\.0)"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def add_lora(
     Args:
         net: Network; parameter names stay as they are.
         targets: Regex, matched in full against layer names (a parameter's name without `.weight`), for instance
-            `dense`, or `POINTWISE` for all 1x1 convolutions of MobileNetV2.
+            `dense`; a network's section has the regex of all that suit (`lora_targets`).
         rank: Rank of the adapters.
         alpha: An adapter's output is scaled by alpha / rank.
         dropout: Share of an adapter's inputs dropped in training.

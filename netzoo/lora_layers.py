@@ -58,7 +58,10 @@ class LoraLayer(nn.Cell):
 
 
 class LoraDense(LoraLayer):
-    """A Dense layer with an adapter: A (rank, in_features), B (out_features, rank)."""
+    """A Dense layer with an adapter: A (rank, in_features), B (out_features, rank).
+
+    (B, in_features) to (B, out_features), float32 both.
+    """
 
     def __init__(self, base: nn.Dense, name: str, rank: int, alpha: float, dropout: float) -> None:
         out_features, in_features = base.weight.shape
@@ -71,7 +74,10 @@ class LoraDense(LoraLayer):
 
 
 class LoraConv1x1(LoraLayer):
-    """A 1x1 convolution with an adapter: A (rank, in_channels, 1, 1), B (out_channels, rank, 1, 1)."""
+    """A 1x1 convolution with an adapter: A (rank, in_channels, 1, 1), B (out_channels, rank, 1, 1).
+
+    (B, in_channels, H, W) to (B, out_channels, H, W), float32 both; strided as the convolution is.
+    """
 
     def __init__(self, base: nn.Conv2d, name: str, rank: int, alpha: float, dropout: float) -> None:
         out_channels, in_channels = base.weight.shape[:2]

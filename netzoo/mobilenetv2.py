@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from mindspore import Tensor, nn
 from mindspore.common.initializer import HeNormal
 
-from common.errors import NetError
 from netzoo.classifier import Classifier
 from netzoo.heads import create_head
+from netzoo.options import BlockRow, MobileNetV2Options
 
-InvertedResidualSetting = Sequence[Sequence[int]]
-
-PAPER_SETTING: InvertedResidualSetting = (
+PAPER_SETTING: tuple[BlockRow, ...] = (
     # expansion, channels, repeats, stride: table 2 of the paper
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -47,6 +42,8 @@ def _convolution(in_channels: int, out_channels: int, kernel_size: int, stride: 
 
 
 class _ConvBNReLU6(nn.Cell):
+    """Convolution, BatchNorm, ReLU6: (B, in_channels, H, W) to (B, out_channels, H/stride, W/stride), float32 both."""
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, group: int = 1) -> None:
         super().__init__()
         self.features = nn.SequentialCell(
@@ -62,7 +59,10 @@ class _ConvBNReLU6(nn.Cell):
 
 
 class _InvertedResidual(nn.Cell):
-    """1x1 expansion (unless 1), 3x3 depthwise, linear 1x1 projection; a shortcut where the shapes allow it."""
+    """1x1 expansion (unless 1), 3x3 depthwise, linear 1x1 projection; a shortcut where the shapes allow it.
+
+    (B, in_channels, H, W) to (B, out_channels, H/stride, W/stride), float32 both.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -82,14 +82,10 @@ class _InvertedResidual(nn.Cell):
 
 
 class MobileNetV2Backbone(nn.Cell):
-    """MobileNetV2 up to its last feature map: (B, 3, H, W) to (B, out_channels, H/32, W/32).
+    """MobileNetV2 up to its last feature map: (B, 3, H, W) to (B, out_channels, H/32, W/32), float32 both.
 
     Args:
-        width_mult: Multiplies every layer's channels.
-        round_nearest: Channels are rounded to a multiple of this.
-        input_channel: Channels of the first convolution at width 1.0.
-        last_channel: Channels of the last feature map at widths up to 1.0 (narrower networks keep it).
-        inverted_residual_setting: Rows of (expansion, channels, repeats, stride); None is the paper's table 2.
+        options: Widths and rows of blocks; the head is not looked at.
 
     Attributes:
         features: First convolution, inverted residual blocks, last 1x1 convolution.
@@ -99,28 +95,18 @@ class MobileNetV2Backbone(nn.Cell):
         Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018.
     """
 
-    def __init__(
-        self,
-        width_mult: float = 1.0,
-        round_nearest: int = 8,
-        input_channel: int = 32,
-        last_channel: int = 1280,
-        inverted_residual_setting: InvertedResidualSetting | None = None,
-    ) -> None:
+    def __init__(self, options: MobileNetV2Options) -> None:
         super().__init__()
-        channels = round_channels(input_channel * width_mult, round_nearest)
-        layers: list[nn.Cell] = [_ConvBNReLU6(3, channels, 3, stride=2)]
-        for row in PAPER_SETTING if inverted_residual_setting is None else inverted_residual_setting:
-            if len(row) != 4 or min(row) < 1:
-                raise NetError(
-                    f"a row of inverted_residual_setting is (expansion, channels, repeats, stride), not {tuple(row)}"
-                )
-            expansion, row_channels, repeats, first_stride = row
-            out_channels = round_channels(row_channels * width_mult, round_nearest)
+        width_mult, divisor = options.width_mult, options.round_nearest
+        rows = PAPER_SETTING if options.inverted_residual_setting is None else options.inverted_residual_setting
+        channels = round_channels(options.input_channel * width_mult, divisor)
+        layers: list[nn.Cell] = [_ConvBNReLU6(options.channels, channels, 3, stride=2)]
+        for expansion, row_channels, repeats, first_stride in rows:
+            out_channels = round_channels(row_channels * width_mult, divisor)
             for repeat in range(repeats):
                 layers.append(_InvertedResidual(channels, out_channels, first_stride if repeat == 0 else 1, expansion))
                 channels = out_channels
-        self.out_channels = round_channels(last_channel * max(1.0, width_mult), round_nearest)
+        self.out_channels = round_channels(options.last_channel * max(1.0, width_mult), divisor)
         layers.append(_ConvBNReLU6(channels, self.out_channels, 1))
         self.features = nn.SequentialCell(layers)
 
@@ -128,27 +114,13 @@ class MobileNetV2Backbone(nn.Cell):
         return self.features(x)
 
 
-def mobilenetv2(
-    num_classes: int,
-    width_mult: float = 1.0,
-    round_nearest: int = 8,
-    input_channel: int = 32,
-    last_channel: int = 1280,
-    inverted_residual_setting: InvertedResidualSetting | None = None,
-    head: Mapping[str, Any] | None = None,
-) -> Classifier:
-    """Make MobileNetV2: RGB pictures (B, 3, H, W), float32, to logits (B, num_classes).
+def mobilenetv2(num_classes: int, options: MobileNetV2Options) -> Classifier:
+    """Make MobileNetV2: RGB pictures (B, 3, H, W) to logits (B, num_classes), float32 both.
 
     Args:
         num_classes: Length of the logits vector.
-        width_mult: See `MobileNetV2Backbone`, also for the four arguments that follow.
-        round_nearest: Channels are rounded to a multiple of this.
-        input_channel: Channels of the first convolution at width 1.0.
-        last_channel: Length of the pooled feature vector at widths up to 1.0.
-        inverted_residual_setting: Rows of (expansion, channels, repeats, stride).
-        head: `kind` (dense, v3), `dropout`, `hidden_channels` (v3), `activation` (none, softmax, sigmoid).
+        options: The recipe's `model` section.
     """
-    backbone = MobileNetV2Backbone(width_mult, round_nearest, input_channel, last_channel, inverted_residual_setting)
-    head_options = dict(head or {})
-    activation = head_options.pop("activation", "none")
-    return Classifier(backbone, create_head(backbone.out_channels, num_classes, **head_options), activation)
+    backbone = MobileNetV2Backbone(options)
+    head = create_head(backbone.out_channels, num_classes, options.head)
+    return Classifier(backbone, head, options.head.activation)

@@ -7,10 +7,9 @@ commas) whose sections register it.
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from netzoo.options import NetworkOptions
 
+    Builder = Callable[[int, NetworkOptions], nn.Cell]
+
 PLUGINS = "NETZOO_NETWORKS"
 _SECTIONS: dict[str, type[NetworkOptions]] = {}
 SectionT = TypeVar("SectionT", bound="NetworkOptions")
@@ -31,7 +32,8 @@ def register(builder: str) -> Callable[[type[SectionT]], type[SectionT]]:
     """Make an options section, and the network it describes, known under the section's `name`.
 
     Args:
-        builder: `module:callable`, which takes `num_classes` and the section's other keys and returns the network.
+        builder: `module:callable`, which takes (num_classes, section) and returns the network: pictures (B, channels,
+            H, W) to logits (B, num_classes), float32 both.
 
     Raises:
         NetError: another section has this name.
@@ -59,7 +61,9 @@ def network_sections() -> Mapping[str, type[NetworkOptions]]:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise NetError(f"{PLUGINS} names {module}, which cannot be imported: {error}") from error
+            raise NetError(
+                f"{PLUGINS} names {module}, which cannot be imported: {error}; is its folder in PYTHONPATH?"
+            ) from error
     return _SECTIONS
 
 
@@ -68,7 +72,7 @@ def list_nets() -> list[str]:
     return sorted(network_sections())
 
 
-def network_options(values: Mapping[str, Any]) -> NetworkOptions:
+def network_options(values: Mapping[str, object]) -> NetworkOptions:
     """Return the section that a checkpoint or a bundle was saved with.
 
     Args:
@@ -77,16 +81,10 @@ def network_options(values: Mapping[str, Any]) -> NetworkOptions:
     Raises:
         NetError: no network of that name, or values that its section does not take.
     """
-    sections = network_sections()
-    if (name := str(values.get("name"))) not in sections:
-        raise NetError(_unknown(name))
-    try:
-        return sections[name].model_validate(_without_older_keys(values))
-    except ValidationError as error:
-        raise NetError(f"network {name}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']})") from error
+    return _checked(str(values.get("name")), _without_older_keys(values))
 
 
-def create_net(name: str, *, num_classes: int, **options: Any) -> nn.Cell:
+def create_net(name: str, *, num_classes: int, **options: object) -> nn.Cell:
     """Make a network with freshly initialised parameters (from MindSpore's global seed).
 
     Args:
@@ -94,29 +92,58 @@ def create_net(name: str, *, num_classes: int, **options: Any) -> nn.Cell:
         num_classes: Length of the logits vector.
         **options: Keys of the network's section; those it does not have are refused, those not given have its default.
 
+    Returns:
+        The network: pictures (B, channels, H, W) to logits (B, num_classes), float32 both.
+
     Raises:
         NetError: The name or an option is unknown, or the options cannot work together.
     """
-    sections = network_sections()
-    if name not in sections:
-        raise NetError(_unknown(name))
+    return build_net(_checked(name, options), num_classes)
+
+
+def build_net(options: NetworkOptions, num_classes: int) -> nn.Cell:
+    """Make the network of a section; as `create_net`, for whoever has read a recipe or a checkpoint.
+
+    Args:
+        options: the section; its own `num_classes` is not looked at.
+        num_classes: Length of the logits vector.
+
+    Raises:
+        NetError: `num_classes` is below 1, or the section's builder is not where it says.
+    """
     if num_classes < 1:
         raise NetError(f"num_classes must be at least 1, not {num_classes}")
-    module, _, attribute = sections[name].builder.partition(":")
-    builder: Callable[..., nn.Cell] = getattr(importlib.import_module(module), attribute)
-    known = inspect.signature(builder).parameters
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise NetError(f"{name} has no option {', '.join(unknown)}; it takes {', '.join(known)}")
-    return builder(num_classes=num_classes, **options)
+    module, _, attribute = options.builder.partition(":")
+    try:
+        builder: Builder = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise NetError(f"network {options.name}: its builder {options.builder} is not there: {error}") from error
+    return builder(num_classes, options)
 
 
-def _unknown(name: str) -> str:
-    known = ", ".join(list_nets())
-    return f"unknown network {name!r}{did_you_mean(name, _SECTIONS, 0.0)} Known: {known} (and what {PLUGINS} adds)"
+def _checked(name: str, values: Mapping[str, object]) -> NetworkOptions:
+    sections = network_sections()
+    if name not in sections:
+        known = ", ".join(list_nets())
+        raise NetError(
+            f"unknown network {name!r}{did_you_mean(name, sections, 0.0)} Known: {known} (and what {PLUGINS} adds)"
+        )
+    try:
+        return sections[name].model_validate({**values, "name": name})
+    except ValidationError as error:
+        raise NetError(_complaint(name, sections[name], error)) from error
 
 
-def _without_older_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+def _complaint(name: str, section: type[NetworkOptions], error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden" and key not in section.model_fields:
+        options = [option for option in section.model_fields if option not in ("name", "num_classes")]
+        return f"{name} has no option {key}{did_you_mean(key, options)}; it takes {', '.join(options)}"
+    return f"{name}: {key} {first['msg'].removeprefix('Input ')}, not {first['input']!r}"
+
+
+def _without_older_keys(values: Mapping[str, object]) -> dict[str, object]:
     """Leave out `head.init`, which stood here before it became `finetune.head_init`."""
     if not isinstance(head := values.get("head"), Mapping):
         return dict(values)

@@ -12,6 +12,8 @@ from netzoo.classifier import Classifier
 
 
 class _Front(nn.Cell):
+    """Pictures (B, C, H, W) to feature maps (B, D, h, w), float32 both."""
+
     def __init__(self, blocks: Sequence[nn.Cell]) -> None:
         super().__init__(auto_prefix=False)
         self.blocks = nn.CellList(list(blocks), auto_prefix=False)
@@ -23,6 +25,8 @@ class _Front(nn.Cell):
 
 
 class _Rest(_Front):
+    """Feature maps (B, D, h, w) to logits (B, num_classes), float32 both."""
+
     def __init__(self, blocks: Sequence[nn.Cell], head: nn.Cell) -> None:
         super().__init__(blocks)
         self.head = head
@@ -41,7 +45,7 @@ def split_frozen(net: Classifier) -> tuple[nn.Cell, nn.Cell]:
 
     Returns:
         Front, pictures (B, C, H, W) to feature maps (B, D, h, w), or to pooled features (B, D) if no block trains;
-        and the rest, from there to logits (B, num_classes).
+        and the rest, from there to logits (B, num_classes); all float32.
 
     Raises:
         NetError: The first block trains already.

@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from mindspore import Parameter, Tensor, nn
 
+from netzoo.replace import replace_cell
+
 
 def foldable_pairs(graph: onnx.GraphProto) -> list[tuple[str, str]]:
     """Find the convolutions whose output only a BatchNorm reads.
@@ -50,9 +52,7 @@ def fold_batch_norms(net: nn.Cell, pairs: Iterable[tuple[str, str]]) -> int:
         if weight_name in convolutions and gamma_name in norms:
             parent, key, norm = norms[gamma_name]
             _fold(convolutions[weight_name], norm)
-            parent.insert_child_to_cell(key, nn.Identity())
-            if isinstance(parent, nn.SequentialCell):
-                parent.cell_list = list(parent.name_cells().values())
+            replace_cell(parent, key, nn.Identity())
             folded += 1
     return folded
 

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from engine.config.entries import Entry, Scalar, find
 from engine.config.keys import config_keys, fields_of_listed_section, model_names, nearest_keys
+from netzoo.registry import PLUGINS
 
 Json = dict[str, "Json"] | list["Json"] | Scalar
 
@@ -97,7 +98,7 @@ def _clean_path(details: ErrorDetails, values: Json) -> tuple[str, ...]:
 
 def _complaint(details: ErrorDetails) -> str:
     if details["type"] == "union_tag_invalid":
-        return f"should be one of {', '.join(model_names())}"
+        return f"should be one of {', '.join(model_names())} (or of what {PLUGINS} adds)"
     if details["type"] == "bool_type":
         return "should be true or false"
     if details["type"] == "missing":

@@ -23,7 +23,7 @@ from netzoo.dropout import seed_dropout
 from netzoo.freeze import freeze
 from netzoo.lora import LoraReport, add_lora
 from netzoo.options import NetworkOptions
-from netzoo.registry import create_net
+from netzoo.registry import build_net
 from netzoo.split import split_frozen
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
 
@@ -93,7 +93,7 @@ def build_network(options: NetworkOptions, num_classes: int) -> nn.Cell:
         raise ConfigError(
             f"model.num_classes is {options.num_classes}, but there are {num_classes} classes; remove the key to follow"
         )
-    return create_net(options.name, num_classes=num_classes, **options.builder_options())
+    return build_net(options, num_classes)
 
 
 def load_published_weights(network: nn.Cell, config: FinetuneConfig) -> None:

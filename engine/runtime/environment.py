@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.launcher_protocol import launcher_folder, note_start
 from common.lifetime import end_with_parent
-from engine.config.schema import RuntimeConfig
 from engine.runtime.mpi import join_mpi, started_by_mpirun
+
+if TYPE_CHECKING:
+    from engine.config.schema import RuntimeConfig
 
 CPU_INFO = Path("/proc/cpuinfo")
 

@@ -11,10 +11,6 @@ def test_the_table_has_a_row_a_part_and_their_sum():
     assert lines[-1] == ["all", "61,706", "13,586"]
 
 
-def test_running_statistics_are_not_parameters():
-    assert count_parameters(create_net("lenet5_improved", num_classes=10)).total == 61_706 - 142 + 2 * 142
-
-
 def test_what_must_be_kept_is_what_trains_with_its_statistics():
     """Closed form: float32 values of a head of 1280 x 26 + 26, of a 1x1 convolution with BatchNorm."""
     net = create_net("mobilenetv2", num_classes=26)

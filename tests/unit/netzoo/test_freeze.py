@@ -59,13 +59,6 @@ def test_rules_that_cannot_be_followed_are_refused(small_mobilenet, arguments, m
         freeze(small_mobilenet(), **arguments)
 
 
-def test_lenet5_has_no_backbone_to_freeze():
-    net = create_net("lenet5_modern", num_classes=2)
-    assert freeze(net, "none").frozen == 0
-    with pytest.raises(NetError, match="needs a network with a backbone"):
-        freeze(net, "backbone")
-
-
 def statistics(net):
     return {p.name: p.asnumpy().copy() for p in net.get_parameters() if ".moving_" in p.name}
 

@@ -18,10 +18,6 @@ def test_original_has_the_published_number_of_parameters_in_each_layer():
     assert sizes == {"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48120, "f6": 10164, "dense": 850}
 
 
-def test_modern_has_the_published_total():
-    assert count_parameters(create_net("lenet5_modern", num_classes=10)).trainable == 61_706
-
-
 def test_c3_reads_as_many_maps_as_the_papers_table_says():
     assert [len(sources) for sources in C3_TABLE] == [3] * 6 + [4] * 9 + [6]
     reads_of_each_map = np.bincount(np.concatenate([np.array(sources) for sources in C3_TABLE]))
@@ -50,25 +46,12 @@ def test_a_28_pixel_picture_is_the_32_pixel_one_with_a_border_of_zeros(name):
     small = np.random.default_rng(0).normal(size=(3, 1, 28, 28)).astype(np.float32)
     large = np.pad(small, ((0, 0), (0, 0), (2, 2), (2, 2)))
     logits = net(ms.Tensor(small)).asnumpy()
-    assert logits.shape == (3, 10)
     np.testing.assert_allclose(logits, net(ms.Tensor(large)).asnumpy(), atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["lenet5_original", "lenet5_improved"])
-def test_training_lowers_the_loss(name):
-    ms.set_seed(0)
-    net = create_net(name, num_classes=4)
-    optimizer = nn.Momentum(net.trainable_params(), 0.02, 0.9)
-    step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.CrossEntropyLoss()), optimizer).set_train(True)
-    pictures = ms.Tensor(np.random.default_rng(0).normal(size=(8, 1, 32, 32)).astype(np.float32))
-    labels = ms.Tensor(np.arange(8) % 4, ms.int32)
-    losses = [float(step(pictures, labels).asnumpy()) for _ in range(15)]
-    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_average_pooling_is_an_option_and_nonsense_is_not():
     assert isinstance(create_net("lenet5_modern", num_classes=2, pooling="average").pool, nn.AvgPool2d)
-    with pytest.raises(NetError, match="known: max, average"):
+    with pytest.raises(NetError, match="pooling should be 'max' or 'average', not 'median'"):
         create_net("lenet5_modern", num_classes=2, pooling="median")
 
 
