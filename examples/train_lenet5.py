@@ -42,7 +42,7 @@ def train(epochs: int, batch_size: int, seed: int) -> float:
     spec = PreprocessingSpec(color="gray", resize=28, image_size=28, mean=(0.5,), std=(0.5,))
     augment = AugmentationConfig(shift=2, rotation=10)
     classes = splits.train.classes
-    batches = TrainLoader(splits.train, spec, augment, num_classes=len(classes), batch_size=batch_size, seed=seed)
+    batches = TrainLoader(splits.train, spec, augment, batch_size=batch_size, seed=seed)
     held_out = {s.split: eval_dataset(s, spec, batch_size) for s in (splits.val, splits.test)}
 
     # Network, loss, optimiser, one training step
