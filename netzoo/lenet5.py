@@ -134,10 +134,6 @@ class LeNet5Original(nn.Cell):
         return self.dense(x)
 
 
-def _pooling(kind: Pooling) -> nn.Cell:
-    return nn.MaxPool2d(2, 2) if kind == "max" else nn.AvgPool2d(2, 2)
-
-
 def _relu_convolution(in_channels: int, out_channels: int, has_bias: bool) -> nn.Conv2d:
     return nn.Conv2d(
         in_channels, out_channels, 5, pad_mode="valid", has_bias=has_bias, weight_init=HeNormal(nonlinearity="relu"),
@@ -149,7 +145,18 @@ def _relu_dense(in_features: int, out_features: int) -> nn.Dense:
     return nn.Dense(in_features, out_features, weight_init=HeNormal(nonlinearity="relu"), bias_init="zeros")
 
 
-class LeNet5Modern(nn.Cell):
+class _ReluLeNet5(nn.Cell):
+    """What today's LeNet5s share and what has no weights."""
+
+    def __init__(self, pooling: Pooling) -> None:
+        super().__init__()
+        self.pad = _PadTo32()
+        self.relu = nn.ReLU()
+        self.pool = nn.MaxPool2d(2, 2) if pooling == "max" else nn.AvgPool2d(2, 2)
+        self.flatten = nn.Flatten()
+
+
+class LeNet5Modern(_ReluLeNet5):
     """LeNet5 as commonly written today: ReLU, pooling without parameters, fully connected C3.
 
     Pictures (B, in_channels, 32, 32), or 28x28, which is padded by 2, to logits (B, num_classes), float32 both.
@@ -160,13 +167,9 @@ class LeNet5Modern(nn.Cell):
     """
 
     def __init__(self, num_classes: int, options: LeNet5ModernOptions) -> None:
-        super().__init__()
-        self.pad = _PadTo32()
-        self.relu = nn.ReLU()
-        self.pool = _pooling(options.pooling)
+        super().__init__(options.pooling)
         self.c1 = _relu_convolution(options.in_channels, 6, has_bias=True)
         self.c3 = _relu_convolution(6, 16, has_bias=True)
-        self.flatten = nn.Flatten()
         self.c5 = _relu_dense(400, 120)
         self.f6 = _relu_dense(120, 84)
         self.dense = nn.Dense(84, num_classes, weight_init=_lecun_normal(84), bias_init="zeros")
@@ -179,7 +182,7 @@ class LeNet5Modern(nn.Cell):
         return self.dense(x)
 
 
-class LeNet5Improved(nn.Cell):
+class LeNet5Improved(_ReluLeNet5):
     """LeNet5 with BatchNorm after each convolution and dropout before the last layer.
 
     Pictures (B, in_channels, 32, 32), or 28x28, which is padded by 2, to logits (B, num_classes), float32 both.
@@ -190,17 +193,13 @@ class LeNet5Improved(nn.Cell):
     """
 
     def __init__(self, num_classes: int, options: LeNet5ImprovedOptions) -> None:
-        super().__init__()
-        self.pad = _PadTo32()
-        self.relu = nn.ReLU()
-        self.pool = _pooling(options.pooling)
+        super().__init__(options.pooling)
         self.c1 = _relu_convolution(options.in_channels, 6, has_bias=False)
         self.norm1 = nn.BatchNorm2d(6)
         self.c3 = _relu_convolution(6, 16, has_bias=False)
         self.norm3 = nn.BatchNorm2d(16)
         self.c5 = _relu_convolution(16, 120, has_bias=False)
         self.norm5 = nn.BatchNorm2d(120)
-        self.flatten = nn.Flatten()
         self.f6 = _relu_dense(120, 84)
         self.dropout = Dropout(p=options.dropout)
         self.dense = nn.Dense(84, num_classes, weight_init=_lecun_normal(84), bias_init="zeros")

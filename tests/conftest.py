@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +16,15 @@ os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 # A busy machine is no bug: examples have no time limit of their own.
 hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture
+def older_folders(tmp_path: Path) -> Path:
+    """What version 0.1.0 wrote: runs/, bundle/, cache/, the data and the recipes they were made with."""
+    archive = Path(__file__).parent / "fixtures" / "version_0_1_0.tar.gz"
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    return tmp_path / "version_0_1_0"
 
 
 @pytest.fixture(scope="session")

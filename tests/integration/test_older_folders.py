@@ -1,13 +1,12 @@
 """Run folders, checkpoints, adapters, feature caches and bundles of version 0.1.0 are still read.
 
-tests/fixtures/version_0_1_0 was written by that version: a finished LoRA run on cached features, its bundle, and a run
-that was stopped inside its third epoch. Paths in its recipes start at the folder that holds `fx`.
+tests/fixtures/version_0_1_0.tar.gz was written by that version: a finished LoRA run on cached features, its bundle, and
+a run that was stopped inside its third epoch. Paths in its recipes start at the folder that holds `fx`.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,15 +21,13 @@ from netzoo import create_net
 from netzoo.adapter_file import attach_adapter
 from netzoo.weights import load_weights
 
-FIXTURE = ROOT / "tests" / "fixtures" / "version_0_1_0"
 STEPS_PER_EPOCH, STOPPED_AT = 18, 40
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """A folder that holds a copy of the fixture as `fx`."""
-    shutil.copytree(FIXTURE, tmp_path / "fx", symlinks=True)
-    return tmp_path
+def here(older_folders: Path) -> Path:
+    """A folder that holds the fixture as `fx`."""
+    return older_folders.rename(older_folders.with_name("fx")).parent
 
 
 def door(here: Path, *words: object) -> str:
