@@ -5,62 +5,20 @@ A section is what its builder takes, its class attributes say what the network c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from common.section import Section
-from netzoo.registry import register
+from netzoo.registry import Examples, NetworkOptions, register
 
 Activation = Literal["none", "softmax", "sigmoid"]
 Pooling = Literal["max", "average"]
-Examples = tuple[Mapping[str, Any], ...]
 BlockRow = tuple[int, int, int, int]
 """Expansion, channels, repeats and first stride of inverted residual blocks."""
 
 # MobileNetV2's 1x1 convolutions: the expansions, the projections and the last layer of the backbone.
 POINTWISE = r"features\.(([2-9]|1\d)\.conv\.(0\.features\.0|2)|1\.conv\.1|18\.features\.0)"
-
-
-class NetworkOptions(Section):
-    """What the sections of all networks have.
-
-    Attributes:
-        builder: `module:callable` of the network; `register` sets it.
-        source: where the network was published.
-        input_sizes: sides of the square pictures that the network reads, pixels; None is any.
-        has_backbone: the network is a `netzoo.classifier.Classifier` of blocks `features.<i>`, pooling and a head: it
-            can be frozen in part, cached, solved and split.
-        lora_targets: regex of the names of all layers that an adapter suits.
-        parameter_count: a number of classes, and how many values of the network train with the section's defaults:
-            the published number where there is one.
-        examples: values of sections that between them make every kind of layer and compile in a second; the tests over
-            all networks take the first one, and those of the exports all.
-        channels: channels of the pictures that the network reads.
-        has_linear_head: the pooled features go straight into the last layer.
-    """
-
-    builder: ClassVar[str]
-    source: ClassVar[str] = ""
-    input_sizes: ClassVar[tuple[int, ...] | None] = None
-    has_backbone: ClassVar[bool] = False
-    lora_targets: ClassVar[str] = "dense"
-    parameter_count: ClassVar[tuple[int, int] | None] = None
-    examples: ClassVar[Examples] = ({},)
-
-    name: str
-    num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
-
-    @property
-    def channels(self) -> int:
-        """Channels of the pictures that the network reads."""
-        return 3
-
-    @property
-    def has_linear_head(self) -> bool:
-        """Whether the pooled features go straight into the last layer."""
-        return False
 
 
 class HeadOptions(Section):
@@ -112,7 +70,7 @@ class LeNet5ImprovedOptions(LeNet5ModernOptions):
 
     lora_targets = "f6|dense"  # C5 is a 5x5 convolution here
     parameter_count = (10, 61_706 - 142 + 2 * 142)  # 142 maps: a scale and a shift each in place of a bias
-    examples = ({},)
+    examples: ClassVar[Examples] = ({},)
 
     name: Literal["lenet5_improved"] = "lenet5_improved"  # type: ignore[assignment]
     dropout: float = Field(0.5, ge=0, lt=1, description="before the last layer")

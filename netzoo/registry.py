@@ -9,21 +9,61 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from common.errors import NetError
+from common.section import Section
 from common.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from mindspore import nn
 
-    from netzoo.options import NetworkOptions
-
-    Builder = Callable[[int, NetworkOptions], nn.Cell]
-
 PLUGINS = "NETZOO_NETWORKS"
+Examples = tuple[Mapping[str, Any], ...]
+
+
+class NetworkOptions(Section):
+    """What the sections of all networks have.
+
+    Attributes:
+        builder: `module:callable` of the network; `register` sets it.
+        source: where the network was published.
+        input_sizes: sides of the square pictures that the network reads, pixels; None is any.
+        has_backbone: the network is a `netzoo.classifier.Classifier` of blocks `features.<i>`, pooling and a head: it
+            can be frozen in part, cached, solved and split.
+        lora_targets: regex of the names of all layers that an adapter suits.
+        parameter_count: a number of classes, and how many values of the network train with the section's defaults:
+            the published number where there is one.
+        examples: values of sections that between them make every kind of layer and compile in a second; the tests over
+            all networks take the first one, and those of the exports all.
+        channels: channels of the pictures that the network reads.
+        has_linear_head: the pooled features go straight into the last layer.
+    """
+
+    builder: ClassVar[str]
+    source: ClassVar[str] = ""
+    input_sizes: ClassVar[tuple[int, ...] | None] = None
+    has_backbone: ClassVar[bool] = False
+    lora_targets: ClassVar[str] = "dense"
+    parameter_count: ClassVar[tuple[int, int] | None] = None
+    examples: ClassVar[Examples] = ({},)
+
+    name: str
+    num_classes: int | None = Field(None, ge=2, description="null takes the number of classes of the data")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the pictures that the network reads."""
+        return 3
+
+    @property
+    def has_linear_head(self) -> bool:
+        """Whether the pooled features go straight into the last layer."""
+        return False
+
+
 _SECTIONS: dict[str, type[NetworkOptions]] = {}
 SectionT = TypeVar("SectionT", bound="NetworkOptions")
 
@@ -115,7 +155,7 @@ def build_net(options: NetworkOptions, num_classes: int) -> nn.Cell:
         raise NetError(f"num_classes must be at least 1, not {num_classes}")
     module, _, attribute = options.builder.partition(":")
     try:
-        builder: Builder = getattr(importlib.import_module(module), attribute)
+        builder: Callable[[int, NetworkOptions], nn.Cell] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise NetError(f"network {options.name}: its builder {options.builder} is not there: {error}") from error
     return builder(num_classes, options)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import get_args
 
 from common.door import EXIT_OK, DoorParser, run_door
-from netzoo.options import HeadOptions, NetworkOptions
-from netzoo.registry import network_sections
+from netzoo.options import HeadOptions
+from netzoo.registry import NetworkOptions, network_sections
 
 COLUMNS = (
     "`model.name`",

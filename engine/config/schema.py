@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 
 from common.section import Section, refuse
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
-from netzoo.options import LeNet5ModernOptions, NetworkOptions
-from netzoo.registry import network_sections
+from netzoo.options import LeNet5ModernOptions
+from netzoo.registry import NetworkOptions, network_sections
 
 if TYPE_CHECKING:
     ModelConfig = NetworkOptions

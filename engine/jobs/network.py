@@ -22,8 +22,7 @@ from netzoo.closed_form import class_means_head, linear_probe_head
 from netzoo.dropout import seed_dropout
 from netzoo.freeze import freeze
 from netzoo.lora import LoraReport, add_lora
-from netzoo.options import NetworkOptions
-from netzoo.registry import build_net
+from netzoo.registry import NetworkOptions, build_net
 from netzoo.split import split_frozen
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
 

@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from netzoo.options import NetworkOptions
-from netzoo.registry import register
+from netzoo.registry import NetworkOptions, register
 
 
 @register("tests.networks.tiny:Tiny")

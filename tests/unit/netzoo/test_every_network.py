@@ -21,8 +21,7 @@ from netzoo.count import count_parameters
 from netzoo.dropout import dropout_layers
 from netzoo.freeze import freeze
 from netzoo.lora import add_lora, lora_parameters, merge_lora
-from netzoo.options import NetworkOptions
-from netzoo.registry import build_net, network_options, network_sections
+from netzoo.registry import NetworkOptions, build_net, network_options, network_sections
 from netzoo.weights import load_weights, read_weights
 
 CLASSES = 5
