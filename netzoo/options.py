@@ -6,7 +6,7 @@ A section is what its builder takes, its class attributes say what the network c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -15,7 +15,7 @@ from netzoo.registry import register
 
 Activation = Literal["none", "softmax", "sigmoid"]
 Pooling = Literal["max", "average"]
-Examples = tuple[Mapping[str, Any], ...]
+Examples = tuple[Mapping[str, object], ...]
 BlockRow = tuple[int, int, int, int]
 """Expansion, channels, repeats and first stride of inverted residual blocks."""
 
