@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     from engine.jobs.pictures import open_splits
     from engine.jobs.restore import check_classes
     from engine.run.checkpoint import verify
-    from engine.runtime.start import describe_environment, enter
+    from engine.runtime.start import enter, git_commit
 
     runtime = enter(config.runtime, config.train.seed, notes)
     check_formats(options.formats, runtime.device)
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         tolerance=options.tolerance,
         local_names=dict(read_local_names(text, len(sidecar.classes)) for text in options.local_names),
         device=runtime.device,
-        git_commit=describe_environment(runtime)["git_commit"],
+        git_commit=git_commit(),
         leaking=options.split in splits.leaking,
     )
     target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name

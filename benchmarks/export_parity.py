@@ -13,7 +13,6 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -22,7 +21,7 @@ from engine.runtime.environment import prepare_environment
 
 GRAY = {"color": "gray", "resize": 32, "image_size": 32, "mean": [0.5], "std": [0.5]}
 LORA = {"enabled": True, "targets": r"features\.1[0-7]\.conv\.2|dense", "rank": 4}
-NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]] = {
+NETWORKS: dict[str, tuple[dict[str, object], dict[str, object], dict[str, object] | None]] = {
     **{f"lenet5_{kind}": ({"name": f"lenet5_{kind}"}, GRAY, None) for kind in ("original", "modern", "improved")},
     **{
         f"mobilenetv2 {width} {kind}": (
@@ -81,9 +80,9 @@ def main() -> int:
 def save_checkpoint(
     folder: Path,
     classes: tuple[str, ...],
-    model: dict[str, Any],
-    preprocessing: dict[str, Any],
-    lora: dict[str, Any] | None,
+    model: dict[str, object],
+    preprocessing: dict[str, object],
+    lora: dict[str, object] | None,
 ) -> Path:
     """Save a network with random weights and statistics as train.py would; return the checkpoint.
 

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -47,14 +46,14 @@ def train_reference(files: list[Path], epochs: int) -> float:
             super().__init__()
             self.dense = nn.Dense(CHANNELS, CLASSES)
 
-        def construct(self, x: Any) -> Any:
+        def construct(self, x: ms.Tensor) -> ms.Tensor:
             return self.dense(ops.mean(x, (2, 3)))
 
     head = Head()
     loss = nn.WithLossCell(head, nn.SoftmaxCrossEntropyWithLogits(sparse=True, reduction="mean"))
     step = nn.TrainOneStepCell(loss, nn.Momentum(head.trainable_params(), 0.01, 0.9)).set_train()
 
-    def read(file: Path) -> tuple[Any, Any]:
+    def read(file: Path) -> tuple[ms.Tensor, ms.Tensor]:
         return ms.Tensor(np.load(file)), ms.Tensor(np.load(file.with_name(file.name.replace("feature", "label"))))
 
     step(*read(files[0])).asnumpy()

@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 
 @contextlib.contextmanager
@@ -68,7 +67,7 @@ def write_text(target: Path, content: str) -> None:
         path.write_text(content, encoding="utf-8", newline="")
 
 
-def write_json(target: Path, value: Any) -> None:
+def write_json(target: Path, value: object) -> None:
     """Write a JSON file atomically, UTF-8, readable by people."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mindspore import nn
 
 PLUGINS = "NETZOO_NETWORKS"
-Examples = tuple[Mapping[str, Any], ...]
+Examples = tuple[Mapping[str, object], ...]
 
 
 class NetworkOptions(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -115,7 +115,7 @@ class Manifest(_Value):
 
     bundle_version: Literal[1] = 1
     created: str
-    network: dict[str, Any]
+    network: dict[str, object]
     num_classes: int
     output_kind: OutputKind
     merged_adapters: int

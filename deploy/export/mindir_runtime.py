@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class MindirRuntime:
         import mindspore as ms  # here: whoever opens a .onnx file needs none
 
         try:
-            self._graph: Any = ms.nn.GraphCell(ms.load(str(path)))
+            self._graph = ms.nn.GraphCell(ms.load(str(path)))
         except (RuntimeError, ValueError, TypeError) as error:
             raise BundleError(f"{path}: MindSpore cannot load it") from error
         self._tensor = ms.Tensor

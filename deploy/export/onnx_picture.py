@@ -8,10 +8,9 @@ the filter's sum lies half way between two.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
+from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from datazoo.pipeline.pillow_path import GRAY_WEIGHTS
@@ -63,13 +62,13 @@ class _Steps:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, name: str, values: Any, dtype: type = np.int64) -> str:
+    def constant(self, name: str, values: ArrayLike, dtype: type = np.int64) -> str:
         name = f"preprocessing/{name}"
         if all(tensor.name != name for tensor in self.constants):
             self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
         return name
 
-    def add(self, operator: str, inputs: list[str], name: str, output: str | None = None, **attributes: Any) -> str:
+    def add(self, operator: str, inputs: list[str], name: str, output: str | None = None, **attributes: object) -> str:
         name = f"preprocessing/{name}"
         output = output or f"{name}/out"
         self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))

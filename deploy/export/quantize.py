@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -95,7 +94,7 @@ class _Reader(CalibrationDataReader):
         self._inputs = inputs
         self.count = 0
 
-    def get_next(self) -> dict[str, Any] | None:
+    def get_next(self) -> dict[str, np.ndarray] | None:
         picture = next(self._inputs, None)
         if picture is None:
             return None

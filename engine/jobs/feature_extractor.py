@@ -6,7 +6,6 @@ import hashlib
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -46,7 +45,7 @@ class FeatureExtractor:
         self._layers = layers
         self._backend = backend
         self._threads = threads
-        self._session: Any = None
+        self._session: onnxruntime.InferenceSession | None = None
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Features of one batch."""
@@ -60,10 +59,11 @@ class FeatureExtractor:
         return self._layers(ms.Tensor(pictures)).asnumpy()
 
     def _onnxruntime(self, pictures: np.ndarray) -> np.ndarray:
+        assert self._session is not None
         features: np.ndarray = self._session.run(None, {"image": pictures})[0]
         return features
 
-    def _export(self, pictures: np.ndarray) -> Any:
+    def _export(self, pictures: np.ndarray) -> onnxruntime.InferenceSession:
         self._layers.set_train(False)
         forget_compiled_graphs(self._layers)  # the exporter changes the graph it finds, a second export fails on it
         options = onnxruntime.SessionOptions()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from mindspore import nn
@@ -65,7 +65,7 @@ class TrainingState:
         with self._evaluated.in_place():
             return values_of(self._network)
 
-    def rest(self) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
+    def rest(self) -> tuple[dict[str, np.ndarray], Mapping[str, object]]:
         """What going on needs beside the weights: (arrays, plain values)."""
         own = {p.name for p in self._network.get_parameters()}
         arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -30,10 +29,10 @@ class Sidecar:
     monitor: str
     sha256: str
     classes: tuple[str, ...]
-    preprocessing: dict[str, Any]
-    model: dict[str, Any]
+    preprocessing: dict[str, object]
+    model: dict[str, object]
     parameters: dict[str, int]
-    lora: dict[str, Any] | None = None
+    lora: dict[str, object] | None = None
     state_sha256: str | None = None
 
     @classmethod
@@ -173,7 +172,7 @@ def newest_first(folder: Path) -> list[Path]:
     return sorted(whole, key=lambda path: Sidecar.read(path).step, reverse=True)
 
 
-def load_state(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load_state(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """Read what a run needs to go on: (arrays, plain values).
 
     Raises:

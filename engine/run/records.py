@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from common.errors import RunError
 from common.results import EvaluationResult
@@ -106,11 +105,11 @@ class Progress:
     last_checkpoint: str | None = None
     history: list[EpochRecord] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """What a run that goes on must know."""
         return {name: getattr(self, name) for name in (*_RESTORED, "global_batch")}
 
-    def restore(self, values: Mapping[str, Any]) -> None:
+    def restore(self, values: Mapping[str, object]) -> None:
         """Go on from where `to_json` was taken.
 
         Raises:

@@ -9,7 +9,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from common.errors import RunError
 from common.files import atomic_path
@@ -81,7 +80,7 @@ def find_resume_point(wanted: str, config: Config, force: bool) -> ResumePoint |
     return ResumePoint(run, checkpoint)
 
 
-def different_keys(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]:
     """Return the keys that change a run's result and differ: dotted path to (old, new); more epochs are no change."""
     before, after = (dict(_flat(config.model_dump(mode="json"))) for config in (old, new))
     different = {
@@ -131,14 +130,14 @@ def _newest_unfinished(config: Config) -> RunFolder | None:
     return RunFolder.open(max(found)[1]) if found else None
 
 
-def _status(path: Path) -> dict[str, Any]:
+def _status(path: Path) -> dict[str, object]:
     try:
         return dict(json.loads((path / "status.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
 
 
-def _alive(pid: Any) -> bool:
+def _alive(pid: object) -> bool:
     if not isinstance(pid, int) or pid == os.getpid():
         return False
     try:
@@ -186,8 +185,8 @@ def _check_recipe(old: Config, new: Config, force: bool) -> None:
     logger.warning("resume_force: going on with another recipe:\n%s", lines)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
+def _flat(values: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = []
     for key, value in values.items():
         if isinstance(value, Mapping):
             pairs += _flat(value, f"{prefix}{key}.")

@@ -7,10 +7,9 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.errors import RunError, RunStopped
 from common.files import atomic_path, write_json
@@ -79,7 +78,7 @@ class RunFolder:
         """One JSON line per window of steps and per epoch."""
         return self.path / "metrics.jsonl"
 
-    def write_inputs(self, config: Config, classes: tuple[str, ...], environment: dict[str, Any]) -> None:
+    def write_inputs(self, config: Config, classes: tuple[str, ...], environment: Mapping[str, object]) -> None:
         """Write what the run was started with."""
         with atomic_path(self.path / "config.yaml") as path:
             path.write_text(dump_config(config), encoding="utf-8")

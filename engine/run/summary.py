@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from common.files import write_json
 from common.results import EvaluationResult
@@ -63,7 +62,7 @@ def write_summary(
     watch = costs.watch
     train = sum(record.seconds for record in progress.history)
     images = sum(record.seconds * record.images_per_second for record in progress.history)
-    summary: dict[str, Any] = {
+    summary: dict[str, object] = {
         "name": config.name,
         "seed": config.train.seed,
         "state": "finished",

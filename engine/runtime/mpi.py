@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
 
 from common.launcher_protocol import launcher_folder
 
@@ -101,7 +100,7 @@ def _address_towards(host: str) -> str:
 def _start_scheduler(environ: Mapping[str, str]) -> None:
     clean = {name: value for name, value in environ.items() if not name.startswith(_LAUNCHER_PREFIXES)}
     folder = launcher_folder()
-    log: Any = (folder / "scheduler.log").open("w") if folder else None
+    log = (folder / "scheduler.log").open("w") if folder else None
     script = str(Path(__file__).with_name("scheduler.py"))
     scheduler = subprocess.Popen([sys.executable, script], env=clean, stdout=log, stderr=log)
 

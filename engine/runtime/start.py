@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -157,17 +156,16 @@ def check_device(device: str, config: AmpConfig, bn_sync: str) -> None:
     )
 
 
-def describe_environment(runtime: Runtime) -> dict[str, Any]:
+def describe_environment(runtime: Runtime) -> dict[str, object]:
     """Versions, commit, host and device, for the run folder."""
     from importlib.metadata import version
 
-    repository = Path(__file__).resolve().parents[2]
     return {
         "command": [Path(sys.executable).name, *sys.argv],
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("mindspore", "numpy", "onnxruntime", "pillow", "pydantic")},
-        "git_commit": _git(repository, "rev-parse", "HEAD"),
-        "git_dirty": bool(_git(repository, "status", "--porcelain")),
+        "git_commit": git_commit(),
+        "git_dirty": bool(_git("status", "--porcelain")),
         "host": platform.node(),
         "machine": platform.platform(),
         "cpu_count": os.cpu_count(),
@@ -177,6 +175,11 @@ def describe_environment(runtime: Runtime) -> dict[str, Any]:
             name: os.environ[name] for name in ("ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS") if name in os.environ
         },
     }
+
+
+def git_commit() -> str | None:
+    """Hash of the project's commit; None where it is no git repository."""
+    return _git("rev-parse", "HEAD")
 
 
 def _choose_device(wanted: str) -> str:
@@ -194,7 +197,8 @@ def _choose_device(wanted: str) -> str:
     return "CPU"
 
 
-def _git(repository: Path, *arguments: str) -> str | None:
+def _git(*arguments: str) -> str | None:
+    repository = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

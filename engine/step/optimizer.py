@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from mindspore import Parameter, Tensor, nn, ops
 
@@ -13,7 +12,7 @@ from common.errors import ConfigError
 from engine.config.schema import LrGroup, OptimizerConfig
 from engine.runtime.parameters import assign
 
-Group = dict[str, Any]
+Group = dict[str, object]
 """MindSpore's parameter group: `params`, `lr` and `weight_decay`, or `order_params`."""
 
 

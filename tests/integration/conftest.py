@@ -1,12 +1,11 @@
+import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # jobs.py
-
-import subprocess
-
 import pytest
-from jobs import ROOT, environment, finish, train
+
+from tests.integration.jobs import ROOT, environment, finish, train
+from tests.integration.ranks import MOBILENET, two_by_msrun
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +36,20 @@ def digits_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("digits")
     split = load(0.1, 0).test
+    assert split.arrays is not None
     for index, (label, picture) in enumerate(zip(split.labels, split.arrays, strict=True)):
         (folder / str(label)).mkdir(exist_ok=True)
         Image.fromarray(picture[..., 0]).save(folder / str(label) / f"{index:04d}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """LeNet-5 on two ranks of this machine, and what the launcher printed."""
+    return two_by_msrun(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="session")
+def two_mobilenets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same of a small MobileNetV2."""
+    return two_by_msrun(tmp_path_factory.mktemp("two_mobilenets"), *MOBILENET)

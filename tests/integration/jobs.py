@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -24,7 +25,7 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **extra}
 
 
-def train(*arguments: str, launcher: tuple[str, ...] = (), **options) -> subprocess.Popen:
+def train(*arguments: object, launcher: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
     """Start train.py on the digits."""
     program = launcher or (sys.executable,)
     command = [*map(str, program), "train.py", "--config", DIGITS, *map(str, arguments)]
@@ -33,14 +34,14 @@ def train(*arguments: str, launcher: tuple[str, ...] = (), **options) -> subproc
     )
 
 
-def finish(process: subprocess.Popen, code: int = 0) -> str:
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
     """Wait for a process, check its exit code and return what it printed."""
     output, _ = process.communicate(timeout=200)
     assert process.returncode == code, output
     return output
 
 
-def metrics(run: Path) -> list[dict]:
+def metrics(run: Path) -> list[dict[str, Any]]:
     """The whole lines of metrics.jsonl."""
     path = run / "metrics.jsonl"
     if not path.is_file():
@@ -48,7 +49,7 @@ def metrics(run: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def wait_for_step(run: Path, step: int, process: subprocess.Popen) -> None:
+def wait_for_step(run: Path, step: int, process: subprocess.Popen[str]) -> None:
     """Return once the run has logged a step."""
     deadline = time.monotonic() + 120
     while not any(line["step"] >= step for line in metrics(run)):
@@ -57,7 +58,9 @@ def wait_for_step(run: Path, step: int, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
-def interrupt(process: subprocess.Popen, run: Path, step: int, number: int = signal.SIGTERM, wait: float = 0.0) -> None:
+def interrupt(
+    process: subprocess.Popen[str], run: Path, step: int, number: int = signal.SIGTERM, wait: float = 0.0
+) -> None:
     """Send a signal `wait` seconds after the run has logged a step."""
     wait_for_step(run, step, process)
     time.sleep(wait)
@@ -77,7 +80,7 @@ def largest_difference(a: Path, b: Path, name: str = "last") -> float:
     return max(float(np.abs(left[key] - right[key]).max()) for key in left)
 
 
-def result(run: Path, split: str = "test") -> dict:
+def result(run: Path, split: str = "test") -> dict[str, Any]:
     """eval_<split>.json without what depends on the file or the clock."""
     values = json.loads((run / f"eval_{split}.json").read_text())
     return {key: value for key, value in values.items() if key not in ("sha256", "seconds", "loss")}

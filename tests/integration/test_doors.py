@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ("--config", "config/lenet5_digits.yaml", "--train.epochs", "3")
 
 
-def door(name, *arguments, cwd=ROOT):
+def door(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environ = {k: v for k, v in os.environ.items() if k not in ("GLOG_v", "ONEDNN_MAX_CPU_ISA")}
     return subprocess.run(
         [sys.executable, str(ROOT / name), *map(str, arguments)], cwd=cwd, env=environ, capture_output=True, text=True
@@ -21,14 +21,14 @@ def door(name, *arguments, cwd=ROOT):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("runs with a blank")
     done = door("train.py", *DIGITS, "--output_dir", output)
     assert done.returncode == 0, done.stderr
     return output / "lenet5_digits-seed0"
 
 
-def test_a_run_folder_has_every_file_of_the_contract(run):
+def test_a_run_folder_has_every_file_of_the_contract(run: Path) -> None:
     expected = {
         "config.yaml",
         "environment.json",
@@ -49,14 +49,14 @@ def test_a_run_folder_has_every_file_of_the_contract(run):
     assert {"last.ckpt", "best.ckpt"} <= {path.name for path in (run / "checkpoints").iterdir()}
 
 
-def test_tensorboard_reads_the_run(run):
+def test_tensorboard_reads_the_run(run: Path) -> None:
     reader = EventAccumulator(str(run)).Reload()
 
     assert [event.step for event in reader.Scalars("val/top1")] == [40, 80, 120]
     assert reader.Scalars("train/lr")
 
 
-def test_eval_counts_what_training_counted(run):
+def test_eval_counts_what_training_counted(run: Path) -> None:
     trained = json.loads((run / "eval_test.json").read_text())
 
     done = door("eval.py", "--run", run, "--split", "test")
@@ -68,7 +68,7 @@ def test_eval_counts_what_training_counted(run):
     assert evaluated["loss"] == pytest.approx(trained["loss"], rel=1e-5)
 
 
-def test_the_same_seed_gives_the_same_weights(run, tmp_path):
+def test_the_same_seed_gives_the_same_weights(run: Path, tmp_path: Path) -> None:
     done = door("train.py", *DIGITS, "--output_dir", tmp_path)
 
     assert done.returncode == 0, done.stderr
@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_weights(run, tmp_path):
     assert hashes[0] == hashes[1]
 
 
-def test_a_second_run_overwrites_nothing(run):
+def test_a_second_run_overwrites_nothing(run: Path) -> None:
     before = (run / "metrics.jsonl").read_bytes()
 
     done = door("train.py", *DIGITS, "--train.epochs", "1", "--output_dir", run.parent)
@@ -104,7 +104,7 @@ def test_a_second_run_overwrites_nothing(run):
         (("--train.bn_sync", "sync"), "SyncBatchNorm"),
     ],
 )
-def test_bad_input_ends_with_2_and_a_few_plain_lines(tmp_path, arguments, message):
+def test_bad_input_ends_with_2_and_a_few_plain_lines(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     done = door("train.py", *DIGITS, "--output_dir", tmp_path, *arguments)
 
     lines = done.stderr.strip().splitlines()
@@ -115,7 +115,7 @@ def test_bad_input_ends_with_2_and_a_few_plain_lines(tmp_path, arguments, messag
     assert "Traceback" not in done.stderr
 
 
-def test_a_truncated_checkpoint_is_named(run, tmp_path):
+def test_a_truncated_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run" / "checkpoints"
     copy.mkdir(parents=True)
     best = (run / "checkpoints" / "best.ckpt").resolve()
@@ -129,7 +129,7 @@ def test_a_truncated_checkpoint_is_named(run, tmp_path):
     assert f"{best.name}: damaged" in done.stderr
 
 
-def test_data_with_other_classes_is_refused(run, shared):
+def test_data_with_other_classes_is_refused(run: Path, shared: Path) -> None:
     done = door(
         "eval.py", "--run", run, "--data.source", "image_folder", "--dataset_path", shared / "data" / "garbage26_clean"
     )
@@ -139,7 +139,7 @@ def test_data_with_other_classes_is_refused(run, shared):
     assert "26" in done.stderr
 
 
-def test_mobilenetv2_trains_from_published_weights(shared, tmp_path):
+def test_mobilenetv2_trains_from_published_weights(shared: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     for split, count in (("train", 8), ("val", 4), ("test", 4)):
         for name in ("Basketball", "Hats"):

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from jobs import ROOT, environment
+
+from tests.integration.jobs import ROOT, environment
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -28,7 +29,9 @@ def evaluated(digits_run: Path) -> int:
 
 
 @pytest.mark.parametrize("source", ["run", "checkpoint", "mindir", "onnx", "onnx_picture", "model.onnx"])
-def test_predict_counts_what_eval_counts(source, evaluated, digits_run, digits_bundle, digits_pictures, tmp_path):
+def test_predict_counts_what_eval_counts(
+    source: str, evaluated: int, digits_run: Path, digits_bundle: Path, digits_pictures: Path, tmp_path: Path
+) -> None:
     model = {
         "run": [digits_run],
         "checkpoint": [digits_run / "checkpoints" / "best.ckpt"],
@@ -44,7 +47,7 @@ def test_predict_counts_what_eval_counts(source, evaluated, digits_run, digits_b
     assert len(answers) == 359
 
 
-def test_manifest_tells_every_figure(evaluated, digits_bundle):
+def test_manifest_tells_every_figure(evaluated: int, digits_bundle: Path) -> None:
     manifest = json.loads((digits_bundle / "manifest.json").read_text())
 
     assert manifest["accuracy"]["correct"] == evaluated
@@ -60,7 +63,7 @@ def test_manifest_tells_every_figure(evaluated, digits_bundle):
     assert int8["latency"]["ratio"] > 0
 
 
-def test_out_of_tolerance_is_an_error_and_leaves_nothing(digits_run, tmp_path):
+def test_out_of_tolerance_is_an_error_and_leaves_nothing(digits_run: Path, tmp_path: Path) -> None:
     done = run("export.py", "--run", digits_run, "--formats", "onnx", "--tolerance", "1e-12", "--out", tmp_path / "b")
 
     assert done.returncode == 1
@@ -78,7 +81,7 @@ def test_out_of_tolerance_is_an_error_and_leaves_nothing(digits_run, tmp_path):
         (["--local_names", "zh"], "LANGUAGE=FILE"),
     ],
 )
-def test_bad_export_arguments_get_one_line(arguments, words, digits_run, tmp_path):
+def test_bad_export_arguments_get_one_line(arguments: list[str], words: str, digits_run: Path, tmp_path: Path) -> None:
     done = run("export.py", "--run", digits_run, *arguments, "--out", tmp_path / "b")
 
     assert done.returncode == 2
@@ -87,7 +90,9 @@ def test_bad_export_arguments_get_one_line(arguments, words, digits_run, tmp_pat
     assert not (tmp_path / "b").exists()
 
 
-def test_damaged_bundle_and_nothing_to_predict_are_refused(digits_bundle, digits_pictures, tmp_path):
+def test_damaged_bundle_and_nothing_to_predict_are_refused(
+    digits_bundle: Path, digits_pictures: Path, tmp_path: Path
+) -> None:
     damaged = shutil.copytree(digits_bundle, tmp_path / "damaged")
     with (damaged / "model.onnx").open("r+b") as file:
         file.seek(1000)
@@ -102,7 +107,7 @@ def test_damaged_bundle_and_nothing_to_predict_are_refused(digits_bundle, digits
     assert "no pictures" in nothing.stderr
 
 
-def test_a_bad_file_among_good_ones_is_named(digits_bundle, digits_pictures, tmp_path):
+def test_a_bad_file_among_good_ones_is_named(digits_bundle: Path, digits_pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"")
     good = next(digits_pictures.rglob("*.png"))
 
@@ -113,7 +118,7 @@ def test_a_bad_file_among_good_ones_is_named(digits_bundle, digits_pictures, tmp
     assert "bad.png: empty file" in done.stderr
 
 
-def test_commands_of_the_readme_run_as_they_stand(digits_bundle):
+def test_commands_of_the_readme_run_as_they_stand(digits_bundle: Path) -> None:
     lines = (digits_bundle / "README.md").read_text(encoding="utf-8").splitlines()
     commands = [line for line in lines if line.startswith("python ") and ".ms" not in line]
     assert len(commands) == 3

@@ -1,10 +1,10 @@
 """Fine-tuning runs on a small MobileNetV2 and the digits."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from jobs import FAST, finish, interrupt, largest_difference, result, train, weights
 from safetensors.numpy import load_file
 
 from datazoo.sources.splits import load_splits
@@ -14,6 +14,7 @@ from netzoo.closed_form import linear_probe_head
 from netzoo.lora import merge_lora
 from netzoo.weights.files import read_weights
 from netzoo.weights.loading import load_weights
+from tests.integration.jobs import FAST, finish, interrupt, largest_difference, result, train, weights
 
 pytestmark = pytest.mark.slow
 
@@ -28,14 +29,14 @@ MOBILENET = (
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose best checkpoint is the base that others start from."""
     folder = tmp_path_factory.mktemp("published")
     finish(train(*MOBILENET, "--output_dir", folder, "--name", "base"))
     return folder / "base-seed0" / "checkpoints" / "best.ckpt"
 
 
-def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path, published):
+def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path: Path, published: Path) -> None:
     arguments = (
         *MOBILENET, "--finetune.freeze_layer", "last_n_blocks:1", "--finetune.pretrained", published, "--train.epochs",
         "2", "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path,
@@ -58,7 +59,7 @@ def test_a_cached_front_trains_what_the_whole_network_trains(tmp_path, published
     assert largest_difference(cached, again) == 0.0
 
 
-def test_a_wise_ft_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, published):
+def test_a_wise_ft_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path: Path, published: Path) -> None:
     arguments = (
         *MOBILENET, *FAST, "--finetune.pretrained", published, "--finetune.head_init", "linear_probe",
         "--finetune.freeze_layer", "backbone", "--finetune.wise_ft_alpha", "0.5", "--train.ema_decay", "0.9",
@@ -74,7 +75,7 @@ def test_a_wise_ft_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, pub
     assert largest_difference(tmp_path / "a" / "run-seed0", tmp_path / "b" / "run-seed0") == 0.0
 
 
-def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path, published):
+def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path: Path, published: Path) -> None:
     cache = tmp_path / "cache"
 
     finish(
@@ -94,7 +95,7 @@ def test_a_head_is_solved_on_every_view_of_the_pictures(tmp_path, published):
     np.testing.assert_allclose(weights(tmp_path / "views-seed0", "best")["dense.weight"], weight, rtol=1e-3, atol=1e-4)
 
 
-def test_wise_ft_needs_frozen_batch_norms(tmp_path, published):
+def test_wise_ft_needs_frozen_batch_norms(tmp_path: Path, published: Path) -> None:
     arguments = (
         *MOBILENET, "--finetune.pretrained", published, "--finetune.head_init", "linear_probe",
         "--finetune.wise_ft_alpha", "0.5", "--data.features.cache_dir", tmp_path / "cache", "--output_dir", tmp_path,
@@ -105,7 +106,7 @@ def test_wise_ft_needs_frozen_batch_norms(tmp_path, published):
     assert "BatchNorm layers would be left with the statistics of other weights" in output
 
 
-def test_a_lora_run_leaves_an_adapter_that_is_all_one_must_keep(tmp_path, published):
+def test_a_lora_run_leaves_an_adapter_that_is_all_one_must_keep(tmp_path: Path, published: Path) -> None:
     targets = r"features\.[23]\.conv\.2|dense"
 
     output = finish(

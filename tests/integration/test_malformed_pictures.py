@@ -7,8 +7,9 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -23,6 +24,7 @@ from deploy.use.classifier import Classifier
 from deploy.use.prediction import predict_files
 from deploy.use.server_app import create_app
 
+T = TypeVar("T")
 SPEC = PreprocessingSpec(resize=36, image_size=32)
 SECONDS = 5
 GROWTH = 1024 * 1024 * 1024
@@ -31,7 +33,7 @@ GROWTH = 1024 * 1024 * 1024
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
 
 
-def _encoded(kind: str, image: Image.Image | None = None, **options) -> bytes:
+def _encoded(kind: str, image: Image.Image | None = None, **options: Any) -> bytes:
     stream = io.BytesIO()
     (image or Image.fromarray(PIXELS)).save(stream, kind, **options)
     return stream.getvalue()
@@ -141,7 +143,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def _bounded(work: Callable[[], object]) -> object:
+def _bounded(work: Callable[[], T]) -> T:
     """Run within the time and memory that one file may cost."""
     process = psutil.Process()
     before, start = process.memory_info().rss, time.monotonic()
@@ -151,12 +153,12 @@ def _bounded(work: Callable[[], object]) -> object:
     return result
 
 
-def test_there_are_forty_kinds():
+def test_there_are_forty_kinds() -> None:
     assert len(BAD) + len(GOOD) >= 40
 
 
 @pytest.mark.parametrize("name", [*BAD, *GOOD])
-def test_prediction_answers_or_names_the_reason(name, classifier, folder):
+def test_prediction_answers_or_names_the_reason(name: str, classifier: Classifier, folder: Path) -> None:
     (prediction,) = _bounded(lambda: list(predict_files(classifier, [folder / name], top_k=1)))
 
     assert bool(prediction.error) == (name in BAD), prediction.error
@@ -164,13 +166,13 @@ def test_prediction_answers_or_names_the_reason(name, classifier, folder):
 
 
 @pytest.fixture(scope="module")
-def client(classifier):
+def client(classifier: Classifier) -> Iterator[TestClient]:
     with TestClient(create_app(classifier), raise_server_exceptions=True) as client:
         yield client
 
 
 @pytest.mark.parametrize("name", [*BAD, *GOOD])
-def test_server_answers_or_names_the_reason(name, client):
+def test_server_answers_or_names_the_reason(name: str, client: TestClient) -> None:
     content = {**BAD, **GOOD}[name]
 
     reply = _bounded(lambda: client.post("/predict", content=content))
@@ -179,7 +181,7 @@ def test_server_answers_or_names_the_reason(name, client):
     assert client.get("/health").status_code == 200
 
 
-def test_reader_names_every_bad_file_before_training(folder):
+def test_reader_names_every_bad_file_before_training(folder: Path) -> None:
     paths = sorted(folder.iterdir())
 
     report = check_pictures(paths, workers=2)
@@ -190,7 +192,7 @@ def test_reader_names_every_bad_file_before_training(folder):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_reader_hands_every_good_file_to_the_decoder(name, folder):
+def test_reader_hands_every_good_file_to_the_decoder(name: str, folder: Path) -> None:
     from mindspore.dataset import vision
 
     content = _bounded(lambda: bytes_for_decoder((folder / name).read_bytes()))
@@ -199,7 +201,7 @@ def test_reader_hands_every_good_file_to_the_decoder(name, folder):
 
 
 @pytest.mark.parametrize("kind", ["missing", "dangling", "loop", "folder", "pipe", "unreadable"])
-def test_what_is_no_regular_file_is_named(kind, classifier, tmp_path):
+def test_what_is_no_regular_file_is_named(kind: str, classifier: Classifier, tmp_path: Path) -> None:
     path = tmp_path / f"{kind}.png"
     if kind == "dangling":
         path.symlink_to(tmp_path / "nowhere")

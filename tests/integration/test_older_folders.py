@@ -14,12 +14,12 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 import pytest
-from jobs import ROOT, environment, metrics
 
 from engine.jobs.restore import restore_network
 from netzoo import create_net
 from netzoo.adapter_file import attach_adapter
 from netzoo.weights import load_weights
+from tests.integration.jobs import ROOT, environment, metrics
 
 STEPS_PER_EPOCH, STOPPED_AT = 18, 40
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from jobs import ROOT, environment
+
+from tests.integration.jobs import ROOT, environment
 
 SECTION = "tests.networks.tiny_options"
 RECIPE = """\
@@ -55,7 +56,7 @@ def bundle(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_it_is_trained_and_evaluated(run):
+def test_it_is_trained_and_evaluated(run: Path) -> None:
     done = python("eval.py", "--run", run, "--split", "test")
 
     assert done.returncode == 0, done.stderr
@@ -65,7 +66,9 @@ def test_it_is_trained_and_evaluated(run):
 
 
 @pytest.mark.parametrize("kind", ["onnx", "mindir"])
-def test_a_bundle_answers_as_the_run_does_and_needs_no_section(run, bundle, kind, digits_pictures, tmp_path):
+def test_a_bundle_answers_as_the_run_does_and_needs_no_section(
+    run: Path, bundle: Path, kind: str, digits_pictures: Path, tmp_path: Path
+) -> None:
     pictures = digits_pictures / "3"
     of_run = python("predict.py", pictures, "--model", run, "--json", tmp_path / "run.json")
     of_bundle = python(
@@ -79,7 +82,7 @@ def test_a_bundle_answers_as_the_run_does_and_needs_no_section(run, bundle, kind
 
 
 @pytest.mark.slow
-def test_two_ranks_train_it(recipe, tmp_path):
+def test_two_ranks_train_it(recipe: Path, tmp_path: Path) -> None:
     done = door(
         "bash", "launch/run_distribute_cpu.sh", "--workers", "2", "--log_dir", tmp_path / "logs", "--config", recipe,
         "--train.epochs", "1", "--output_dir", tmp_path,
@@ -89,7 +92,7 @@ def test_two_ranks_train_it(recipe, tmp_path):
     assert json.loads((tmp_path / "own-seed0" / "eval_test.json").read_text())["n"] == 359
 
 
-def test_help_lists_its_keys():
+def test_help_lists_its_keys() -> None:
     done = python("train.py", "--help")
 
     assert done.returncode == 0, done.stderr
@@ -98,14 +101,14 @@ def test_help_lists_its_keys():
     assert "--model.maps INT >=1 channels of the convolution [tiny] (default: 8)" in text
 
 
-def test_a_key_that_it_does_not_have_is_refused_with_the_one_that_was_meant(recipe):
+def test_a_key_that_it_does_not_have_is_refused_with_the_one_that_was_meant(recipe: Path) -> None:
     done = python("train.py", "--config", recipe, "--model.map", "3")
 
     assert done.returncode == 2
     assert "model.map: unknown key; did you mean model.maps?" in done.stderr
 
 
-def test_without_the_variable_the_name_is_refused_and_the_variable_named(recipe):
+def test_without_the_variable_the_name_is_refused_and_the_variable_named(recipe: Path) -> None:
     done = python("train.py", "--config", recipe, networks=None)
 
     assert done.returncode == 2
@@ -113,7 +116,7 @@ def test_without_the_variable_the_name_is_refused_and_the_variable_named(recipe)
     assert "NETZOO_NETWORKS" in done.stderr
 
 
-def test_without_the_variable_its_run_is_refused_and_the_variable_named(run, digits_pictures):
+def test_without_the_variable_its_run_is_refused_and_the_variable_named(run: Path, digits_pictures: Path) -> None:
     done = python("predict.py", digits_pictures / "3", "--model", run, networks=None)
 
     assert done.returncode == 2
@@ -122,7 +125,7 @@ def test_without_the_variable_its_run_is_refused_and_the_variable_named(run, dig
 
 
 @pytest.mark.parametrize("name", ["train.py", "eval.py", "export.py"])
-def test_a_section_that_cannot_be_imported_is_bad_input(name):
+def test_a_section_that_cannot_be_imported_is_bad_input(name: str) -> None:
     done = python(name, "--help", networks="tests.networks.none_such")
 
     assert done.returncode == 2

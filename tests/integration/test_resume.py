@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from jobs import FAST, finish, interrupt, largest_difference, metrics, train
+
+from tests.integration.jobs import FAST, finish, interrupt, largest_difference, metrics, train
 
 EPOCHS = ("--train.epochs", "4")
 # Everything that keeps a state: dropout, BatchNorm, Adam's moments, EMA, loss scale, gradient sums.
@@ -27,14 +28,14 @@ def epoch_lines(run: Path) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     finish(train(*options(folder, "run"), *STATEFUL))
     return folder / "run-seed0"
 
 
 @pytest.mark.slow
-def test_sigterm_and_kill_at_random_moments_change_nothing(tmp_path, undisturbed):
+def test_sigterm_and_kill_at_random_moments_change_nothing(tmp_path: Path, undisturbed: Path) -> None:
     run = tmp_path / "run-seed0"
     arguments = (*options(tmp_path, "run"), *STATEFUL, "--resume", "auto")
     rng = random.Random()  # other moments in every run of this test
@@ -60,7 +61,7 @@ def test_sigterm_and_kill_at_random_moments_change_nothing(tmp_path, undisturbed
 
 
 @pytest.mark.slow
-def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, undisturbed):
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path: Path, undisturbed: Path) -> None:
     run = tmp_path / "run-seed0"
     arguments = (*options(tmp_path, "run"), *STATEFUL, "--resume", "auto")
     first = train(*arguments)
@@ -77,7 +78,7 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, undi
 
 
 @pytest.mark.slow
-def test_another_recipe_is_refused_with_the_keys_that_differ(tmp_path, undisturbed):
+def test_another_recipe_is_refused_with_the_keys_that_differ(tmp_path: Path, undisturbed: Path) -> None:
     process = train(*options(tmp_path, "run"), *STATEFUL, "--resume", undisturbed, "--optimizer.lr", "0.5")
 
     output = finish(process, 2)
@@ -87,7 +88,7 @@ def test_another_recipe_is_refused_with_the_keys_that_differ(tmp_path, undisturb
 
 
 @pytest.mark.slow
-def test_a_full_disk_leaves_whole_checkpoints_to_go_on_from(tmp_path, undisturbed):
+def test_a_full_disk_leaves_whole_checkpoints_to_go_on_from(tmp_path: Path, undisturbed: Path) -> None:
     disk = tmp_path / "small"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2400k", "tmpfs", disk], capture_output=True)

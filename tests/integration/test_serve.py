@@ -9,21 +9,23 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from browser import Browser
-from jobs import ROOT, environment
 from PIL import Image
+
+from tests.integration.browser import Browser
+from tests.integration.jobs import ROOT, environment
 
 MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def server(digits_bundle: Path):
+def server(digits_bundle: Path) -> Iterator[str]:
     """Address of a running server with a limit of 1 MB."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -49,13 +51,13 @@ def server(digits_bundle: Path):
     process.wait(10)
 
 
-def _png(size=(8, 8), colour=0) -> bytes:
+def _png(size: tuple[int, int] = (8, 8), colour: int = 0) -> bytes:
     stream = io.BytesIO()
     Image.new("L", size, colour).save(stream, "PNG")
     return stream.getvalue()
 
 
-def test_same_counts_as_evaluation(server, digits_bundle, digits_pictures):
+def test_same_counts_as_evaluation(server: str, digits_bundle: Path, digits_pictures: Path) -> None:
     files = sorted(digits_pictures.rglob("*.png"))
 
     def best(file: Path) -> str:
@@ -73,7 +75,7 @@ def test_same_counts_as_evaluation(server, digits_bundle, digits_pictures):
     assert int(metrics["predict_batches_total"]) < int(metrics["predict_pictures_total"]), "nothing was batched"
 
 
-def test_answer_is_sorted_and_sums_to_one(server):
+def test_answer_is_sorted_and_sums_to_one(server: str) -> None:
     reply = httpx.post(f"{server}/predict?top_k=99", content=_png((30, 20), 200)).json()
 
     probabilities = [answer["probability"] for answer in reply["predictions"]]
@@ -93,7 +95,7 @@ def test_answer_is_sorted_and_sums_to_one(server):
         (b"\0" * (MEGABYTE + 1), 413, "above the limit of 1,048,576 bytes"),
     ],
 )
-def test_bad_upload_gets_one_clear_line(server, content, status, words):
+def test_bad_upload_gets_one_clear_line(server: str, content: bytes, status: int, words: str) -> None:
     reply = httpx.post(f"{server}/predict", content=content, timeout=30)
 
     assert reply.status_code == status
@@ -102,18 +104,18 @@ def test_bad_upload_gets_one_clear_line(server, content, status, words):
 
 
 @pytest.mark.parametrize("query", ["top_k=0", "top_k=-1", "top_k=x"])
-def test_bad_query_is_refused(server, query):
+def test_bad_query_is_refused(server: str, query: str) -> None:
     assert httpx.post(f"{server}/predict?{query}", content=_png()).status_code == 422
 
 
-def test_form_upload_is_refused_with_the_right_way(server):
+def test_form_upload_is_refused_with_the_right_way(server: str) -> None:
     reply = httpx.post(f"{server}/predict", files={"file": _png()})
 
     assert reply.status_code == 415
     assert "--data-binary" in reply.json()["detail"]
 
 
-def test_declared_gigabyte_is_refused_before_it_is_sent(server):
+def test_declared_gigabyte_is_refused_before_it_is_sent(server: str) -> None:
     connection = http.client.HTTPConnection(server.removeprefix("http://"), timeout=10)
     connection.putrequest("POST", "/predict")
     connection.putheader("Content-Length", str(1024 * MEGABYTE))
@@ -123,10 +125,10 @@ def test_declared_gigabyte_is_refused_before_it_is_sent(server):
     connection.close()
 
 
-def test_undeclared_gigabyte_is_cut_off(server):
+def test_undeclared_gigabyte_is_cut_off(server: str) -> None:
     sent = []
 
-    def endless():
+    def endless() -> Iterator[bytes]:
         for _ in range(1024):
             sent.append(MEGABYTE)
             yield b"\0" * MEGABYTE
@@ -139,9 +141,9 @@ def test_undeclared_gigabyte_is_cut_off(server):
     assert len(sent) < 100
 
 
-def test_only_this_machine_is_listened_to(server):
+def test_only_this_machine_is_listened_to(server: str) -> None:
     port = int(server.rsplit(":", 1)[1])
-    address = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)[0][4][0]
+    address = str(socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)[0][4][0])
     if address.startswith("127."):
         pytest.skip("this machine's name resolves to the loopback address only")
 
@@ -149,13 +151,13 @@ def test_only_this_machine_is_listened_to(server):
         socket.create_connection((address, port), timeout=2)
 
 
-def test_endpoint_is_documented(server):
+def test_endpoint_is_documented(server: str) -> None:
     document = httpx.get(f"{server}/openapi.json").json()
 
     assert "image/*" in document["paths"]["/predict"]["post"]["requestBody"]["content"]
 
 
-def test_page_names_a_picture_in_a_browser(server, digits_pictures):
+def test_page_names_a_picture_in_a_browser(server: str, digits_pictures: Path) -> None:
     file = next((digits_pictures / "0").glob("*.png"))
     expected = httpx.post(f"{server}/predict", content=file.read_bytes()).json()["predictions"]
     with Browser() as browser:
@@ -174,7 +176,7 @@ def test_page_names_a_picture_in_a_browser(server, digits_pictures):
         assert browser.errors == []
 
 
-def test_page_shows_what_is_wrong_with_a_file(server, tmp_path):
+def test_page_shows_what_is_wrong_with_a_file(server: str, tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_text("not a picture")
     with Browser() as browser:
         browser.open(server)

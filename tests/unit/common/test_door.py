@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import pytest
 
 from common.door import first_meaningful_line, run_door
@@ -21,34 +24,36 @@ class DataError(ValueError):
     exit_code = 2
 
 
-def raising(error: BaseException):
-    def main(argv):
+def raising(error: BaseException) -> Callable[[Sequence[str]], int]:
+    def main(argv: Sequence[str]) -> int:
         raise error
 
     return main
 
 
-def test_return_value_is_the_exit_code(tmp_path):
+def test_return_value_is_the_exit_code(tmp_path: Path) -> None:
     assert run_door(lambda argv: len(argv), ["a", "b", "c"], crash_folder=tmp_path) == 3
 
 
 @pytest.mark.parametrize("error", [ConfigError("a\nb"), RunError("a\nb"), DataError("a\nb")])
-def test_bad_input_is_2_with_its_own_message(tmp_path, capsys, error):
+def test_bad_input_is_2_with_its_own_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
     assert run_door(raising(error), [], crash_folder=tmp_path) == 2
     assert capsys.readouterr().err == "error: a\nb\n"
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_cannot_be_opened_is_2(tmp_path, capsys):
+def test_a_file_that_cannot_be_opened_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_door(lambda argv: bool((tmp_path / "none").read_text()), [], crash_folder=tmp_path) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/none: No such file or directory\n"
 
 
-def test_interrupt_is_130(tmp_path):
+def test_interrupt_is_130(tmp_path: Path) -> None:
     assert run_door(raising(KeyboardInterrupt()), [], crash_folder=tmp_path) == 130
 
 
-def test_other_errors_are_1_and_their_traceback_is_kept(tmp_path, capsys):
+def test_other_errors_are_1_and_their_traceback_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_door(raising(RuntimeError(MINDSPORE_MESSAGE)), [], crash_folder=tmp_path / "runs") == 1
 
     first, second = capsys.readouterr().err.splitlines()
@@ -58,17 +63,17 @@ def test_other_errors_are_1_and_their_traceback_is_kept(tmp_path, capsys):
     assert "Traceback" in log.read_text()
 
 
-def test_an_unwritable_crash_folder_does_not_hide_the_error(tmp_path, capsys):
+def test_an_unwritable_crash_folder_does_not_hide_the_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert run_door(raising(RuntimeError("boom")), [], crash_folder=tmp_path / "file") == 1
     assert "boom" in capsys.readouterr().err
 
 
-def test_debug_lets_the_error_through(tmp_path):
+def test_debug_lets_the_error_through(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         run_door(raising(ConfigError("x")), ["--debug"], crash_folder=tmp_path)
 
 
 @pytest.mark.parametrize(("message", "line"), [("", "(no message)"), ("\n---\n x \ny", "x"), ("one", "one")])
-def test_first_meaningful_line(message, line):
+def test_first_meaningful_line(message: str, line: str) -> None:
     assert first_meaningful_line(message) == line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def digits() -> Splits:
 
 
 @pytest.fixture(scope="session")
-def make_checkpoint(tmp_path_factory: pytest.TempPathFactory):
+def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Save a network with random weights and BatchNorm statistics as train.py would; returns best.ckpt."""
 
     def make(model: dict[str, Any], preprocessing: dict[str, Any] = GRAY, lora: dict[str, Any] | None = None) -> Path:

@@ -28,5 +28,5 @@ ValueError: a reason
     ],
     ids=["msrun's", "a rank's, then msrun's", "two ranks'", "chatter", "cut off", "nothing"],
 )
-def test_users_see_the_ranks_and_not_the_launchers_traceback(text, shown):
+def test_users_see_the_ranks_and_not_the_launchers_traceback(text: str, shown: str) -> None:
     assert "".join(worth_showing(text.splitlines(keepends=True))) == shown

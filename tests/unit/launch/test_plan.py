@@ -1,27 +1,29 @@
 import shlex
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.errors import LaunchError
-from launch.plan import ROOT, JobRequest, make_plan
+from launch.plan import ROOT, JobRequest, Plan, make_plan
 
 LOGS = Path("/logs")
 
 
-def plan(environ=None, port=8118, **request):
+def plan(environ: Mapping[str, str] | None = None, port: int = 8118, **request: Any) -> Plan:
     return make_plan(JobRequest("train.py", ("--config", "a b.yaml"), **request), LOGS, port, environ or {})
 
 
-def test_one_process_is_started_directly():
+def test_one_process_is_started_directly() -> None:
     made = plan()
 
     assert made.command[1:] == (str(ROOT / "train.py"), "--config", "a b.yaml")
     assert len(made.processes) == 1
 
 
-def test_two_nodes_of_two_cards_number_their_ranks_through():
+def test_two_nodes_of_two_cards_number_their_ranks_through() -> None:
     nodes = [
         plan(platform="Ascend", workers=2, nodes=2, node_rank=rank, master_addr="10.0.0.1", port=8200)
         for rank in (0, 1)
@@ -44,14 +46,14 @@ def test_two_nodes_of_two_cards_number_their_ranks_through():
     assert "--master_port=8200" in nodes[1].command
 
 
-def test_ascend_settings_of_the_user_win():
+def test_ascend_settings_of_the_user_win() -> None:
     made = plan({"HCCL_CONNECT_TIMEOUT": "1800"}, platform="Ascend", workers=2, devices="4,5")
 
     assert "HCCL_CONNECT_TIMEOUT" not in made.environment
     assert made.environment["ASCEND_RT_VISIBLE_DEVICES"] == "4,5"
 
 
-def test_the_printed_command_can_be_pasted_into_a_shell():
+def test_the_printed_command_can_be_pasted_into_a_shell() -> None:
     text = str(plan().processes[0]).replace(str(ROOT / "train.py"), "-c").split("env", 1)[1]
 
     words = shlex.split(text.replace("\\\n", " "))
@@ -70,7 +72,7 @@ def test_the_printed_command_can_be_pasted_into_a_shell():
         ({"workers": 4, "devices": "0,1"}, "names other than 4 cards"),
     ],
 )
-def test_arguments_that_cannot_work_are_refused(request_, message):
+def test_arguments_that_cannot_work_are_refused(request_: dict[str, Any], message: str) -> None:
     with pytest.raises(LaunchError, match=message):
         JobRequest("train.py", **request_)
 
@@ -79,7 +81,7 @@ def test_arguments_that_cannot_work_are_refused(request_, message):
     "script",
     ["run_standalone.sh", "run_distribute_cpu.sh", "run_distribute_ascend.sh", "run_eval.sh"],
 )
-def test_every_script_shows_what_it_would_do(script, tmp_path):
+def test_every_script_shows_what_it_would_do(script: str, tmp_path: Path) -> None:
     import sys
 
     done = subprocess.run(
@@ -95,7 +97,7 @@ def test_every_script_shows_what_it_would_do(script, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_shell_scripts_are_clean():
+def test_the_shell_scripts_are_clean() -> None:
     import shutil
     import sys
 

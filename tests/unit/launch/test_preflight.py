@@ -2,6 +2,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,20 +10,21 @@ import pytest
 from common import ports
 from launch import preflight
 from launch.plan import JobRequest
+from launch.preflight import Check
 
 
-def states(checks):
+def states(checks: Sequence[Check]) -> dict[str, str]:
     return {check.name: check.state for check in checks}
 
 
-def test_a_cpu_job_on_this_machine_is_fine(tmp_path):
+def test_a_cpu_job_on_this_machine_is_fine(tmp_path: Path) -> None:
     checks = preflight.check(JobRequest("train.py", ("--dataset_path", str(tmp_path)), workers=1), tmp_path)
 
     assert set(states(checks)) == {"mindspore", "cores", "disk", "data"}
     assert "fail" not in states(checks).values()
 
 
-def test_ascend_without_cards_driver_or_cann_fails_in_each(tmp_path):
+def test_ascend_without_cards_driver_or_cann_fails_in_each(tmp_path: Path) -> None:
     if Path("/usr/local/Ascend").exists():
         pytest.skip("this machine has some of it")
     found = states(preflight.check(JobRequest("train.py", platform="Ascend", workers=8), tmp_path))
@@ -30,14 +32,14 @@ def test_ascend_without_cards_driver_or_cann_fails_in_each(tmp_path):
     assert (found["CANN"], found["NPU driver"], found["cards"]) == ("fail", "fail", "fail")
 
 
-def test_missing_data_is_named(tmp_path):
+def test_missing_data_is_named(tmp_path: Path) -> None:
     checks = preflight.check(JobRequest("train.py", (f"--data.path={tmp_path}/none",)), tmp_path)
 
     assert states(checks)["data"] == "fail"
     assert f"{tmp_path}/none" in preflight.table(checks)
 
 
-def test_a_port_in_use_moves_or_says_so():
+def test_a_port_in_use_moves_or_says_so() -> None:
     with socket.socket() as server:
         server.bind(("", 0))
         server.listen()
@@ -50,7 +52,7 @@ def test_a_port_in_use_moves_or_says_so():
         assert states([preflight._port(JobRequest("t", workers=2, master_port=busy))])["port"] == "warn"
 
 
-def test_cards_are_counted_by_their_device_files(tmp_path):
+def test_cards_are_counted_by_their_device_files(tmp_path: Path) -> None:
     for name in ("davinci0", "davinci1", "davinci_manager"):
         (tmp_path / name).touch()
 
@@ -58,11 +60,11 @@ def test_cards_are_counted_by_their_device_files(tmp_path):
     assert preflight._cards(JobRequest("t", platform="Ascend", workers=3), tmp_path).state == "fail"
 
 
-def test_clocks_are_compared_by_ntp():
+def test_clocks_are_compared_by_ntp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
 
-        def answer():
+        def answer() -> None:
             _, client = server.recvfrom(48)
             seconds = time.time() - 100 + 2_208_988_800
             server.sendto(b"\0" * 40 + struct.pack("!II", int(seconds), int(seconds % 1 * 2**32)), client)

@@ -4,6 +4,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,13 +23,13 @@ logs = pathlib.Path(os.environ["LAUNCH_LOG_DIR"])
 
 
 @pytest.fixture
-def said():
+def said() -> list[str]:
     return []
 
 
 @pytest.fixture
-def supervise(tmp_path, monkeypatch, said):
-    def run(body, **options):
+def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]) -> Callable[..., Supervisor]:
+    def run(body: str, **options: Any) -> Supervisor:
         script = tmp_path / "door.py"
         script.write_text(RANK + body)
         request = JobRequest(str(script), ("--x", "1"))
@@ -35,7 +38,9 @@ def supervise(tmp_path, monkeypatch, said):
     return run
 
 
-def test_a_job_that_dies_is_started_again_where_it_was(supervise, said, tmp_path):
+def test_a_job_that_dies_is_started_again_where_it_was(
+    supervise: Callable[..., Supervisor], said: list[str], tmp_path: Path
+) -> None:
     body = """
 if "--resume" in sys.argv:
     sys.exit(0 if sys.argv[sys.argv.index("--resume") + 1] == "/run" else 3)
@@ -50,14 +55,16 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.mark.parametrize("code", [0, 2, 143])
-def test_ends_that_a_restart_cannot_mend_are_final(supervise, code):
+def test_ends_that_a_restart_cannot_mend_are_final(supervise: Callable[..., Supervisor], code: int) -> None:
     supervisor = supervise(f"sys.exit({code})", max_restarts=5)
 
     assert supervisor.run() == code
     assert len(supervisor.outcomes) == 1
 
 
-def test_a_job_that_would_end_the_same_way_is_not_started_again(supervise, said):
+def test_a_job_that_would_end_the_same_way_is_not_started_again(
+    supervise: Callable[..., Supervisor], said: list[str]
+) -> None:
     supervisor = supervise("(logs / 'final.txt').write_text('the loss is nan'); sys.exit(1)", max_restarts=5)
 
     assert supervisor.run() == 1
@@ -65,7 +72,7 @@ def test_a_job_that_would_end_the_same_way_is_not_started_again(supervise, said)
     assert "not started again, it would end the same way: the loss is nan" in said
 
 
-def test_it_gives_up_with_a_summary(supervise, said):
+def test_it_gives_up_with_a_summary(supervise: Callable[..., Supervisor], said: list[str]) -> None:
     supervisor = supervise("print('the reason'); sys.exit(7)", max_restarts=2)
 
     assert supervisor.run() == 7
@@ -73,7 +80,7 @@ def test_it_gives_up_with_a_summary(supervise, said):
     assert "  | the reason" in said
 
 
-def test_a_hang_is_noticed_by_a_heart_that_no_longer_beats(supervise):
+def test_a_hang_is_noticed_by_a_heart_that_no_longer_beats(supervise: Callable[..., Supervisor]) -> None:
     supervisor = supervise("(logs / 'heartbeat').touch(); time.sleep(60)", hang_seconds=0.5)
     start = time.monotonic()
 
@@ -82,7 +89,7 @@ def test_a_hang_is_noticed_by_a_heart_that_no_longer_beats(supervise):
     assert "no step for too long" in str(supervisor.outcomes[0])
 
 
-def test_orphans_are_found_and_ended(tmp_path):
+def test_orphans_are_found_and_ended(tmp_path: Path) -> None:
     body = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '60']).pid, flush=True)"
     plan = Plan((sys.executable, "-c", body), {"LAUNCH_LOG_DIR": str(tmp_path)}, (), tmp_path)
 
@@ -91,7 +98,7 @@ def test_orphans_are_found_and_ended(tmp_path):
     assert not psutil.pid_exists(int((tmp_path / "launcher.log").read_text()))
 
 
-def test_the_rank_that_mpirun_blames_is_the_one_shown(tmp_path):
+def test_the_rank_that_mpirun_blames_is_the_one_shown(tmp_path: Path) -> None:
     """Open MPI 5 breaks its message over two lines."""
     body = """
 import json, os, pathlib, sys
@@ -108,7 +115,7 @@ sys.exit(137)
     assert (outcome.rank, outcome.code) == (1, 137)
 
 
-def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path):
+def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path: Path) -> None:
     script = tmp_path / "door.py"
     script.write_text(
         RANK + "import signal; signal.signal(15, lambda *_: sys.exit(143)); print('up', flush=True); time.sleep(60)"
@@ -119,6 +126,7 @@ def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert job.stdout is not None
     assert job.stdout.readline() == "up\n"
 
     job.send_signal(signal.SIGTERM)
@@ -126,12 +134,12 @@ def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path):
     assert job.wait(20) == 143
 
 
-def test_resume_replaces_an_earlier_resume():
+def test_resume_replaces_an_earlier_resume() -> None:
     assert resumed(["--resume", "auto", "--seed", "1"], "/r") == ("--seed", "1", "--resume", "/r")
     assert resumed(["--resume=old", "x=1"], "/r") == ("x=1", "--resume", "/r")
 
 
-def test_an_outcome_reads_as_a_sentence():
+def test_an_outcome_reads_as_a_sentence() -> None:
     assert str(Outcome(137, 3, "node7", seconds=12.0)) == (
         "rank 3 on node7: killed by SIGKILL (exit code 137) after 12 s"
     )

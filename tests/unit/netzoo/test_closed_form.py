@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from common.errors import NetError
 from netzoo.closed_form import class_means_head, linear_probe_head
 
 
-def blobs(seed, classes, per_class=30, dimensions=12):
+def blobs(seed: int, classes: int, per_class: int = 30, dimensions: int = 12) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), per_class)
     centres = rng.normal(size=(classes, dimensions))
@@ -20,7 +22,7 @@ def blobs(seed, classes, per_class=30, dimensions=12):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(2, 6))
-def test_class_means_rank_as_the_nearest_centroid_does(seed, classes):
+def test_class_means_rank_as_the_nearest_centroid_does(seed: int, classes: int) -> None:
     features, labels = blobs(seed, classes)
     weight, bias = class_means_head(features, labels)
     scaled = StandardScaler().fit_transform(features)
@@ -29,7 +31,7 @@ def test_class_means_rank_as_the_nearest_centroid_does(seed, classes):
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-def test_linear_probe_is_logistic_regression_on_standardised_features(classes):
+def test_linear_probe_is_logistic_regression_on_standardised_features(classes: int) -> None:
     features, labels = blobs(0, classes)
     weight, bias = linear_probe_head(features, labels, classes, l2=0.1)
     scaled = StandardScaler().fit_transform(features)
@@ -39,7 +41,7 @@ def test_linear_probe_is_logistic_regression_on_standardised_features(classes):
     np.testing.assert_allclose(probabilities, model.predict_proba(scaled), atol=2e-3)
 
 
-def test_the_scale_of_class_means_is_no_worse_than_a_guess():
+def test_the_scale_of_class_means_is_no_worse_than_a_guess() -> None:
     features, labels = blobs(1, 4)
     weight, bias = class_means_head(features, labels)
     logits = features @ weight.T + bias
@@ -48,7 +50,7 @@ def test_the_scale_of_class_means_is_no_worse_than_a_guess():
 
 
 @pytest.mark.parametrize("solve", [class_means_head, linear_probe_head])
-def test_constant_features_do_no_harm(solve):
+def test_constant_features_do_no_harm(solve: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
     features, labels = blobs(0, 3)
     features[:, 0] = 7.0
     weight, bias = solve(features, labels)
@@ -57,7 +59,9 @@ def test_constant_features_do_no_harm(solve):
 
 
 @pytest.mark.parametrize("solve", [class_means_head, linear_probe_head])
-def test_a_class_without_pictures_and_shapes_that_do_not_fit_are_refused(solve):
+def test_a_class_without_pictures_and_shapes_that_do_not_fit_are_refused(
+    solve: Callable[..., tuple[np.ndarray, np.ndarray]],
+) -> None:
     features, labels = blobs(0, 3)
     with pytest.raises(NetError, match=r"counts are \[30, 30, 30, 0\]"):
         solve(features, labels, 4)

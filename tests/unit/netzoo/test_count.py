@@ -3,7 +3,7 @@ from netzoo.count import changed_bytes, count_parameters
 from netzoo.freeze import freeze
 
 
-def test_the_table_has_a_row_a_part_and_their_sum():
+def test_the_table_has_a_row_a_part_and_their_sum() -> None:
     net = create_net("lenet5_modern", num_classes=10)
     freeze(net, patterns=[r"c5\..*"])
     lines = [line.split() for line in str(count_parameters(net)).splitlines()]
@@ -11,7 +11,7 @@ def test_the_table_has_a_row_a_part_and_their_sum():
     assert lines[-1] == ["all", "61,706", "13,586"]
 
 
-def test_what_must_be_kept_is_what_trains_with_its_statistics():
+def test_what_must_be_kept_is_what_trains_with_its_statistics() -> None:
     """Closed form: float32 values of a head of 1280 x 26 + 26, of a 1x1 convolution with BatchNorm."""
     net = create_net("mobilenetv2", num_classes=26)
     head, last = 1280 * 26 + 26, 320 * 1280 + 2 * 1280

@@ -9,13 +9,13 @@ from netzoo.dropout import Dropout, dropout_layers, seed_dropout
 ONES = ms.Tensor(np.ones((256, 1280), np.float32))
 
 
-def masks(layer, count):
+def masks(layer: Dropout, count: int) -> list[np.ndarray]:
     layer.set_train(True)
     return [layer(ONES).asnumpy() for _ in range(count)]
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_share_and_mean_are_those_of_dropout(p):
+def test_share_and_mean_are_those_of_dropout(p: float) -> None:
     (mask,) = masks(Dropout(p), 1)
 
     # 327,680 Bernoulli trials: five standard deviations
@@ -23,7 +23,7 @@ def test_share_and_mean_are_those_of_dropout(p):
     assert set(np.unique(mask)) == {0.0, np.float32(1) / np.float32(1 - p)}
 
 
-def test_masks_are_unrelated_over_draws_rows_columns_and_layers():
+def test_masks_are_unrelated_over_draws_rows_columns_and_layers() -> None:
     net = nn.SequentialCell(Dropout(0.5), Dropout(0.5))
     seed_dropout(net, 7)
     (first, second), (other,) = masks(net[0], 2), masks(net[1], 1)
@@ -34,7 +34,7 @@ def test_masks_are_unrelated_over_draws_rows_columns_and_layers():
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.01
 
 
-def test_every_place_is_dropped_as_often_as_any_other():
+def test_every_place_is_dropped_as_often_as_any_other() -> None:
     layer = Dropout(0.5)
     layer.set_train(True)
     ones = ms.Tensor(np.ones((8, 64), np.float32))
@@ -46,7 +46,7 @@ def test_every_place_is_dropped_as_often_as_any_other():
     assert chi_squared == pytest.approx(512, abs=5 * (2 * 512) ** 0.5)
 
 
-def test_no_two_columns_are_dropped_together():
+def test_no_two_columns_are_dropped_together() -> None:
     (mask,) = masks(Dropout(0.5), 1)
 
     correlations = np.corrcoef(mask[:, :200], rowvar=False)[np.triu_indices(200, 1)]
@@ -56,7 +56,7 @@ def test_no_two_columns_are_dropped_together():
     assert correlations.std() == pytest.approx(1 / 16, rel=0.05)
 
 
-def test_a_number_of_draws_gives_its_mask_again():
+def test_a_number_of_draws_gives_its_mask_again() -> None:
     layer = Dropout(0.3)
     _, second = masks(layer, 2)
 
@@ -65,7 +65,7 @@ def test_a_number_of_draws_gives_its_mask_again():
     assert np.array_equal(masks(layer, 1)[0], second)
 
 
-def test_inference_changes_nothing_and_draws_nothing():
+def test_inference_changes_nothing_and_draws_nothing() -> None:
     layer = Dropout(0.5)
     layer.set_train(False)
 
@@ -73,13 +73,13 @@ def test_inference_changes_nothing_and_draws_nothing():
     assert int(layer.draws.asnumpy()) == 0
 
 
-def test_the_counter_is_no_parameter_of_the_network():
+def test_the_counter_is_no_parameter_of_the_network() -> None:
     net = nn.SequentialCell(nn.Dense(4, 4), Dropout(0.5))
 
     assert [p.name for p in net.get_parameters()] == ["0.weight", "0.bias"]
     assert len(dropout_layers(net)) == 1
 
 
-def test_a_share_of_one_is_refused():
+def test_a_share_of_one_is_refused() -> None:
     with pytest.raises(NetError, match="not 1"):
         Dropout(1.0)

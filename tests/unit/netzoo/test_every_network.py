@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import mindspore as ms
 import numpy as np
@@ -117,7 +118,7 @@ def example(request: pytest.FixtureRequest, examples: dict[tuple[str, int], Exam
 
 
 @every_network
-def test_the_defaults_make_a_network_of_the_stated_number_of_parameters(name):
+def test_the_defaults_make_a_network_of_the_stated_number_of_parameters(name: str) -> None:
     classes, stated = SECTIONS[name].parameter_count or (10, None)
 
     count = count_parameters(create_net(name, num_classes=classes))
@@ -126,13 +127,13 @@ def test_the_defaults_make_a_network_of_the_stated_number_of_parameters(name):
 
 
 @every_network
-def test_the_section_says_what_the_network_is_and_where_it_was_published(name):
+def test_the_section_says_what_the_network_is_and_where_it_was_published(name: str) -> None:
     assert SECTIONS[name].__doc__
     assert SECTIONS[name].source
 
 
 @every_example
-def test_a_batch_of_pictures_becomes_a_row_for_each(example):
+def test_a_batch_of_pictures_becomes_a_row_for_each(example: Example) -> None:
     assert example.outputs.shape == (len(example.pictures), CLASSES)
     assert example.outputs.dtype == np.float32
     assert np.isfinite(example.outputs).all()
@@ -140,21 +141,21 @@ def test_a_batch_of_pictures_becomes_a_row_for_each(example):
 
 
 @every_example
-def test_every_size_that_the_section_names_is_read(example):
+def test_every_size_that_the_section_names_is_read(example: Example) -> None:
     for side in example.section.input_sizes or (32, 48):
         picture = np.zeros((1, example.section.channels, side, side), np.float32)
         assert example.net(ms.Tensor(picture)).shape == (1, CLASSES)
 
 
 @every_example
-def test_gradients_reach_every_parameter(example):
+def test_gradients_reach_every_parameter(example: Example) -> None:
     idle = [name for name, gradient in example.first_step.gradients.items() if not np.abs(gradient).max() > 0]
 
     assert idle == []
 
 
 @every_example
-def test_a_step_along_the_gradients_lowers_the_loss_on_the_same_batch_by_what_they_foretell(example):
+def test_a_step_along_the_gradients_lowers_the_loss_on_the_same_batch_by_what_they_foretell(example: Example) -> None:
     step = example.first_step
 
     assert 1 - step.after / step.before == pytest.approx(0.01, rel=0.25)
@@ -162,7 +163,9 @@ def test_a_step_along_the_gradients_lowers_the_loss_on_the_same_batch_by_what_th
 
 @pytest.mark.parametrize("suffix", ["mindir", "onnx"])
 @every_example
-def test_the_exported_graph_gives_the_same_outputs_for_any_batch_size(example, suffix, tmp_path):
+def test_the_exported_graph_gives_the_same_outputs_for_any_batch_size(
+    example: Example, suffix: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"net.{suffix}"
     shape = tuple(example.pictures.shape[1:])
     if suffix == "mindir":
@@ -177,7 +180,7 @@ def test_the_exported_graph_gives_the_same_outputs_for_any_batch_size(example, s
 
 @pytest.mark.parametrize("suffix", ["ckpt", "safetensors"])
 @every_first_example
-def test_a_file_brings_the_weights_back(example, suffix, tmp_path):
+def test_a_file_brings_the_weights_back(example: Example, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"net.{suffix}"
     ms.save_checkpoint(example.net, str(path), format=suffix)
     other = example.make(seed=1)
@@ -188,7 +191,7 @@ def test_a_file_brings_the_weights_back(example, suffix, tmp_path):
 
 
 @every_first_example
-def test_freezing_the_backbone_leaves_the_head_or_is_refused(example):
+def test_freezing_the_backbone_leaves_the_head_or_is_refused(example: Example) -> None:
     net = example.make()
     assert freeze(net, "none").frozen == 0
 
@@ -201,7 +204,7 @@ def test_freezing_the_backbone_leaves_the_head_or_is_refused(example):
 
 
 @every_first_example
-def test_adapters_start_as_nothing_train_with_the_head_and_merge_into_it(example):
+def test_adapters_start_as_nothing_train_with_the_head_and_merge_into_it(example: Example) -> None:
     net = example.make()
     names = {p.name for p in net.get_parameters()}
 

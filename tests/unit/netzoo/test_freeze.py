@@ -1,6 +1,9 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
-from mindspore import nn
+from mindspore import Tensor, nn
 
 from common.errors import NetError
 from netzoo import create_net
@@ -8,7 +11,7 @@ from netzoo.blocks import block_count, block_index
 from netzoo.freeze import freeze, unfreeze
 
 
-def trained_blocks(net):
+def trained_blocks(net: nn.Cell) -> set[int | None]:
     return {block_index(parameter.name) for parameter in net.trainable_params()}
 
 
@@ -22,21 +25,23 @@ def trained_blocks(net):
         ("last_n_blocks:3", {1, 2, 3, 4, None}),
     ],
 )
-def test_what_trains_is_what_was_asked(small_mobilenet, layer, blocks):
+def test_what_trains_is_what_was_asked(
+    small_mobilenet: Callable[..., nn.Cell], layer: str, blocks: set[int | None]
+) -> None:
     net = small_mobilenet()
     report = freeze(net, layer)
     assert trained_blocks(net) == blocks
     assert report.trainable == sum(parameter.size for parameter in net.trainable_params())
 
 
-def test_the_whole_network_has_17_blocks_between_two_convolutions():
+def test_the_whole_network_has_17_blocks_between_two_convolutions() -> None:
     net = create_net("mobilenetv2", num_classes=2, width_mult=0.35)
     assert block_count(net) == 19
     freeze(net, "last_n_blocks:3")
     assert trained_blocks(net) == {15, 16, 17, 18, None}
 
 
-def test_patterns_freeze_by_name(small_mobilenet):
+def test_patterns_freeze_by_name(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     freeze(net, patterns=[r"features\.[01]\..*", r".*\.(gamma|beta)"])
     names = [parameter.name for parameter in net.trainable_params()]
@@ -54,16 +59,20 @@ def test_patterns_freeze_by_name(small_mobilenet):
         ({"layer": "head"}, "none, backbone or last_n_blocks:n"),
     ],
 )
-def test_rules_that_cannot_be_followed_are_refused(small_mobilenet, arguments, message):
+def test_rules_that_cannot_be_followed_are_refused(
+    small_mobilenet: Callable[..., nn.Cell], arguments: dict[str, Any], message: str
+) -> None:
     with pytest.raises(NetError, match=message):
         freeze(small_mobilenet(), **arguments)
 
 
-def statistics(net):
+def statistics(net: nn.Cell) -> dict[str, np.ndarray]:
     return {p.name: p.asnumpy().copy() for p in net.get_parameters() if ".moving_" in p.name}
 
 
-def test_training_leaves_frozen_statistics_alone_and_moves_the_others(small_mobilenet, pictures, labels):
+def test_training_leaves_frozen_statistics_alone_and_moves_the_others(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor, labels: Tensor
+) -> None:
     net = small_mobilenet()
     freeze(net, "last_n_blocks:0")
     before = statistics(net)
@@ -73,7 +82,9 @@ def test_training_leaves_frozen_statistics_alone_and_moves_the_others(small_mobi
     assert moved == {4}
 
 
-def test_freezing_takes_effect_on_a_network_that_was_compiled_before(small_mobilenet, pictures):
+def test_freezing_takes_effect_on_a_network_that_was_compiled_before(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor
+) -> None:
     net = small_mobilenet(head={"dropout": 0.0})
     evaluated = net(pictures).asnumpy()
     net.set_train(True)(pictures)
@@ -85,7 +96,7 @@ def test_freezing_takes_effect_on_a_network_that_was_compiled_before(small_mobil
     np.testing.assert_allclose(net.set_train(True)(pictures).asnumpy(), evaluated_after_moving, atol=1e-5)
 
 
-def test_unfreeze_undoes_it(small_mobilenet):
+def test_unfreeze_undoes_it(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     before = [parameter.name for parameter in net.trainable_params()]
     freeze(net, "backbone")
@@ -97,5 +108,5 @@ def test_unfreeze_undoes_it(small_mobilenet):
 @pytest.mark.parametrize(
     ("name", "index"), [("features.18.features.0.weight", 18), ("dense.weight", None), ("c1.weight", None)]
 )
-def test_block_index_reads_the_name(name, index):
+def test_block_index_reads_the_name(name: str, index: int | None) -> None:
     assert block_index(name) == index

@@ -1,14 +1,17 @@
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from mindspore import nn
+from mindspore import Tensor, nn
 
 from common.errors import NetError, WeightsError
 from netzoo import create_net
 from netzoo.adapter_file import attach_adapter, save_adapter
 from netzoo.count import count_parameters
-from netzoo.lora import ADAPTERS, POINTWISE, adapter_state, add_lora, load_adapter, lora_parameters, merge_lora
+from netzoo.lora import ADAPTERS, adapter_state, add_lora, load_adapter, lora_parameters, merge_lora
+from netzoo.options import POINTWISE
 from netzoo.weights.loading import load_weights
 
 # Every 1x1 convolution of the small network, and its classifier.
@@ -16,11 +19,11 @@ EVERYWHERE = r"features\.([23]\.conv\.(0\.features\.0|2)|1\.conv\.1|4\.features\
 BACKBONE = EVERYWHERE.removesuffix("|dense")
 
 
-def values_of(net):
+def values_of(net: nn.Cell) -> dict[str, np.ndarray]:
     return {parameter.name: parameter.asnumpy().copy() for parameter in net.get_parameters()}
 
 
-def train(net, pictures, labels, steps=5):
+def train(net: nn.Cell, pictures: Tensor, labels: Tensor, steps: int = 5) -> list[float]:
     optimizer = nn.Momentum(net.trainable_params(), 0.05, 0.9)
     step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.CrossEntropyLoss()), optimizer).set_train(True)
     losses = [float(step(pictures, labels).asnumpy()) for _ in range(steps)]
@@ -28,7 +31,9 @@ def train(net, pictures, labels, steps=5):
     return losses
 
 
-def test_training_lowers_the_loss_and_moves_nothing_but_adapters(small_mobilenet, pictures, labels):
+def test_training_lowers_the_loss_and_moves_nothing_but_adapters(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor, labels: Tensor
+) -> None:
     net = small_mobilenet()
     add_lora(net, EVERYWHERE, rank=4, dropout=0.1)
     before = values_of(net)
@@ -38,7 +43,9 @@ def test_training_lowers_the_loss_and_moves_nothing_but_adapters(small_mobilenet
     assert moved == {parameter.name for parameter in lora_parameters(net)}
 
 
-def test_the_layers_of_the_head_without_adapter_train_unless_told_not_to(small_mobilenet):
+def test_the_layers_of_the_head_without_adapter_train_unless_told_not_to(
+    small_mobilenet: Callable[..., nn.Cell],
+) -> None:
     with_head, without_head = small_mobilenet(), small_mobilenet()
     add_lora(with_head, BACKBONE)
     add_lora(without_head, BACKBONE, train_head=False)
@@ -46,7 +53,7 @@ def test_the_layers_of_the_head_without_adapter_train_unless_told_not_to(small_m
     assert trained - {parameter.name for parameter in without_head.trainable_params()} == {"dense.weight", "dense.bias"}
 
 
-def test_adapters_merge_once(small_mobilenet):
+def test_adapters_merge_once(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     add_lora(net, EVERYWHERE, rank=4)
 
@@ -55,7 +62,9 @@ def test_adapters_merge_once(small_mobilenet):
         merge_lora(net)
 
 
-def test_a_file_brings_adapters_head_and_statistics_back_onto_the_base(small_mobilenet, pictures, labels, tmp_path):
+def test_a_file_brings_adapters_head_and_statistics_back_onto_the_base(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor, labels: Tensor, tmp_path: Path
+) -> None:
     net = small_mobilenet(head={"kind": "v3", "hidden_channels": 16})
     base = values_of(net)
     add_lora(net, BACKBONE, rank=2, alpha=4)
@@ -70,7 +79,9 @@ def test_a_file_brings_adapters_head_and_statistics_back_onto_the_base(small_mob
     np.testing.assert_array_equal(other(pictures).asnumpy(), net(pictures).asnumpy())
 
 
-def test_an_adapter_file_may_be_read_by_whom_other_files_may(small_mobilenet, tmp_path):
+def test_an_adapter_file_may_be_read_by_whom_other_files_may(
+    small_mobilenet: Callable[..., nn.Cell], tmp_path: Path
+) -> None:
     net = small_mobilenet()
     add_lora(net, "dense")
     (tmp_path / "other").touch()
@@ -81,7 +92,7 @@ def test_an_adapter_file_may_be_read_by_whom_other_files_may(small_mobilenet, tm
     assert modes["adapter.safetensors"] == modes["other"]
 
 
-def test_a_file_on_another_base_is_refused(small_mobilenet, tmp_path):
+def test_a_file_on_another_base_is_refused(small_mobilenet: Callable[..., nn.Cell], tmp_path: Path) -> None:
     net = small_mobilenet(seed=0)
     add_lora(net, "dense")
     save_adapter(net, tmp_path / "adapter.safetensors")
@@ -90,14 +101,16 @@ def test_a_file_on_another_base_is_refused(small_mobilenet, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors"])
-def test_damaged_adapter_files_are_refused_by_name(small_mobilenet, tmp_path, content):
+def test_damaged_adapter_files_are_refused_by_name(
+    small_mobilenet: Callable[..., nn.Cell], tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "adapter.safetensors"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=re.escape(str(path))):
         attach_adapter(small_mobilenet(), path)
 
 
-def test_an_incomplete_adapter_state_is_refused(small_mobilenet):
+def test_an_incomplete_adapter_state_is_refused(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     add_lora(net, BACKBONE)
     state = adapter_state(net)
@@ -108,7 +121,9 @@ def test_an_incomplete_adapter_state_is_refused(small_mobilenet):
         load_adapter(net, state)
 
 
-def test_plain_weights_load_before_and_after_injection(small_mobilenet, pictures):
+def test_plain_weights_load_before_and_after_injection(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor
+) -> None:
     plain = small_mobilenet(seed=7)
     net = small_mobilenet(seed=8)
     add_lora(net, EVERYWHERE)
@@ -116,7 +131,7 @@ def test_plain_weights_load_before_and_after_injection(small_mobilenet, pictures
     np.testing.assert_array_equal(net(pictures).asnumpy(), plain(pictures).asnumpy())
 
 
-def test_pointwise_matches_all_34_1x1_convolutions_at_under_7_percent_of_the_backbone():
+def test_pointwise_matches_all_34_1x1_convolutions_at_under_7_percent_of_the_backbone() -> None:
     net = create_net("mobilenetv2", num_classes=26)
     backbone = sum(part.total for part in count_parameters(net).parts if part.name != "dense")
     report = add_lora(net, POINTWISE, rank=4)
@@ -133,7 +148,9 @@ def test_pointwise_matches_all_34_1x1_convolutions_at_under_7_percent_of_the_bac
         (r"features\.1\.conv\.2", "match no Dense or convolution layer"),  # a BatchNorm
     ],
 )
-def test_layers_that_an_adapter_does_not_suit_are_refused(small_mobilenet, targets, message):
+def test_layers_that_an_adapter_does_not_suit_are_refused(
+    small_mobilenet: Callable[..., nn.Cell], targets: str, message: str
+) -> None:
     net = small_mobilenet()
     with pytest.raises(NetError, match=message):
         add_lora(net, targets)

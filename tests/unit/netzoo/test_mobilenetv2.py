@@ -1,10 +1,14 @@
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mindspore import Tensor, nn
 
 from common.errors import NetError
 from netzoo import create_net
@@ -15,12 +19,12 @@ from netzoo.mobilenetv2 import round_channels
 
 # Sizes in million, from timm's results table.
 @pytest.mark.parametrize(("width_mult", "million"), [(0.5, 1.97), (1.4, 6.11)])
-def test_other_widths_have_their_published_size(width_mult, million):
+def test_other_widths_have_their_published_size(width_mult: float, million: float) -> None:
     net = create_net("mobilenetv2", num_classes=1000, width_mult=width_mult)
     assert round(count_parameters(net).total / 1e6, 2) == million
 
 
-def test_parameter_names_and_shapes_are_the_model_zoos(shared):
+def test_parameter_names_and_shapes_are_the_model_zoos(shared: Path) -> None:
     with (shared / "facts" / "modelzoo_mobilenetv2_params.csv").open() as file:
         published = {(row["name"], row["shape"], row["trainable"]) for row in csv.DictReader(file)}
     net = create_net("mobilenetv2", num_classes=1000)
@@ -28,13 +32,13 @@ def test_parameter_names_and_shapes_are_the_model_zoos(shared):
 
 
 @given(st.floats(1, 4000), st.sampled_from([1, 4, 8, 16]))
-def test_channels_are_a_multiple_and_shrink_by_at_most_a_tenth(channels, divisor):
+def test_channels_are_a_multiple_and_shrink_by_at_most_a_tenth(channels: float, divisor: int) -> None:
     rounded = round_channels(channels, divisor)
     assert rounded % divisor == 0
     assert 0.9 * channels <= rounded <= channels + divisor
 
 
-def test_the_head_reads_the_pooled_features(small_mobilenet, pictures):
+def test_the_head_reads_the_pooled_features(small_mobilenet: Callable[..., nn.Cell], pictures: Tensor) -> None:
     net = small_mobilenet()
     features = net.pooled_backbone(pictures)
     assert features.shape == (8, 64)
@@ -43,7 +47,9 @@ def test_the_head_reads_the_pooled_features(small_mobilenet, pictures):
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_the_activation_is_applied_at_inference_only(small_mobilenet, pictures, activation):
+def test_the_activation_is_applied_at_inference_only(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor, activation: str
+) -> None:
     net = small_mobilenet(head={"activation": activation, "dropout": 0.0})
     logits = logits_network(net)(pictures).asnumpy()
     exponential = np.exp(logits)
@@ -57,7 +63,7 @@ def test_the_activation_is_applied_at_inference_only(small_mobilenet, pictures, 
     assert training_logits.min() < 0
 
 
-def test_the_v3_head_is_two_layers_with_hswish_between(small_mobilenet):
+def test_the_v3_head_is_two_layers_with_hswish_between(small_mobilenet: Callable[..., nn.Cell]) -> None:
     head = small_mobilenet(head={"kind": "v3", "hidden_channels": 16}).head
     features = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32) * 3
     hidden = features @ head.head.hidden.weight.asnumpy().T / np.sqrt(1 + 1e-5)  # fresh BatchNorm
@@ -66,7 +72,7 @@ def test_the_v3_head_is_two_layers_with_hswish_between(small_mobilenet):
     np.testing.assert_allclose(head(ms.Tensor(features)).asnumpy(), expected, atol=1e-4)
 
 
-def test_a_solved_classifier_of_another_shape_is_refused(small_mobilenet):
+def test_a_solved_classifier_of_another_shape_is_refused(small_mobilenet: Callable[..., nn.Cell]) -> None:
     with pytest.raises(NetError, match=r"\(5, 64\)"):
         small_mobilenet().head.set_classifier(np.zeros((5, 63)), np.zeros(5))
 
@@ -75,6 +81,6 @@ def test_a_solved_classifier_of_another_shape_is_refused(small_mobilenet):
     "options",
     [{"head": {"kind": "v4"}}, {"head": {"activation": "relu"}}, {"inverted_residual_setting": ((6, 24, 2),)}],
 )
-def test_options_that_cannot_work_are_refused(options):
+def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(NetError):
         create_net("mobilenetv2", num_classes=2, **options)

@@ -1,5 +1,8 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from mindspore import Tensor, nn
 
 from common.errors import NetError
 from netzoo.freeze import freeze
@@ -7,7 +10,9 @@ from netzoo.split import split_frozen
 
 
 @pytest.mark.parametrize(("layer", "shape"), [("last_n_blocks:1", (8, 8, 8, 8)), ("backbone", (8, 64))])
-def test_both_parts_in_a_row_are_the_network(small_mobilenet, pictures, layer, shape):
+def test_both_parts_in_a_row_are_the_network(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor, layer: str, shape: tuple[int, ...]
+) -> None:
     net = small_mobilenet()
     freeze(net, layer)
 
@@ -18,7 +23,7 @@ def test_both_parts_in_a_row_are_the_network(small_mobilenet, pictures, layer, s
     np.testing.assert_array_equal(rest.set_train(False)(features).asnumpy(), net(pictures).asnumpy())
 
 
-def test_what_trains_is_in_the_rest_under_its_own_name(small_mobilenet):
+def test_what_trains_is_in_the_rest_under_its_own_name(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     names = [p.name for p in net.get_parameters()]
     freeze(net, "last_n_blocks:1")
@@ -30,6 +35,6 @@ def test_what_trains_is_in_the_rest_under_its_own_name(small_mobilenet):
     assert [p.name for p in net.get_parameters()] == names
 
 
-def test_a_network_without_a_frozen_front_cannot_be_split(small_mobilenet):
+def test_a_network_without_a_frozen_front_cannot_be_split(small_mobilenet: Callable[..., nn.Cell]) -> None:
     with pytest.raises(NetError, match="nothing to cache"):
         split_frozen(small_mobilenet())

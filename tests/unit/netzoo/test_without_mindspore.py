@@ -29,14 +29,14 @@ def without_mindspore(code: str, *arguments: str, networks: str = "") -> str:
 
 @pytest.mark.parametrize(("networks", "names"), [("", "|mobilenetv2"), ("tests.networks.tiny_options", "|tiny")])
 @pytest.mark.parametrize("door", ["train.py", "eval.py", "export.py"])
-def test_help_is_answered(door, networks, names):
+def test_help_is_answered(door: str, networks: str, names: str) -> None:
     text = without_mindspore(f"runpy.run_path('{door}', run_name='__main__')", "--help", networks=networks)
 
     assert names in text
     assert ("--model.maps" in text) == bool(networks)
 
 
-def test_sections_are_checked():
+def test_sections_are_checked() -> None:
     code = (
         "from netzoo.registry import network_options; print(repr(network_options({'name': 'tiny', 'maps': 3})));"
         "from netzoo import list_nets; print(list_nets())"
@@ -49,7 +49,7 @@ def test_sections_are_checked():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_of_the_networks_has_the_table_that_their_sections_make(page):
+def test_the_page_of_the_networks_has_the_table_that_their_sections_make(page: str) -> None:
     table = without_mindspore("runpy.run_module('netzoo.table', run_name='__main__')")
 
     rows = "".join(table.splitlines(keepends=True)[PAGES[page]])
@@ -58,7 +58,7 @@ def test_the_page_of_the_networks_has_the_table_that_their_sections_make(page):
 
 @pytest.mark.parametrize("file", ["tiny.py", "tiny_options.py"])
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_shows_the_network_that_the_tests_run(page, file):
+def test_the_page_shows_the_network_that_the_tests_run(page: str, file: str) -> None:
     _, start, rest = (ROOT / "tests" / "networks" / file).read_text(encoding="utf-8").partition("from __future__")
 
     assert start + rest in (ROOT / page).read_text(encoding="utf-8")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,7 @@ from deploy.bundle.labels import read_local_names
 
 
 @pytest.fixture
-def bundle(tmp_path):
+def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "labels.txt").write_text("cat\ndog\n")
@@ -21,7 +24,7 @@ def bundle(tmp_path):
     (folder / "model.onnx").write_bytes(b"weights")
     accuracy = {"split": "val", "n": 2, "correct": 1, "top1": 0.5, "interval": [0.1, 0.9]}
     tensor = {"name": "image", "dtype": "float32", "shape": ["batch", 3, 32, 32], "layout": "NCHW"}
-    model = {
+    model: dict[str, Any] = {
         "file": "model.onnx", "runtime": "onnxruntime", "precision": "float32", "preprocessing": "outside",
         "batch": None, "input": tensor, "output": tensor, "opset": 11, "mended": [], "size_bytes": 7, "parity": None,
     }  # fmt: skip
@@ -35,13 +38,13 @@ def bundle(tmp_path):
     return folder
 
 
-def _edit(folder, change):
+def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     change(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_whole_bundle_is_read(bundle):
+def test_whole_bundle_is_read(bundle: Path) -> None:
     read = read_bundle(bundle)
 
     assert read.classes == ("cat", "dog")
@@ -49,14 +52,14 @@ def test_whole_bundle_is_read(bundle):
     assert read.model()[0] == "onnx"
 
 
-def test_changed_file_is_refused(bundle):
+def test_changed_file_is_refused(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(b"WEIGHTS")
 
     with pytest.raises(BundleError, match=r"model\.onnx is not the file that was exported"):
         read_bundle(bundle)
 
 
-def test_missing_file_is_refused(bundle):
+def test_missing_file_is_refused(bundle: Path) -> None:
     (bundle / "labels.txt").unlink()
 
     with pytest.raises(BundleError, match=r"labels\.txt is missing"):
@@ -64,7 +67,7 @@ def test_missing_file_is_refused(bundle):
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../secret", "..\\secret"])
-def test_path_outside_the_folder_is_refused(bundle, name):
+def test_path_outside_the_folder_is_refused(bundle: Path, name: str) -> None:
     (bundle.parent / "secret").write_text("secret")
     _edit(bundle, lambda manifest: manifest["files"].update({name: "0"}))
 
@@ -72,7 +75,7 @@ def test_path_outside_the_folder_is_refused(bundle, name):
         read_bundle(bundle)
 
 
-def test_link_out_of_the_folder_is_refused(bundle):
+def test_link_out_of_the_folder_is_refused(bundle: Path) -> None:
     (bundle / "model.onnx").rename(bundle.parent / "elsewhere.onnx")
     os.symlink(bundle.parent / "elsewhere.onnx", bundle / "model.onnx")
 
@@ -80,7 +83,7 @@ def test_link_out_of_the_folder_is_refused(bundle):
         read_bundle(bundle)
 
 
-def test_model_file_without_a_hash_is_refused(bundle):
+def test_model_file_without_a_hash_is_refused(bundle: Path) -> None:
     _edit(bundle, lambda manifest: manifest["models"]["onnx"].update(file="../model.onnx"))
 
     with pytest.raises(BundleError, match="lists no hash"):
@@ -88,19 +91,19 @@ def test_model_file_without_a_hash_is_refused(bundle):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"bundle_version": 2}', "\udcff".encode("utf-8", "surrogateescape")])
-def test_foreign_manifest_is_refused(bundle, text):
+def test_foreign_manifest_is_refused(bundle: Path, text: str | bytes) -> None:
     (bundle / "manifest.json").write_bytes(text if isinstance(text, bytes) else text.encode())
 
     with pytest.raises(BundleError, match="is not one of this version"):
         read_bundle(bundle)
 
 
-def test_folder_that_is_no_bundle_is_refused(tmp_path):
+def test_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
         read_bundle(tmp_path)
 
 
-def test_wrong_number_of_labels_is_refused(bundle):
+def test_wrong_number_of_labels_is_refused(bundle: Path) -> None:
     (bundle / "labels.txt").write_text("cat\n")
     _edit(bundle, lambda manifest: manifest.update(files=hash_files(bundle)))
 
@@ -108,12 +111,12 @@ def test_wrong_number_of_labels_is_refused(bundle):
         read_bundle(bundle)
 
 
-def test_unknown_model_is_refused_with_the_known_ones(bundle):
+def test_unknown_model_is_refused_with_the_known_ones(bundle: Path) -> None:
     with pytest.raises(BundleError, match="has no model mindir; it has onnx"):
         read_bundle(bundle).model("mindir")
 
 
-def test_a_failed_write_leaves_nothing(tmp_path):
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     def stop_half_way() -> None:
         with new_bundle(tmp_path / "bundle") as folder:
             (folder / "half").write_text("half")
@@ -124,13 +127,13 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_bundle_is_not_overwritten(bundle):
+def test_an_existing_bundle_is_not_overwritten(bundle: Path) -> None:
     with pytest.raises(BundleError, match="exists"), new_bundle(bundle):
         pass
     assert read_bundle(bundle)
 
 
-def test_local_names_in_another_encoding_are_refused(tmp_path):
+def test_local_names_in_another_encoding_are_refused(tmp_path: Path) -> None:
     (tmp_path / "zh.txt").write_bytes("猫\n狗\n".encode("gbk"))
 
     with pytest.raises(BundleError, match="not UTF-8"):

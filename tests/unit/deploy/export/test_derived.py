@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -41,7 +43,9 @@ SESSIONS = {name: _nothing_but_preprocessing(spec) for name, spec in SPECS.items
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(SPECS)), st.integers(3, 90), st.integers(3, 90), st.integers(0, 2**32 - 1))
-def test_preprocessing_inside_is_the_one_outside_to_one_grey_level(name, height, width, seed):
+def test_preprocessing_inside_is_the_one_outside_to_one_grey_level(
+    name: str, height: int, width: int, seed: int
+) -> None:
     spec = SPECS[name]
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -54,7 +58,7 @@ def test_preprocessing_inside_is_the_one_outside_to_one_grey_level(name, height,
     assert (difference > 0.5 * grey_level).mean() < 0.02
 
 
-def test_without_resizing_preprocessing_inside_is_exact():
+def test_without_resizing_preprocessing_inside_is_exact() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (31, 17, 3), dtype=np.uint8)
 
     inside = SESSIONS["unresized"].run(None, {"picture": pixels})[0].ravel()
@@ -63,7 +67,7 @@ def test_without_resizing_preprocessing_inside_is_exact():
 
 
 @pytest.fixture
-def small_network(tmp_path):
+def small_network(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     weights = {
         "first.weight": rng.normal(0, 0.3, (4, 3, 3, 3)),
@@ -91,12 +95,12 @@ def small_network(tmp_path):
     return tmp_path / "base.onnx"
 
 
-def _run(path, pictures):
+def _run(path: Path, pictures: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(path)
     return session.run(None, {"image": pictures})[0]
 
 
-def test_int8_has_a_scale_for_each_channel_and_a_quarter_of_the_size(small_network, tmp_path):
+def test_int8_has_a_scale_for_each_channel_and_a_quarter_of_the_size(small_network: Path, tmp_path: Path) -> None:
     pictures = np.random.default_rng(1).normal(size=(20, 3, 16, 16)).astype(np.float32)
 
     notes = to_int8(small_network, tmp_path / "int8.onnx", iter(pictures))
@@ -111,7 +115,7 @@ def test_int8_has_a_scale_for_each_channel_and_a_quarter_of_the_size(small_netwo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base.onnx", "int8.onnx"]
 
 
-def test_int8_kernels_compute_what_the_file_says_on_every_processor(small_network, tmp_path):
+def test_int8_kernels_compute_what_the_file_says_on_every_processor(small_network: Path, tmp_path: Path) -> None:
     # Where there are no int8 dot products (AVX2), two products of uint8 and 8-bit weights overflow 16 bits, silently.
     pictures = np.random.default_rng(1).normal(size=(20, 3, 16, 16)).astype(np.float32)
     to_int8(small_network, tmp_path / "int8.onnx", iter(pictures))
@@ -124,7 +128,7 @@ def test_int8_kernels_compute_what_the_file_says_on_every_processor(small_networ
     np.testing.assert_allclose(in_integers, in_floats, atol=0.02 * np.abs(in_floats).mean())
 
 
-def test_float16_halves_the_file_and_keeps_float32_ends(small_network, tmp_path):
+def test_float16_halves_the_file_and_keeps_float32_ends(small_network: Path, tmp_path: Path) -> None:
     pictures = np.random.default_rng(1).normal(size=(4, 3, 16, 16)).astype(np.float32)
 
     to_float16(small_network, tmp_path / "fp16.onnx")
@@ -133,7 +137,7 @@ def test_float16_halves_the_file_and_keeps_float32_ends(small_network, tmp_path)
     assert (tmp_path / "fp16.onnx").stat().st_size < 0.55 * small_network.stat().st_size
 
 
-def test_first_layers_stay_below_their_share(small_network):
+def test_first_layers_stay_below_their_share(small_network: Path) -> None:
     graph = onnx.load(small_network).graph
 
     # 108 of 12,662 weights are the first convolution's: 0.9 %, too many; nothing stays float32.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,7 +14,10 @@ import pytest
 
 ms = pytest.importorskip("mindspore")
 
+from mindspore import nn  # noqa: E402
+
 from common.errors import BundleError, ParityError  # noqa: E402
+from datazoo.pictures import Splits  # noqa: E402
 from datazoo.pipeline.spec import PreprocessingSpec  # noqa: E402
 from deploy.bundle.bundle import read_bundle  # noqa: E402
 from deploy.export import formats, onnx_mend, parity  # noqa: E402
@@ -40,11 +46,11 @@ NETWORKS = {
 
 
 @pytest.fixture(scope="module")
-def lenet5(make_checkpoint):
+def lenet5(make_checkpoint: Callable[..., Path]) -> Path:
     return make_checkpoint({"name": "lenet5_modern"})
 
 
-def test_bundle_holds_what_an_edge_developer_needs(lenet5, digits, tmp_path):
+def test_bundle_holds_what_an_edge_developer_needs(lenet5: Path, digits: Splits, tmp_path: Path) -> None:
     request = ExportRequest(lenet5, ("mindir", "onnx"), local_names={"zh": tuple("零一二三四五六七八九")})
     manifest = export_bundle(tmp_path / "bundle", request, digits.val, digits.train)
 
@@ -54,6 +60,7 @@ def test_bundle_holds_what_an_edge_developer_needs(lenet5, digits, tmp_path):
     assert (bundle.path / "labels.zh.txt").read_text(encoding="utf-8").split()[3] == "三"
     for name in ("mindir", "onnx"):
         proof = manifest.models[name].parity
+        assert proof is not None
         assert proof.n == len(digits.val)
         assert proof.max_abs_diff < 1e-4
         assert proof.top1_agreement == 1
@@ -73,7 +80,9 @@ def test_bundle_holds_what_an_edge_developer_needs(lenet5, digits, tmp_path):
         ("mobilenetv2_softmax", False),
     ],
 )
-def test_exported_graphs_equal_the_trained_network(name, fold, make_checkpoint, tmp_path):
+def test_exported_graphs_equal_the_trained_network(
+    name: str, fold: bool, make_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
     model, preprocessing, lora = NETWORKS[name]
     checkpoint = make_checkpoint(model, lora=lora, **({"preprocessing": preprocessing} if preprocessing else {}))
     trained, sidecar = restore_network(checkpoint)
@@ -97,7 +106,7 @@ def test_exported_graphs_equal_the_trained_network(name, fold, make_checkpoint, 
     assert not (fold and "BatchNormalization" in operators)
 
 
-def test_fixed_batch_takes_any_number_of_pictures(lenet5, tmp_path):
+def test_fixed_batch_takes_any_number_of_pictures(lenet5: Path, tmp_path: Path) -> None:
     network, _, _ = inference_network(lenet5, None)
     formats.export_onnx(network, (1, 28, 28), tmp_path / "free.onnx", "logits")
     model = onnx.load(tmp_path / "free.onnx")
@@ -111,7 +120,7 @@ def test_fixed_batch_takes_any_number_of_pictures(lenet5, tmp_path):
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 4
 
 
-def test_onnx_names_are_readable(make_checkpoint, tmp_path):
+def test_onnx_names_are_readable(make_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     network, _, _ = inference_network(make_checkpoint(SMALL_MOBILENET, RGB), None)
     formats.export_onnx(network, (3, 32, 32), tmp_path / "model.onnx", "logits")
 
@@ -125,27 +134,34 @@ def test_onnx_names_are_readable(make_checkpoint, tmp_path):
     assert graph.output[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-def _mirror_kernels(network):
+def _mirror_kernels(network: nn.Cell) -> None:
     weight = network.c1.weight.asnumpy()
     network.c1.weight.set_data(ms.Tensor(np.ascontiguousarray(weight[..., ::-1])))
 
 
-def _batch_statistics(network):
+def _batch_statistics(network: nn.Cell) -> None:
     network.norm1.set_train(True)
 
 
-def _shift_bias(network):
+def _shift_bias(network: nn.Cell) -> None:
     network.dense.bias.set_data(network.dense.bias + 0.01)
 
 
 @pytest.mark.parametrize(
     ("name", "plant"), [("mindir", _batch_statistics), ("onnx", _mirror_kernels), ("onnx", _shift_bias)]
 )
-def test_planted_wrong_export_is_caught_and_leaves_nothing(plant, name, make_checkpoint, digits, tmp_path, monkeypatch):
+def test_planted_wrong_export_is_caught_and_leaves_nothing(
+    plant: Callable[[nn.Cell], None],
+    name: str,
+    make_checkpoint: Callable[..., Path],
+    digits: Splits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     checkpoint = make_checkpoint({"name": "lenet5_improved"})
     write = getattr(formats, f"export_{name}")
 
-    def wrong(network, *arguments):
+    def wrong(network: nn.Cell, *arguments: Any) -> Any:
         plant(network)
         if plant is _batch_statistics:  # the exporter would switch to inference itself
             monkeypatch.setattr(type(network), "set_train", lambda self, mode=True: self)
@@ -158,15 +174,15 @@ def test_planted_wrong_export_is_caught_and_leaves_nothing(plant, name, make_che
     assert list(tmp_path.iterdir()) == []
 
 
-def test_outputs_that_are_not_finite_are_refused():
-    reference = parity.Reference("val", np.array([0, 1]), None, np.zeros((2, 3), np.float32))
+def test_outputs_that_are_not_finite_are_refused() -> None:
+    reference = parity.Reference("val", np.array([0, 1]), Path("unused.npy"), np.zeros((2, 3), np.float32))
 
     with pytest.raises(ParityError, match="2 of 6 outputs are not finite"):
         parity.compare(np.array([[0, np.nan, 0], [np.inf, 0, 0]], np.float32), reference, "test", 1e-3)
 
 
-def test_another_class_is_refused_however_small_the_difference():
-    reference = parity.Reference("val", np.array([0]), None, np.array([[1.0, 1.00001]], np.float32))
+def test_another_class_is_refused_however_small_the_difference() -> None:
+    reference = parity.Reference("val", np.array([0]), Path("unused.npy"), np.array([[1.0, 1.00001]], np.float32))
 
     result = parity.compare(np.array([[1.00002, 1.0]], np.float32), reference, "test", 1e-3)
 
@@ -174,17 +190,17 @@ def test_another_class_is_refused_however_small_the_difference():
         parity.check("onnx", result)
 
 
-def test_air_off_an_ascend_is_refused_with_the_reason():
+def test_air_off_an_ascend_is_refused_with_the_reason() -> None:
     with pytest.raises(BundleError, match="Ascend's graph engine"):
         formats.check_formats(("onnx", "air"), "CPU")
 
 
-def test_unknown_format_is_refused_with_the_known_ones():
+def test_unknown_format_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BundleError, match=r"unknown format 'tflite'; there are mindir, onnx"):
         formats.check_formats(("tflite",), "CPU")
 
 
-def test_manifest_is_plain_json(lenet5, digits, tmp_path):
+def test_manifest_is_plain_json(lenet5: Path, digits: Splits, tmp_path: Path) -> None:
     export_bundle(tmp_path / "bundle", ExportRequest(lenet5, ("onnx",)), digits.val.subset(range(5)), digits.train)
 
     manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text(encoding="utf-8"))

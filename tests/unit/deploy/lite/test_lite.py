@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from datazoo.pictures import Splits
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import read_bundle
@@ -32,13 +34,13 @@ SPECS = {
 SIZES = [(17, 31), (64, 40), (33, 33), (5, 90)]
 
 
-def _pictures():
+def _pictures() -> list[Image.Image]:
     rng = np.random.default_rng(0)
     return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for height, width in SIZES]
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_python_client_preprocesses_as_training_does(name):
+def test_python_client_preprocesses_as_training_does(name: str) -> None:
     for picture in _pictures():
         own = classify.preprocess(picture, SPECS[name].model_dump(mode="json"))
 
@@ -46,7 +48,7 @@ def test_python_client_preprocesses_as_training_does(name):
 
 
 @pytest.fixture(scope="module")
-def cpp_preprocess(tmp_path_factory):
+def cpp_preprocess(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that writes what the C++ client's preprocessing gives."""
     compiler = shutil.which("g++")
     if compiler is None:
@@ -66,7 +68,7 @@ int main(int, char **argv) {
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_cpp_client_preprocesses_as_training_does(name, cpp_preprocess, tmp_path):
+def test_cpp_client_preprocesses_as_training_does(name: str, cpp_preprocess: Path, tmp_path: Path) -> None:
     spec = SPECS[name]
     (tmp_path / "preprocessing.json").write_text(json.dumps(spec.model_dump(mode="json"), indent=2))
     for picture in _pictures():
@@ -80,7 +82,7 @@ def test_cpp_client_preprocesses_as_training_does(name, cpp_preprocess, tmp_path
         np.testing.assert_allclose(np.frombuffer(done.stdout, np.float32).reshape(expected.shape), expected, atol=1e-6)
 
 
-def test_cpp_client_uses_only_lite_calls_that_exist(tmp_path):
+def test_cpp_client_uses_only_lite_calls_that_exist(tmp_path: Path) -> None:
     """Compile against headers with the signatures of Lite's documentation; linking needs Lite itself."""
     compiler = shutil.which("g++")
     if compiler is None:
@@ -125,19 +127,19 @@ struct Model {
     assert done.returncode == 0, done.stderr
 
 
-def _graph(nodes, initializers=()):
+def _graph(nodes: list[onnx.NodeProto], initializers: Iterable[onnx.TensorProto] = ()) -> onnx.ModelProto:
     tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("x", "y")]
     return helper.make_model(helper.make_graph(nodes, "g", tensors[:1], tensors[1:], list(initializers)))
 
 
-def test_operator_that_lite_lacks_is_a_problem():
+def test_operator_that_lite_lacks_is_a_problem() -> None:
     found = check_operators(_graph([helper.make_node("Hardmax", ["x"], ["y"])]))
 
     assert [support.problem for support in found] == ["not in Lite's list"]
 
 
 @pytest.mark.parametrize(("highest", "problem"), [(6.0, ""), (5.0, "Lite reads Clip between 0 and 6 only")])
-def test_clip_is_relu6_or_a_problem(highest, problem):
+def test_clip_is_relu6_or_a_problem(highest: float, problem: str) -> None:
     bounds = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("low", 0.0), ("high", highest))]
 
     (support,) = check_operators(_graph([helper.make_node("Clip", ["x", "low", "high"], ["y"])], bounds))
@@ -145,12 +147,12 @@ def test_clip_is_relu6_or_a_problem(highest, problem):
     assert support.problem == problem
 
 
-def test_table_names_onnx_operators_only():
+def test_table_names_onnx_operators_only() -> None:
     assert all(onnx.defs.has(operator) for operator in read_table())
 
 
 @pytest.fixture(scope="module")
-def bundle(make_checkpoint, digits, tmp_path_factory):
+def bundle(make_checkpoint: Callable[..., Path], digits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from deploy.export.exporting import export_bundle
     from deploy.export.request import ExportRequest
 
@@ -161,7 +163,7 @@ def bundle(make_checkpoint, digits, tmp_path_factory):
     return target
 
 
-def test_handover_names_files_that_are_there(bundle):
+def test_handover_names_files_that_are_there(bundle: Path) -> None:
     config = configparser.ConfigParser()
     config.read(bundle / "lite" / "full_quant.cfg")
     name, folder = config["data_preprocess_param"]["calibrate_path"].split(":")
@@ -181,7 +183,9 @@ def test_handover_names_files_that_are_there(bundle):
     assert all("--inputShape=image:1,1,28,28" in command for command in commands)
 
 
-def test_check_says_plainly_what_was_not_run(bundle, capsys, monkeypatch):
+def test_check_says_plainly_what_was_not_run(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lite_check, "missing_programs", lambda: ["converter_lite"])
 
     assert lite_check.main([str(bundle)]) == 0
@@ -192,7 +196,9 @@ def test_check_says_plainly_what_was_not_run(bundle, capsys, monkeypatch):
     assert read_bundle(bundle).manifest.lite == {}
 
 
-def test_check_converts_compares_and_writes_the_manifest(bundle, tmp_path, monkeypatch):
+def test_check_converts_compares_and_writes_the_manifest(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = shutil.copytree(bundle, tmp_path / "bundle")
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -206,7 +212,7 @@ shutil.copy(options["modelFile"], options["outputFile"] + ".ms")
     (programs / "converter_lite").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
 
-    def run(file, inputs):
+    def run(file: Path, inputs: np.ndarray) -> np.ndarray:
         import onnxruntime
 
         outputs = onnxruntime.InferenceSession(file.read_bytes()).run(None, {"image": inputs})[0]

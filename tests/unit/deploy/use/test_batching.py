@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,17 +12,17 @@ import pytest
 from deploy.use.batching import MicroBatcher, QueueFullError
 
 
-def test_requests_that_wait_are_answered_by_one_call_each_with_its_own_row():
+def test_requests_that_wait_are_answered_by_one_call_each_with_its_own_row() -> None:
     sizes: list[int] = []
     first_may_end = threading.Event()
 
-    def compute(inputs):
+    def compute(inputs: Sequence[np.ndarray]) -> np.ndarray:
         sizes.append(len(inputs))
         if len(sizes) == 1:
             first_may_end.wait(5)
         return np.stack(inputs) * 10
 
-    async def ask():
+    async def ask() -> list[int]:
         batcher = MicroBatcher(compute, max_batch=4)
         batcher.start()
         first = asyncio.create_task(batcher(np.array([0])))
@@ -38,16 +39,16 @@ def test_requests_that_wait_are_answered_by_one_call_each_with_its_own_row():
     assert sizes == [1, 4, 2]
 
 
-def test_a_call_that_fails_fails_its_requests_only():
+def test_a_call_that_fails_fails_its_requests_only() -> None:
     calls: list[int] = []
 
-    def compute(inputs):
+    def compute(inputs: Sequence[np.ndarray]) -> np.ndarray:
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("broken")
         return np.stack(inputs)
 
-    async def ask():
+    async def ask() -> int:
         batcher = MicroBatcher(compute)
         batcher.start()
         with pytest.raises(RuntimeError, match="broken"):
@@ -59,8 +60,8 @@ def test_a_call_that_fails_fails_its_requests_only():
     assert asyncio.run(ask()) == 2
 
 
-def test_a_full_queue_refuses():
-    async def ask():
+def test_a_full_queue_refuses() -> None:
+    async def ask() -> None:
         batcher = MicroBatcher(lambda inputs: np.stack(inputs), max_waiting=1)
         waiting = asyncio.create_task(batcher(np.array([1])))
         await asyncio.sleep(0)

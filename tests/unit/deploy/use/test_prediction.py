@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,12 +27,12 @@ def colour_network(batch: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def classifier():
+def classifier() -> Classifier:
     return Classifier("a test", colour_network, ("red", "green", "blue"), SPEC, "logits")
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     (folder / "more").mkdir(parents=True)
     for name, colour in {"b.png": "#00f", "a.png": "#f00", "more/c.jpg": "#0f0"}.items():
@@ -39,7 +41,7 @@ def pictures(tmp_path):
     return folder
 
 
-def test_folder_is_read_in_order_of_name(pictures, classifier):
+def test_folder_is_read_in_order_of_name(pictures: Path, classifier: Classifier) -> None:
     predictions = list(predict_files(classifier, find_pictures([str(pictures)]), top_k=1))
 
     assert [(p.path.name, p.answers[0].label) for p in predictions] == [
@@ -49,14 +51,14 @@ def test_folder_is_read_in_order_of_name(pictures, classifier):
     ]
 
 
-def test_pattern_and_name_with_a_star_are_told_apart(pictures):
+def test_pattern_and_name_with_a_star_are_told_apart(pictures: Path) -> None:
     (pictures / "a.png").rename(pictures / "a[1]*.png")
 
     assert [path.name for path in find_pictures([str(pictures / "*.png")])] == ["a[1]*.png", "b.png"]
     assert [path.name for path in find_pictures([str(pictures / "a[1]*.png")])] == ["a[1]*.png"]
 
 
-def test_goes_on_after_a_bad_file_and_names_it(pictures, classifier):
+def test_goes_on_after_a_bad_file_and_names_it(pictures: Path, classifier: Classifier) -> None:
     (pictures / "a0.png").write_bytes(b"")
 
     predictions = list(predict_files(classifier, find_pictures([str(pictures)]), top_k=1, batch_size=2))
@@ -64,17 +66,17 @@ def test_goes_on_after_a_bad_file_and_names_it(pictures, classifier):
     assert [p.error for p in predictions] == [None, "empty file", None, None]
 
 
-def test_top_k_is_sorted_and_ties_keep_the_label_order(classifier):
+def test_top_k_is_sorted_and_ties_keep_the_label_order(classifier: Classifier) -> None:
     answers = classifier.answers(np.array([0.4, 0.4, 0.2]), 2)
 
     assert [(a.label, a.probability) for a in answers] == [("red", 0.4), ("green", 0.4)]
 
 
-def test_softmax_of_large_logits_is_finite():
+def test_softmax_of_large_logits_is_finite() -> None:
     np.testing.assert_allclose(softmax(np.array([[1000.0, 1000.0, -1000.0]])), [[0.5, 0.5, 0]])
 
 
-def test_rgb_is_not_bgr(tmp_path, classifier):
+def test_rgb_is_not_bgr(tmp_path: Path, classifier: Classifier) -> None:
     Image.new("RGB", (9, 9), (200, 20, 0)).save(tmp_path / "red.png")
 
     (prediction,) = predict_files(classifier, [tmp_path / "red.png"], top_k=1)
@@ -82,10 +84,10 @@ def test_rgb_is_not_bgr(tmp_path, classifier):
     assert prediction.answers[0].label == "red"
 
 
-def test_memory_does_not_grow_with_the_number_of_files(pictures, classifier):
+def test_memory_does_not_grow_with_the_number_of_files(pictures: Path, classifier: Classifier) -> None:
     read: list[int] = []
 
-    def endless():
+    def endless() -> Iterator[Path]:
         while True:
             read.append(1)
             yield pictures / "a.png"
@@ -97,28 +99,30 @@ def test_memory_does_not_grow_with_the_number_of_files(pictures, classifier):
     assert len(read) == 12
 
 
-def test_bomb_is_refused_without_decoding(tmp_path):
+def test_bomb_is_refused_without_decoding(tmp_path: Path) -> None:
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
 
     with pytest.raises(PictureError, match=r"limit|bomb"):
         open_checked(tmp_path / "bomb.png", SPEC)
 
 
-def test_needle_that_resizing_would_blow_up_is_refused(tmp_path):
+def test_needle_that_resizing_would_blow_up_is_refused(tmp_path: Path) -> None:
     Image.new("L", (2, 60_000)).save(tmp_path / "needle.png")
 
     with pytest.raises(PictureError, match="too narrow: 256x7680000 after resizing"):
         open_checked(tmp_path / "needle.png", PreprocessingSpec())
 
 
-def test_pipe_does_not_hang(tmp_path):
+def test_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
 
     with pytest.raises(PictureError, match="not a regular file"):
         open_checked(tmp_path / "pipe.png", SPEC)
 
 
-def test_files_say_the_same_as_the_console(pictures, classifier, tmp_path, capsys):
+def test_files_say_the_same_as_the_console(
+    pictures: Path, classifier: Classifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (pictures / "\n\x1b[31m.png").write_bytes(b"no picture")
     with (
         json_file(tmp_path / "out.json") as as_json,
@@ -142,7 +146,7 @@ def test_files_say_the_same_as_the_console(pictures, classifier, tmp_path, capsy
         assert sheet.getpixel((136 + 60, 60)) == (255, 0, 0)
 
 
-def test_no_prediction_is_an_empty_list(tmp_path):
+def test_no_prediction_is_an_empty_list(tmp_path: Path) -> None:
     with json_file(tmp_path / "out.json"):
         pass
 

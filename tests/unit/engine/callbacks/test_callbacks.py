@@ -2,6 +2,8 @@ import json
 import os
 import signal
 import types
+from collections.abc import Sequence
+from pathlib import Path
 
 import mindspore as ms
 import numpy as np
@@ -19,24 +21,24 @@ from engine.run.records import EpochEnd, EpochRecord, Progress, StepRecord
 from engine.runtime.start import Runtime
 
 
-def epoch(number, top1=None, loss=None):
+def epoch(number: int, top1: float | None = None, loss: float | None = None) -> EpochRecord:
     return EpochRecord(number, number * 10, 1.0, 0.5, 100.0, 1.0, 0.0, top1, top1, loss)
 
 
-def progress(epochs=10):
+def progress(epochs: int = 10) -> Progress:
     return Progress(epochs=epochs, steps_per_epoch=10, global_batch=4)
 
 
 class Recorder(RunCallback):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.windows = []
+        self.windows: list[StepRecord] = []
 
-    def on_window(self, record):
+    def on_window(self, record: StepRecord) -> None:
         self.windows.append(record)
 
 
-def feed(monitor, losses, overflows=None):
+def feed(monitor: StepMonitor, losses: Sequence[float], overflows: Sequence[bool] | None = None) -> bool:
     """Drives the monitor as Model.train would; returns whether it asked to stop."""
     stops = []
     overflows = overflows or [False] * len(losses)
@@ -52,7 +54,7 @@ def feed(monitor, losses, overflows=None):
     return bool(stops)
 
 
-def test_a_window_gives_mean_loss_and_share_of_right_answers():
+def test_a_window_gives_mean_loss_and_share_of_right_answers() -> None:
     state, recorder = progress(), Recorder()
 
     feed(StepMonitor(state, 2, [recorder]), [1.0, 3.0, 5.0])
@@ -61,7 +63,7 @@ def test_a_window_gives_mean_loss_and_share_of_right_answers():
     assert (state.step, state.step_in_epoch) == (3, 3)
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_checkpoint():
+def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_checkpoint() -> None:
     state = progress()
     state.last_checkpoint = "checkpoints/epoch_0001.ckpt"
 
@@ -69,7 +71,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_the_last_checkpoint()
         feed(StepMonitor(state, 4, []), [1.0, 1.0, float("nan"), 1.0])
 
 
-def test_an_overflow_that_was_skipped_is_counted_and_does_not_stop():
+def test_an_overflow_that_was_skipped_is_counted_and_does_not_stop() -> None:
     state, recorder = progress(), Recorder()
 
     feed(StepMonitor(state, 2, [recorder]), [float("inf"), 1.0], [True, False])
@@ -77,21 +79,21 @@ def test_an_overflow_that_was_skipped_is_counted_and_does_not_stop():
     assert (recorder.windows[0].overflows, recorder.windows[0].loss) == (1, 1.0)
 
 
-def test_overflows_without_end_stop_the_run():
+def test_overflows_without_end_stop_the_run() -> None:
     many = MAX_OVERFLOWS_IN_A_ROW
 
     with pytest.raises(TrainingError, match="in a row"):
         feed(StepMonitor(progress(), 10, []), [float("inf")] * many, [True] * many)
 
 
-def test_a_stop_reason_ends_the_epoch_after_the_step():
+def test_a_stop_reason_ends_the_epoch_after_the_step() -> None:
     state = progress()
     state.stop("asked to")
 
     assert feed(StepMonitor(state, 10, []), [1.0])
 
 
-def test_the_metrics_log_is_one_json_object_a_line(tmp_path):
+def test_the_metrics_log_is_one_json_object_a_line(tmp_path: Path) -> None:
     log = MetricsLog(tmp_path / "metrics.jsonl")
     log.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
     log.on_epoch(EpochEnd(epoch(1, 0.8, 0.7)))
@@ -103,7 +105,7 @@ def test_the_metrics_log_is_one_json_object_a_line(tmp_path):
     assert lines[1]["val_top1"] == 0.8
 
 
-def test_tensorboard_reads_the_events(tmp_path):
+def test_tensorboard_reads_the_events(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path)
     board.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 64.0, 2, 0.0))
     board.on_epoch(EpochEnd(epoch(1, 0.8, 0.7)))
@@ -118,7 +120,7 @@ def test_tensorboard_reads_the_events(tmp_path):
     assert [(e.step, round(e.value, 6)) for e in reader.Scalars("train/loss")] == [(20, 0.5)]
 
 
-def test_without_a_terminal_the_console_prints_plain_lines(capsys):
+def test_without_a_terminal_the_console_prints_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     state = progress(epochs=3)
     console = Console(state)
     console.on_train_epoch_begin(None)
@@ -133,7 +135,7 @@ def test_without_a_terminal_the_console_prints_plain_lines(capsys):
     assert "\r" not in out + err
 
 
-def steps_until_stop(callback, most=1000):
+def steps_until_stop(callback: StopOnSignal, most: int = 1000) -> int | None:
     """Number of steps after which the callback asks to stop."""
     stops = []
     context = types.SimpleNamespace(request_stop=lambda: stops.append(True))
@@ -144,7 +146,7 @@ def steps_until_stop(callback, most=1000):
     return None
 
 
-def test_one_process_stops_after_the_step_in_which_the_signal_came():
+def test_one_process_stops_after_the_step_in_which_the_signal_came() -> None:
     state = progress()
     callback = StopOnSignal(state, Runtime("CPU"))
 
@@ -157,11 +159,11 @@ def test_one_process_stops_after_the_step_in_which_the_signal_came():
 
 
 @pytest.mark.parametrize(("step_seconds", "questions"), [(0.01, 11), (2.0, 1000)])
-def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds, questions):
+def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds: float, questions: int) -> None:
     """The other rank says how long its steps take; this one's take no time."""
     asked = []
 
-    def gather(own):
+    def gather(own: bytes) -> list[bytes]:
         asked.append(own)
         return [own, np.array([0.0, step_seconds]).tobytes()]
 
@@ -172,7 +174,7 @@ def test_ranks_ask_each_other_once_a_second_or_at_every_slower_step(step_seconds
     assert len(asked) == pytest.approx(questions, abs=2)
 
 
-def test_a_signal_to_another_rank_stops_this_one_too():
+def test_a_signal_to_another_rank_stops_this_one_too() -> None:
     callback = StopOnSignal(
         progress(), Runtime("CPU", world_size=2, gather=lambda own: [own, np.array([1.0, 0.01]).tobytes()])
     )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from common.errors import ConfigError
-from engine.config import load_config, parse_command_line
+from engine.config import Config, load_config, parse_command_line
 from engine.config.keys import CLASSIC_NAMES, config_keys
 
 
@@ -26,19 +26,19 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path)
 
 
-def parse(*argv: str):
+def parse(*argv: str) -> tuple[Config, argparse.Namespace]:
     return parse_command_line(argv, prog="train.py", description="Train.", extra=add_run)
 
 
 @pytest.mark.parametrize(
     "words", [["--train.epochs", "3"], ["--train.epochs=3"], ["train.epochs=3"], ["--epoch_size", "3"]]
 )
-def test_ways_to_write_an_override(recipe, words):
+def test_ways_to_write_an_override(recipe: str, words: list[str]) -> None:
     assert parse("--config", recipe, *words)[0].train.epochs == 3
     assert parse(*words, "--config", recipe)[0].train.epochs == 3
 
 
-def test_flags_and_assignments_mix_with_the_doors_own_flags(recipe):
+def test_flags_and_assignments_mix_with_the_doors_own_flags(recipe: str) -> None:
     config, args = parse("train.seed=4", "--run", "a=b", "--config", recipe, "train.epochs=3", "--use_lora", "0")
     assert (config.train.seed, config.train.epochs, config.finetune.lora.enabled) == (4, 3, False)
     assert (args.run, args.debug, args.config) == (Path("a=b"), False, Path(recipe))
@@ -47,12 +47,12 @@ def test_flags_and_assignments_mix_with_the_doors_own_flags(recipe):
 @pytest.mark.parametrize(
     ("words", "value"), [([], True), (["true"], True), (["1"], True), (["0"], False), (["false"], False)]
 )
-def test_run_distribute_may_stand_alone(recipe, words, value):
+def test_run_distribute_may_stand_alone(recipe: str, words: list[str], value: bool) -> None:
     config, _ = parse("--run_distribute", *words, "--config", recipe)
     assert config.runtime.run_distribute is value
 
 
-def test_every_classic_name_sets_its_key(recipe):
+def test_every_classic_name_sets_its_key(recipe: str) -> None:
     values = {"platform": "CPU", "freeze_layer": "none"}
     for name, path in CLASSIC_NAMES.items():
         config, _ = parse("--config", recipe, f"--{name}", values.get(name, "1"))
@@ -61,7 +61,9 @@ def test_every_classic_name_sets_its_key(recipe):
 
 
 @pytest.mark.parametrize("words", [["--model.head.init", "class_means"], ["--model.head={init: class_means}"]])
-def test_a_key_under_its_older_name_takes_its_turn_among_the_overrides(recipe, caplog, words):
+def test_a_key_under_its_older_name_takes_its_turn_among_the_overrides(
+    recipe: str, caplog: pytest.LogCaptureFixture, words: list[str]
+) -> None:
     parts = ["--config", recipe, "--model", "{name: mobilenetv2}", "--data.preprocessing", "{}"]
     new = "--finetune.head_init=linear_probe"
     assert parse(*parts, new, *words)[0].finetune.head_init == "class_means"
@@ -82,27 +84,27 @@ def test_a_key_under_its_older_name_takes_its_turn_among_the_overrides(recipe, c
         (["--seed", "-1"], "train.seed: should be >= 0, not -1"),
     ],
 )
-def test_what_cannot_be_understood_is_refused(recipe, words, says):
+def test_what_cannot_be_understood_is_refused(recipe: str, words: list[str], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse("--config", recipe, *words)
     assert says in str(caught.value)
 
 
-def test_no_recipe_is_refused_unless_the_door_finds_one(recipe):
+def test_no_recipe_is_refused_unless_the_door_finds_one(recipe: str) -> None:
     with pytest.raises(ConfigError, match="add --config FILE"):
         parse("--run", "x")
     config, _ = parse_command_line([], prog="eval.py", description="", default_recipe=lambda _: Path(recipe))
     assert config == load_config(Path(recipe))
 
 
-def test_print_config_prints_the_resolved_recipe_and_exits_0(recipe, capsys):
+def test_print_config_prints_the_resolved_recipe_and_exits_0(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse("--config", recipe, "train.epochs=3", "--print_config")
     assert caught.value.code == 0
     assert yaml.safe_load(capsys.readouterr().out)["train"]["epochs"] == 3
 
 
-def test_help_documents_every_key_with_its_default(capsys):
+def test_help_documents_every_key_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse("--help")
     text = " ".join(capsys.readouterr().out.split())
@@ -114,6 +116,6 @@ def test_help_documents_every_key_with_its_default(capsys):
     assert all(f"--{name} " in text for name in CLASSIC_NAMES)
 
 
-def test_config_needs_no_mindspore():
+def test_config_needs_no_mindspore() -> None:
     code = "import sys, engine.config, common.door; sys.exit('mindspore' in sys.modules or 'numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])

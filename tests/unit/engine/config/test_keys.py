@@ -24,7 +24,7 @@ def typos(draw: st.DrawFn) -> tuple[str, str]:
 
 @settings(deadline=None)
 @given(typos())
-def test_any_typo_is_refused_and_the_key_suggested(typo):
+def test_any_typo_is_refused_and_the_key_suggested(typo: tuple[str, str]) -> None:
     key, wrong = typo
     assume(wrong not in config_keys() and wrong)
 
@@ -48,7 +48,7 @@ def test_any_typo_is_refused_and_the_key_suggested(typo):
         ("", None),
     ],
 )
-def test_the_key_that_was_meant_is_found(wrong, meant):
+def test_the_key_that_was_meant_is_found(wrong: str, meant: str | None) -> None:
     assert nearest_keys(wrong) == ([meant] if meant else [])
 
 
@@ -70,13 +70,13 @@ def edit_distance(a: str, b: str) -> int:
 @pytest.mark.parametrize(
     ("a", "b", "edits"), [("", "", 0), ("ab", "ba", 1), ("kitten", "sitting", 3), ("", "abc", 3), ("flaw", "lawn", 2)]
 )
-def test_edit_distance_matches_textbook_examples(a, b, edits):
+def test_edit_distance_matches_textbook_examples(a: str, b: str, edits: int) -> None:
     assert edit_distance(a, b) == edits
 
 
 @pytest.mark.parametrize(
     "key", ["finetune.lr_groups.0.lr", "finetune.lr_groups.\u00b2.pattern", "train.epochs.0", "model.", "."]
 )
-def test_paths_into_values_are_no_keys(key):
+def test_paths_into_values_are_no_keys(key: str) -> None:
     with pytest.raises(ConfigError, match="unknown key"):
         load_config(None, {key: "1"})

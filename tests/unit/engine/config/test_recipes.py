@@ -13,7 +13,7 @@ RECIPES = sorted((ROOT / "config").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_recipe_is_valid_and_its_header_gives_the_command(recipe):
+def test_recipe_is_valid_and_its_header_gives_the_command(recipe: Path) -> None:
     load_config(recipe)
     header = "".join(line for line in recipe.read_text(encoding="utf-8").splitlines(True) if line.startswith("#"))
     assert f"config/{recipe.name}" in header

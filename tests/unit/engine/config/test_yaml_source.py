@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from common.errors import ConfigError
 from engine.config.entries import COMMAND_LINE, Entry, find, merge
 from engine.config.yaml_source import parse_value, read_recipe
 
+Recipe = Callable[..., Path]
+
 
 @pytest.fixture
-def recipe(tmp_path: Path):
+def recipe(tmp_path: Path) -> Recipe:
     def write(content: str | bytes, name: str = "recipe.yaml") -> Path:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -30,6 +33,12 @@ def plain(entry: Entry) -> Any:
     if isinstance(entry.value, list):
         return [plain(child) for child in entry.value]
     return entry.value
+
+
+def at(root: Entry, *path: str) -> Entry:
+    entry = find(root, path)
+    assert entry is not None
+    return entry
 
 
 def refusal(path: Path) -> str:
@@ -60,52 +69,54 @@ TEXTS = [
     [*((text, None) for text in NULLS), *BOOLS.items(), *INTS.items(), *FLOATS.items(), *((t, t) for t in TEXTS)],
     ids=lambda value: str(value)[:20],
 )
-def test_a_plain_scalar_means_the_same_in_a_file_and_on_the_command_line(recipe, text, value):
-    for entry in (read_recipe(recipe(f"a: {text}\n")).value["a"], parse_value(text)):
+def test_a_plain_scalar_means_the_same_in_a_file_and_on_the_command_line(
+    recipe: Recipe, text: str, value: object
+) -> None:
+    for entry in (at(read_recipe(recipe(f"a: {text}\n")), "a"), parse_value(text)):
         assert (type(entry.value), entry.value) == (type(value), value)
 
 
-def test_nan_is_a_number(recipe):
+def test_nan_is_a_number(recipe: Recipe) -> None:
     for text in (".nan", ".NaN", ".NAN"):
-        assert math.isnan(read_recipe(recipe(f"a: {text}")).value["a"].value)
+        assert math.isnan(plain(read_recipe(recipe(f"a: {text}")))["a"])
 
 
 @pytest.mark.parametrize("text", ["'7'", '"7"', "!!str 7", "|-\n  7", ">-\n  7", "! 7"])
-def test_what_is_quoted_or_tagged_as_text_is_text(recipe, text):
-    value = read_recipe(recipe(f"a: {text}\n")).value["a"].value
+def test_what_is_quoted_or_tagged_as_text_is_text(recipe: Recipe, text: str) -> None:
+    value = at(read_recipe(recipe(f"a: {text}\n")), "a").value
     assert value == (7 if text == "! 7" else "7")
 
 
-def test_a_line_that_asks_for_yaml_1_1_changes_nothing(recipe):
+def test_a_line_that_asks_for_yaml_1_1_changes_nothing(recipe: Recipe) -> None:
     path = recipe("%YAML 1.1\n---\n{a: on, b: 1e-3, c: 1:30, d: 010, e: [yes, no]}\n")
     assert plain(read_recipe(path)) == {"a": "on", "b": 1e-3, "c": "1:30", "d": 10, "e": ["yes", "no"]}
 
 
-def test_every_value_knows_its_line_and_how_it_was_written(recipe):
+def test_every_value_knows_its_line_and_how_it_was_written(recipe: Recipe) -> None:
     path = recipe("# about\ntrain:\n  epochs: 007\n  names:\n    - 'a'\n    - on\n")
-    train = read_recipe(path).value["train"]
+    train = at(read_recipe(path), "train")
     assert train.place == f"{path}:2"
-    assert train.value["epochs"] == Entry(7, f"{path}:3", "007")
-    assert train.value["names"].value == [Entry("a", f"{path}:5"), Entry("on", f"{path}:6", "on")]
+    assert at(train, "epochs") == Entry(7, f"{path}:3", "007")
+    assert at(train, "names").value == [Entry("a", f"{path}:5"), Entry("on", f"{path}:6", "on")]
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\x85"])
-def test_every_line_break_counts_as_one_line(recipe, line_break):
+def test_every_line_break_counts_as_one_line(recipe: Recipe, line_break: str) -> None:
     path = recipe(line_break.join(["a: 1", "", "b: x", "  y", "c: 'x", "", "  y'"]))
-    entries = read_recipe(path).value
-    assert [entries[key].place for key in "abc"] == [f"{path}:1", f"{path}:3", f"{path}:5"]
-    assert (entries["b"].value, entries["c"].value) == ("x y", "x\ny")
+    root = read_recipe(path)
+    assert [at(root, key).place for key in "abc"] == [f"{path}:1", f"{path}:3", f"{path}:5"]
+    assert (at(root, "b").value, at(root, "c").value) == ("x y", "x\ny")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key(recipe):
+def test_a_byte_order_mark_is_no_part_of_the_first_key(recipe: Recipe) -> None:
     assert plain(read_recipe(recipe(b"\xef\xbb\xbfa: 1\n"))) == {"a": 1}
 
 
-def test_an_empty_recipe_holds_nothing(recipe):
+def test_an_empty_recipe_holds_nothing(recipe: Recipe) -> None:
     assert read_recipe(recipe("# nothing\n")).value == {}
 
 
-def test_an_alias_stands_for_the_value_and_merge_keys_are_plain_keys(recipe):
+def test_an_alias_stands_for_the_value_and_merge_keys_are_plain_keys(recipe: Recipe) -> None:
     path = recipe("a: &a {b: 1}\nc: *a\n<<: *a\n")
     assert plain(read_recipe(path)) == {"a": {"b": 1}, "c": {"b": 1}, "<<": {"b": 1}}
 
@@ -133,18 +144,18 @@ def test_an_alias_stands_for_the_value_and_merge_keys_are_plain_keys(recipe):
     ],
     ids=range(17),
 )
-def test_what_is_no_recipe_is_refused_in_one_line_with_its_place(recipe, content, says):
+def test_what_is_no_recipe_is_refused_in_one_line_with_its_place(recipe: Recipe, content: str, says: str) -> None:
     path = recipe(content)
     assert says.format(path=path) in refusal(path)
     assert refusal(path).startswith(f"{path}:")
 
 
-def test_a_value_that_is_no_yaml_is_text_on_the_command_line():
+def test_a_value_that_is_no_yaml_is_text_on_the_command_line() -> None:
     for text in ("[a", "C:\\x: y: z", "@x", "'", "[" * 5000, "{a: &x 1, b: &x 2}"):
         assert parse_value(text) == Entry(text, COMMAND_LINE)
 
 
-def test_recipes_up_to_1_mib_are_read(recipe):
+def test_recipes_up_to_1_mib_are_read(recipe: Recipe) -> None:
     start = b"a: 1\n#"
     full = recipe(start + b"x" * (2**20 - len(start)))
     larger = recipe(full.read_bytes() + b"x", "larger.yaml")
@@ -152,17 +163,17 @@ def test_recipes_up_to_1_mib_are_read(recipe):
     assert refusal(larger) == f"{larger}: is larger than 1 MiB, too large for a recipe"
 
 
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "pipe.yaml"
     os.mkfifo(path)
     assert refusal(path) == f"{path}: is no regular file but a pipe or a device; save the recipe as a .yaml file"
 
 
-def test_a_device_without_end_is_refused():
+def test_a_device_without_end_is_refused() -> None:
     assert "is no regular file" in refusal(Path("/dev/zero"))
 
 
-def test_a_link_to_a_recipe_is_read_and_a_link_to_itself_refused(recipe, tmp_path):
+def test_a_link_to_a_recipe_is_read_and_a_link_to_itself_refused(recipe: Recipe, tmp_path: Path) -> None:
     link, circle = tmp_path / "link.yaml", tmp_path / "circle.yaml"
     link.symlink_to(recipe("a: 1\n"))
     circle.symlink_to(circle)
@@ -170,11 +181,11 @@ def test_a_link_to_a_recipe_is_read_and_a_link_to_itself_refused(recipe, tmp_pat
     assert refusal(circle).startswith(f"{circle}: cannot be read: ")
 
 
-def test_a_folder_is_refused(tmp_path):
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path}: is a folder; name the recipe's .yaml file"
 
 
-def test_a_name_too_long_for_a_file_is_refused(tmp_path):
+def test_a_name_too_long_for_a_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 5000)
     assert refusal(path) == f"{path}: cannot be read: File name too long"
 
@@ -186,28 +197,28 @@ def bomb(first: str) -> str:
 
 
 @pytest.mark.parametrize("first", ["x", "[x, x]", "{x: x}"])
-def test_aliases_that_multiply_are_refused(recipe, first):
+def test_aliases_that_multiply_are_refused(recipe: Recipe, first: str) -> None:
     path = recipe(bomb(first))
     assert refusal(path).endswith("more than 100,000 values, aliases written out: too many for a recipe")
 
 
-def test_aliases_that_multiply_are_refused_on_the_command_line_too():
+def test_aliases_that_multiply_are_refused_on_the_command_line_too() -> None:
     with pytest.raises(ConfigError, match=r"^command line: more than 100,000 values"):
         parse_value("{" + bomb("x").strip().replace("\n", ", ") + "}")
 
 
-def test_aliases_inside_each_other_are_refused_before_they_are_too_deep(recipe):
+def test_aliases_inside_each_other_are_refused_before_they_are_too_deep(recipe: Recipe) -> None:
     lines = ["a0: &a0 [x]", *(f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, 3000))]
     path = recipe("\n".join(lines) + "\n")
     assert refusal(path).endswith("is nested too deeply for a recipe")
 
 
-def test_ten_thousand_class_names_are_no_bomb(recipe):
+def test_ten_thousand_class_names_are_no_bomb(recipe: Recipe) -> None:
     names = [f"class {number}" for number in range(10_000)]
     assert plain(read_recipe(recipe(f"classes: [{', '.join(names)}]\n"))) == {"classes": names}
 
 
-def test_a_recipe_is_laid_on_the_one_it_extends(recipe, tmp_path):
+def test_a_recipe_is_laid_on_the_one_it_extends(recipe: Recipe, tmp_path: Path) -> None:
     recipe("a: {b: 1, c: 2}\nd: [1, 2]\n", "base.yaml")
     recipe("extends: base.yaml\na: {c: 3}\n", "middle.yaml")
     top = recipe("extends: middle.yaml\nd: [3]\n")
@@ -215,17 +226,17 @@ def test_a_recipe_is_laid_on_the_one_it_extends(recipe, tmp_path):
     root = read_recipe(top)
 
     assert plain(root) == {"a": {"b": 1, "c": 3}, "d": [3]}
-    assert find(root, ["a", "c"]).place == f"{tmp_path}/middle.yaml:2"
-    assert find(root, ["d", "0"]).place == f"{top}:2"
+    assert at(root, "a", "c").place == f"{tmp_path}/middle.yaml:2"
+    assert at(root, "d", "0").place == f"{top}:2"
     assert find(root, ["a", "x"]) is None
 
 
-def test_recipes_that_extend_in_a_circle_are_refused(recipe, tmp_path):
+def test_recipes_that_extend_in_a_circle_are_refused(recipe: Recipe, tmp_path: Path) -> None:
     recipe("extends: b.yaml\n", "a.yaml")
     recipe("extends: ./a.yaml\n", "b.yaml")
     assert refusal(tmp_path / "a.yaml") == f"{tmp_path}/b.yaml: extends recipes in a circle, back to {tmp_path}/a.yaml"
 
 
-def test_everything_but_mappings_replaces():
+def test_everything_but_mappings_replaces() -> None:
     base, over = parse_value("{a: {b: 1}, c: [1, 2], d: {e: 1}}"), parse_value("{a: {f: 2}, c: [3], d: null}")
     assert plain(merge(base, over)) == {"a": {"b": 1, "f": 2}, "c": [3], "d": None}

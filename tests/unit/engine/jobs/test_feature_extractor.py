@@ -3,6 +3,7 @@ import logging
 import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import nn
 
 from engine.jobs.feature_extractor import FeatureExtractor, extractor_id
 from netzoo import create_net
@@ -12,11 +13,11 @@ PICTURES = np.random.default_rng(0).normal(size=(5, 3, 32, 32)).astype(np.float3
 
 
 @pytest.fixture(scope="module")
-def backbone():
+def backbone() -> nn.Cell:
     return create_net("mobilenetv2", num_classes=2, **TINY).pooled_backbone
 
 
-def test_onnxruntime_computes_what_mindspore_computes(backbone):
+def test_onnxruntime_computes_what_mindspore_computes(backbone: nn.Cell) -> None:
     by_onnxruntime = FeatureExtractor(backbone, "onnxruntime")(PICTURES)
     by_mindspore = FeatureExtractor(backbone, "mindspore")(PICTURES)
 
@@ -24,7 +25,9 @@ def test_onnxruntime_computes_what_mindspore_computes(backbone):
     assert by_onnxruntime == pytest.approx(by_mindspore, abs=1e-5)
 
 
-def test_a_runtime_that_computes_something_else_is_not_used(backbone, monkeypatch, caplog):
+def test_a_runtime_that_computes_something_else_is_not_used(
+    backbone: nn.Cell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     expected = FeatureExtractor(backbone, "mindspore")(PICTURES)
     extractor = FeatureExtractor(backbone, "onnxruntime")
     monkeypatch.setattr(extractor, "_onnxruntime", lambda pictures: np.ones((len(pictures), 64), np.float32))
@@ -36,7 +39,7 @@ def test_a_runtime_that_computes_something_else_is_not_used(backbone, monkeypatc
     assert "differ from MindSpore's" in caplog.text
 
 
-def test_the_id_follows_the_weights_and_the_runtime(backbone):
+def test_the_id_follows_the_weights_and_the_runtime(backbone: nn.Cell) -> None:
     other = create_net("mobilenetv2", num_classes=2, **TINY).pooled_backbone
 
     ids = {
@@ -49,7 +52,7 @@ def test_the_id_follows_the_weights_and_the_runtime(backbone):
     assert extractor_id(backbone, "onnxruntime") in ids
 
 
-def test_the_id_follows_the_strides():
+def test_the_id_follows_the_strides() -> None:
     ids = set()
     for stride in (1, 2):
         ms.set_seed(0)
@@ -60,7 +63,7 @@ def test_the_id_follows_the_strides():
     assert len(ids) == 2
 
 
-def test_feature_maps_of_a_frozen_front_are_computed_too(backbone):
+def test_feature_maps_of_a_frozen_front_are_computed_too(backbone: nn.Cell) -> None:
     front = backbone.backbone.features[0]
 
     maps = FeatureExtractor(front, "onnxruntime")(PICTURES)

@@ -3,15 +3,15 @@ from engine.run.best_epoch import BestEpoch
 from engine.run.records import EpochRecord, Progress
 
 
-def epoch(number, top1=None, loss=None):
+def epoch(number: int, top1: float | None = None, loss: float | None = None) -> EpochRecord:
     return EpochRecord(number, number * 10, 1.0, 0.5, 100.0, 1.0, 0.0, top1, top1, loss)
 
 
-def progress():
+def progress() -> Progress:
     return Progress(epochs=10, steps_per_epoch=10, global_batch=4)
 
 
-def test_early_stopping_counts_only_real_improvements():
+def test_early_stopping_counts_only_real_improvements() -> None:
     state = progress()
     best = BestEpoch(EarlyStoppingConfig(enabled=True, patience=2, min_delta=0.01), state)
 
@@ -21,10 +21,11 @@ def test_early_stopping_counts_only_real_improvements():
 
     assert marks == [True, True, False, False]
     assert state.best_epoch == 2
+    assert state.stop_reason is not None
     assert "has not improved on 0.6000 (epoch 2) for 2" in state.stop_reason
 
 
-def test_early_stopping_on_the_loss_wants_it_small():
+def test_early_stopping_on_the_loss_wants_it_small() -> None:
     state = progress()
     best = BestEpoch(EarlyStoppingConfig(monitor="val_loss"), state)
 
@@ -34,7 +35,7 @@ def test_early_stopping_on_the_loss_wants_it_small():
     assert (state.best_epoch, state.best_score, state.stop_reason) == (2, 1.0, None)
 
 
-def test_the_last_epoch_can_be_chosen_without_looking_at_scores():
+def test_the_last_epoch_can_be_chosen_without_looking_at_scores() -> None:
     state = progress()
     best = BestEpoch(EarlyStoppingConfig(monitor="epoch"), state)
 
@@ -43,7 +44,7 @@ def test_the_last_epoch_can_be_chosen_without_looking_at_scores():
     assert (state.best_epoch, judgements) == (2, [True, True])
 
 
-def test_the_best_is_marked_even_when_stopping_is_off():
+def test_the_best_is_marked_even_when_stopping_is_off() -> None:
     state = progress()
     best = BestEpoch(EarlyStoppingConfig(enabled=False, patience=1), state)
 

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -22,15 +23,15 @@ DESCRIPTION = {
 }
 
 
-def weights(value, count=6):
+def weights(value: float, count: int = 6) -> dict[str, np.ndarray]:
     return {"layer.weight": np.full(count, value, np.float32)}
 
 
-def save(store, epoch, *, best=False, **options):
+def save(store: CheckpointStore, epoch: int, *, best: bool = False, **options: Any) -> Path:
     return store.save(Snapshot(weights(epoch), epoch, epoch * 10, epoch / 10, best, **options))
 
 
-def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path):
+def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path: Path) -> None:
     save(CheckpointStore(tmp_path, DESCRIPTION), 3, best=True)
 
     sidecar = verify(tmp_path / "best.ckpt")
@@ -40,7 +41,7 @@ def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path):
     assert np.array_equal(loaded["layer.weight"].asnumpy(), weights(3)["layer.weight"])
 
 
-def test_the_newest_the_best_and_every_nth_stay(tmp_path):
+def test_the_newest_the_best_and_every_nth_stay(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, DESCRIPTION, keep=2, keep_every=4)
     for epoch in range(1, 10):
         save(store, epoch, best=epoch == 2)
@@ -50,7 +51,7 @@ def test_the_newest_the_best_and_every_nth_stay(tmp_path):
     assert Sidecar.read(tmp_path / "best.ckpt").epoch == 2
 
 
-def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path, monkeypatch):
+def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = CheckpointStore(Path("."), DESCRIPTION, keep=1)
     for epoch in range(1, 5):
@@ -59,7 +60,7 @@ def test_the_best_stays_in_a_folder_named_from_the_current_one(tmp_path, monkeyp
     assert verify(Path("best.ckpt")).epoch == 1
 
 
-def test_the_training_state_comes_back(tmp_path):
+def test_the_training_state_comes_back(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, DESCRIPTION)
     save(store, 1, state={"moment": np.arange(3.0)}, state_notes={"epoch": 1, "best_score": 0.5})
 
@@ -70,7 +71,7 @@ def test_the_training_state_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip"])
-def test_a_damaged_file_is_named(tmp_path, damage):
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
     path = save(CheckpointStore(tmp_path, DESCRIPTION), 1)
     content = bytearray(path.read_bytes())
     if damage == "truncate":
@@ -83,7 +84,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         verify(tmp_path / "last.ckpt")
 
 
-def test_a_file_without_its_sidecar_is_refused(tmp_path):
+def test_a_file_without_its_sidecar_is_refused(tmp_path: Path) -> None:
     path = save(CheckpointStore(tmp_path, DESCRIPTION), 1)
     path.with_suffix(".json").unlink()
 
@@ -91,13 +92,13 @@ def test_a_file_without_its_sidecar_is_refused(tmp_path):
         verify(path)
 
 
-def _save_for_ever(folder):
+def _save_for_ever(folder: Path) -> None:
     store = CheckpointStore(folder, DESCRIPTION)
     for epoch in range(1, 10_000):
         store.save(Snapshot(weights(epoch, 500_000), epoch, epoch, is_best=epoch % 2 == 0))
 
 
-def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path):
+def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path: Path) -> None:
     rng = random.Random(0)
     context = multiprocessing.get_context("fork")
     seen = 0
@@ -107,6 +108,7 @@ def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path):
         writer = context.Process(target=_save_for_ever, args=(folder,))
         writer.start()
         time.sleep(0.1 + rng.random() * 0.25)
+        assert writer.pid is not None
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
 

@@ -1,11 +1,13 @@
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.errors import RunError
-from engine.config import load_config
+from engine.config import Config, load_config
 from engine.run.checkpoint import CheckpointStore, Snapshot
 from engine.run.resume import cut_metrics, different_keys, find_resume_point
 from engine.run.run_folder import RunFolder
@@ -14,12 +16,12 @@ RECIPE = Path(__file__).resolve().parents[4] / "config" / "lenet5_digits.yaml"
 DESCRIPTION = {"monitor": "val_top1", "classes": ["a"], "preprocessing": {}, "model": {}, "parameters": {}}
 
 
-def config(tmp_path, **overrides):
+def config(tmp_path: Path, **overrides: Any) -> Config:
     pairs = {"output_dir": str(tmp_path), "name": "run", **{k.replace("__", "."): v for k, v in overrides.items()}}
     return load_config(RECIPE, {key: str(value) for key, value in pairs.items()})
 
 
-def make_run(tmp_path, state="failed", epochs=(), **overrides):
+def make_run(tmp_path: Path, state: str = "failed", epochs: Sequence[int] = (), **overrides: Any) -> RunFolder:
     recipe = config(tmp_path, **overrides)
     run = RunFolder.create(recipe)
     run.write_inputs(recipe, ("a",), {})
@@ -30,7 +32,7 @@ def make_run(tmp_path, state="failed", epochs=(), **overrides):
     return run
 
 
-def test_auto_takes_the_newest_unfinished_run_of_the_name_and_seed(tmp_path):
+def test_auto_takes_the_newest_unfinished_run_of_the_name_and_seed(tmp_path: Path) -> None:
     make_run(tmp_path, "failed", [1])
     make_run(tmp_path, "failed", [5], train__seed=1)
     newest = make_run(tmp_path, "stopped", [1, 2])
@@ -39,25 +41,28 @@ def test_auto_takes_the_newest_unfinished_run_of_the_name_and_seed(tmp_path):
 
     point = find_resume_point("auto", config(tmp_path), force=False)
 
+    assert point is not None
     assert point.run == newest
+    assert point.checkpoint is not None
     assert point.checkpoint.name == "epoch_0002.ckpt"
 
 
-def test_auto_starts_anew_where_all_runs_are_finished(tmp_path):
+def test_auto_starts_anew_where_all_runs_are_finished(tmp_path: Path) -> None:
     make_run(tmp_path, "finished", [1])
 
     assert find_resume_point("auto", config(tmp_path), force=False) is None
 
 
-def test_auto_starts_over_in_the_folder_of_a_run_that_saved_nothing(tmp_path):
+def test_auto_starts_over_in_the_folder_of_a_run_that_saved_nothing(tmp_path: Path) -> None:
     run = make_run(tmp_path, "running")
 
     point = find_resume_point("auto", config(tmp_path), force=False)
 
+    assert point is not None
     assert (point.run, point.checkpoint) == (run, None)
 
 
-def test_a_run_that_is_still_running_is_left_alone(tmp_path):
+def test_a_run_that_is_still_running_is_left_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path, epochs=[1])
     values = {"state": "running", "pid": os.getppid(), "host": os.uname().nodename}
     (run.path / "status.json").write_text(json.dumps(values))
@@ -65,25 +70,27 @@ def test_a_run_that_is_still_running_is_left_alone(tmp_path):
     assert find_resume_point("auto", config(tmp_path), force=False) is None
 
 
-def test_a_damaged_state_is_set_aside_too(tmp_path, caplog):
+def test_a_damaged_state_is_set_aside_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = make_run(tmp_path, epochs=[1, 2])
     (run.checkpoints / "epoch_0002.state").write_bytes(b"")
 
     point = find_resume_point(str(run.path), config(tmp_path), force=False)
 
+    assert point is not None
+    assert point.checkpoint is not None
     assert point.checkpoint.name == "epoch_0001.ckpt"
     assert "set aside" in caplog.text
     assert (run.checkpoints / "damaged_epoch_0002.ckpt").exists()
 
 
-def test_going_on_from_the_middle_of_a_run_is_refused(tmp_path):
+def test_going_on_from_the_middle_of_a_run_is_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path, epochs=[1, 2])
 
     with pytest.raises(RunError, match="gone further, to epoch_0002"):
         find_resume_point(str(run.checkpoints / "epoch_0001.ckpt"), config(tmp_path), force=False)
 
 
-def test_more_epochs_are_allowed_and_other_keys_are_listed(tmp_path):
+def test_more_epochs_are_allowed_and_other_keys_are_listed(tmp_path: Path) -> None:
     old = config(tmp_path, train__epochs=3, optimizer__lr=0.1)
 
     assert different_keys(old, config(tmp_path, train__epochs=5, optimizer__lr=0.1, runtime__threads=2)) == {}
@@ -93,16 +100,18 @@ def test_more_epochs_are_allowed_and_other_keys_are_listed(tmp_path):
     }
 
 
-def test_another_recipe_needs_force(tmp_path):
+def test_another_recipe_needs_force(tmp_path: Path) -> None:
     run = make_run(tmp_path, epochs=[1])
     other = config(tmp_path, optimizer__lr=0.5)
 
     with pytest.raises(RunError, match=r"optimizer.lr: was 0.002, now 0.5"):
         find_resume_point(str(run.path), other, force=False)
-    assert find_resume_point(str(run.path), other, force=True).checkpoint is not None
+    point = find_resume_point(str(run.path), other, force=True)
+    assert point is not None
+    assert point.checkpoint is not None
 
 
-def test_metrics_are_cut_after_the_step_and_torn_lines_go(tmp_path):
+def test_metrics_are_cut_after_the_step_and_torn_lines_go(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     epoch = {"kind": "epoch", "epoch": 1, "step": 10, "train_loss": 1.0, "train_top1": 0.5, "images_per_second": 1.0}
     lines = [{"kind": "step", "step": 5}, {**epoch, "seconds": 1.0, "time": 0.0}, {"kind": "step", "step": 15}]

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from engine.run.run_folder import RunFolder
 
 
 @pytest.fixture
-def config(tmp_path) -> Config:
+def config(tmp_path: Path) -> Config:
     return load_config(
         None,
         {
@@ -22,13 +23,13 @@ def config(tmp_path) -> Config:
     )
 
 
-def test_a_run_never_takes_the_folder_of_another(config):
+def test_a_run_never_takes_the_folder_of_another(config: Config) -> None:
     names = [RunFolder.create(config).path.name for _ in range(3)]
 
     assert names == ["try-seed0", "try-seed0-2", "try-seed0-3"]
 
 
-def test_what_was_written_is_read_back(config):
+def test_what_was_written_is_read_back(config: Config) -> None:
     run = RunFolder.create(config)
     run.write_inputs(config, ("一次性筷子", "hat"), {"device": "CPU"})
 
@@ -39,7 +40,7 @@ def test_what_was_written_is_read_back(config):
     assert again.read_preprocessing() == config.data.preprocessing
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"config\.yaml is missing"):
         RunFolder.open(tmp_path)
 
@@ -47,10 +48,10 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("error", "state"), [(None, "finished"), (ValueError("why"), "failed"), (KeyboardInterrupt(), "stopped")]
 )
-def test_the_status_tells_how_a_run_ended(config, error, state):
+def test_the_status_tells_how_a_run_ended(config: Config, error: BaseException | None, state: str) -> None:
     run = RunFolder.create(config)
 
-    def body():
+    def body() -> None:
         with run.status():
             assert json.loads((run.path / "status.json").read_text())["state"] == "running"
             if error:

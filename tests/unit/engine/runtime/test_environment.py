@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +11,14 @@ from engine.runtime.environment import prepare_environment
 AVX512 = "processor : 0\nflags : fpu avx2 avx512f\n"
 
 
-def prepared(tmp_path, flags, environ):
+def prepared(tmp_path: Path, flags: str, environ: dict[str, str]) -> list[str]:
     cpu_info = tmp_path / "cpuinfo"
     cpu_info.write_text(flags)
     return prepare_environment(RuntimeConfig(), environ, cpu_info)
 
 
-def test_avx512_gets_the_faster_convolutions_and_one_line_says_so(tmp_path):
-    environ = {}
+def test_avx512_gets_the_faster_convolutions_and_one_line_says_so(tmp_path: Path) -> None:
+    environ: dict[str, str] = {}
 
     notes = prepared(tmp_path, AVX512, environ)
 
@@ -29,7 +30,9 @@ def test_avx512_gets_the_faster_convolutions_and_one_line_says_so(tmp_path):
     ("flags", "environ"),
     [("flags : fpu avx2\n", {}), (AVX512, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}), ("", {})],
 )
-def test_other_processors_and_the_users_own_value_are_left_alone(tmp_path, flags, environ):
+def test_other_processors_and_the_users_own_value_are_left_alone(
+    tmp_path: Path, flags: str, environ: dict[str, str]
+) -> None:
     before = environ.get("ONEDNN_MAX_CPU_ISA")
 
     notes = prepared(tmp_path, flags, environ)
@@ -40,7 +43,7 @@ def test_other_processors_and_the_users_own_value_are_left_alone(tmp_path, flags
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 @pytest.mark.parametrize("rank", [0, 1])
-def test_one_thread_means_one_core_and_ranks_take_different_ones(rank):
+def test_one_thread_means_one_core_and_ranks_take_different_ones(rank: int) -> None:
     code = (
         "from engine.config.schema import RuntimeConfig; from engine.runtime.environment import prepare_environment\n"
         "import os; prepare_environment(RuntimeConfig(threads=1)); print(*os.sched_getaffinity(0))"

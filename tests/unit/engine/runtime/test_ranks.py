@@ -1,7 +1,9 @@
 """Ranks played by threads: what they tell each other goes through a real rendezvous."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -10,16 +12,18 @@ from common.errors import ConfigError
 from engine.runtime.mpi import started_by_mpirun, worker_variables
 from engine.runtime.start import Runtime
 
+T = TypeVar("T")
+
 
 class Meeting:
     """all_gather among threads."""
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.parts = [b""] * size
         self.barrier = threading.Barrier(size, timeout=20)
 
-    def gather_as(self, rank):
-        def gather(content):
+    def gather_as(self, rank: int) -> Callable[[bytes], list[bytes]]:
+        def gather(content: bytes) -> list[bytes]:
             self.parts[rank] = content
             self.barrier.wait()
             everything = list(self.parts)
@@ -29,14 +33,14 @@ class Meeting:
         return gather
 
 
-def on_ranks(size, job):
+def on_ranks(size: int, job: Callable[[Runtime], T]) -> list[T]:
     meeting = Meeting(size)
     runtimes = [Runtime("CPU", rank, size, meeting.gather_as(rank)) for rank in range(size)]
     with ThreadPoolExecutor(size) as pool:
         return list(pool.map(job, runtimes))
 
 
-def test_sums_are_the_same_bits_on_all_ranks():
+def test_sums_are_the_same_bits_on_all_ranks() -> None:
     values = np.random.default_rng(0).normal(size=(4, 50)) * 10.0 ** np.arange(50)
 
     sums = on_ranks(4, lambda runtime: runtime.all_sum(values[runtime.rank]))
@@ -45,7 +49,7 @@ def test_sums_are_the_same_bits_on_all_ranks():
     np.testing.assert_allclose(sums[0], values.sum(0), rtol=1e-12)
 
 
-def test_counts_beyond_float32_stay_exact():
+def test_counts_beyond_float32_stay_exact() -> None:
     big = 2**53 // 4 - 1
 
     (total, _, _) = on_ranks(3, lambda runtime: runtime.all_sum(np.array([big, 1.0])))
@@ -53,11 +57,11 @@ def test_counts_beyond_float32_stay_exact():
     assert total.tolist() == [3 * big, 3.0]
 
 
-def test_the_main_rank_decides():
+def test_the_main_rank_decides() -> None:
     assert on_ranks(3, lambda runtime: runtime.from_main(f"of {runtime.rank}")) == ["of 0"] * 3
 
 
-def test_one_process_is_its_own_group():
+def test_one_process_is_its_own_group() -> None:
     runtime = Runtime("CPU")
 
     assert runtime.is_main
@@ -75,11 +79,11 @@ def test_one_process_is_its_own_group():
         ({"OMPI_COMM_WORLD_SIZE": "2", "MS_ROLE": "MS_WORKER"}, False),
     ],
 )
-def test_mpirun_is_recognised(environ, expected):
+def test_mpirun_is_recognised(environ: dict[str, str], expected: bool) -> None:
     assert started_by_mpirun(environ) is expected
 
 
-def test_a_worker_knows_its_rank_its_card_and_the_scheduler():
+def test_a_worker_knows_its_rank_its_card_and_the_scheduler() -> None:
     variables = worker_variables(5, 16, 1, ("10.0.0.1", 8118))
 
     assert variables["RANK_ID"] == variables["MS_NODE_ID"] == "5"
@@ -87,10 +91,10 @@ def test_a_worker_knows_its_rank_its_card_and_the_scheduler():
     assert (variables["MS_SCHED_HOST"], variables["MS_SCHED_PORT"]) == ("10.0.0.1", "8118")
 
 
-def test_a_rank_with_other_pictures_is_named_on_every_rank():
+def test_a_rank_with_other_pictures_is_named_on_every_rank() -> None:
     from engine.jobs.agreement import _compare
 
-    def job(runtime):
+    def job(runtime: Runtime) -> str:
         with pytest.raises(ConfigError) as caught:
             _compare(runtime, "train split", "9 pictures" if runtime.rank == 2 else "10 pictures", show=True)
         return str(caught.value)

@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Literal
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ from netzoo import create_net
 
 
 @pytest.mark.parametrize("level", ["O0", "O1", "O2", "O3"])
-def test_every_level_trains_and_leaves_the_folder_as_it_was(level, tmp_path, monkeypatch):
+def test_every_level_trains_and_leaves_the_folder_as_it_was(
+    level: Literal["O0", "O1", "O2", "O3"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     ms.set_seed(0)
     network = create_net("lenet5_improved", num_classes=4, dropout=0.1)

@@ -10,19 +10,19 @@ from common.intervals import wilson_interval
 from engine.step.metrics import ClassificationCounts
 
 
-def alone(values):
+def alone(values: np.ndarray) -> np.ndarray:
     return values
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_interval_is_scipys(case):
+def test_wilson_interval_is_scipys(case: tuple[int, int]) -> None:
     correct, n = case
     expected = binomtest(correct, n).proportion_ci(method="wilson")
 
     assert wilson_interval(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-def test_every_score_is_scikit_learns():
+def test_every_score_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(500, 7)), rng.integers(0, 7, 500)
     counts = ClassificationCounts(7)
@@ -44,7 +44,7 @@ def test_every_score_is_scikit_learns():
 
 @settings(max_examples=25)
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 9))
-def test_padding_and_ranks_change_no_count(n, ranks, batch):
+def test_padding_and_ranks_change_no_count(n: int, ranks: int, batch: int) -> None:
     rng = np.random.default_rng(n)
     logits, labels = rng.normal(size=(n, 6)), rng.integers(0, 6, n)
     alone_counts = ClassificationCounts(6)
@@ -60,9 +60,14 @@ def test_padding_and_ranks_change_no_count(n, ranks, batch):
             rows[:size], padded[:size] = part[start : start + batch], names[start : start + batch]
             counts.add(rows, padded)
         shards.append(counts)
-    flat = []
+    flat: list[np.ndarray] = []
+
+    def keep(values: np.ndarray) -> np.ndarray:
+        flat.append(values)
+        return np.ones_like(values)
+
     for counts in shards[1:]:
-        counts.result("abcdef", lambda v: flat.append(v) or np.ones_like(v))
+        counts.result("abcdef", keep)
     together = shards[0].result("abcdef", lambda v: v + sum(flat))
 
     expected = alone_counts.result("abcdef", alone)
@@ -71,7 +76,7 @@ def test_padding_and_ranks_change_no_count(n, ranks, batch):
     assert together.loss == pytest.approx(expected.loss)
 
 
-def test_logits_of_a_thousand_do_not_overflow_the_loss():
+def test_logits_of_a_thousand_do_not_overflow_the_loss() -> None:
     counts = ClassificationCounts(2)
     counts.add(np.array([[1000.0, 0.0]]), np.array([1]))
 

@@ -1,5 +1,7 @@
 """Steps of a two-weight network whose gradients are known by hand: loss = mean((w . x - y)^2) / 2."""
 
+from typing import Any
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -11,11 +13,11 @@ from engine.step.train_step import TrainStep
 
 
 class Line(nn.Cell):
-    def __init__(self, value=(1.0, -2.0)):
+    def __init__(self, value: tuple[float, float] = (1.0, -2.0)) -> None:
         super().__init__()
         self.weight = Parameter(Tensor(np.array([value], np.float32)), name="line.weight")
 
-    def construct(self, x, y):
+    def construct(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         error = (x * self.weight).sum(1) - y
         return (error * error).mean() / 2, (y > 0).astype(ms.float32).sum()
 
@@ -24,11 +26,11 @@ X = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-1.0, 1.0]], np.float32)
 Y = np.array([1.0, 0.0, 2.0, -1.0], np.float32)
 
 
-def gradient(weight, x=X, y=Y):
+def gradient(weight: np.ndarray, x: np.ndarray = X, y: np.ndarray = Y) -> np.ndarray:
     return (((x @ weight - y)[:, None]) * x).mean(0)
 
 
-def make(optimizer=None, **options):
+def make(optimizer: OptimizerConfig | None = None, **options: Any) -> tuple[Line, GroupedOptimizer, TrainStep]:
     line = Line()
     grouped = GroupedOptimizer(optimizer or OptimizerConfig(name="sgd", momentum=0.0, lr=0.1), [line.weight], [1.0])
     step = TrainStep(line, grouped, **options)
@@ -36,15 +38,15 @@ def make(optimizer=None, **options):
     return line, grouped, step
 
 
-def weight_of(line):
+def weight_of(line: Line) -> np.ndarray:
     return line.weight.asnumpy()[0]
 
 
-def run(step, x=X, y=Y):
+def run(step: TrainStep, x: np.ndarray = X, y: np.ndarray = Y) -> list[Any]:
     return [value.asnumpy() for value in step(Tensor(x), Tensor(y))]
 
 
-def test_one_step_of_sgd_is_the_textbooks():
+def test_one_step_of_sgd_is_the_textbooks() -> None:
     line, _, step = make()
     before = weight_of(line).copy()
 
@@ -56,7 +58,7 @@ def test_one_step_of_sgd_is_the_textbooks():
     assert (scale, overflow) == (1.0, False)
 
 
-def test_the_rate_that_is_set_is_the_rate_of_the_next_step():
+def test_the_rate_that_is_set_is_the_rate_of_the_next_step() -> None:
     line, optimizer, step = make()
     run(step)
     before = weight_of(line).copy()
@@ -67,7 +69,7 @@ def test_the_rate_that_is_set_is_the_rate_of_the_next_step():
     assert weight_of(line) == pytest.approx(before - 0.5 * gradient(before), rel=1e-5)
 
 
-def test_adamw_is_algorithm_2_of_its_paper():
+def test_adamw_is_algorithm_2_of_its_paper() -> None:
     config = OptimizerConfig(name="adamw", lr=0.1, weight_decay=0.05)
     line, _, step = make(config)
     weight = weight_of(line).astype(np.float64)
@@ -82,7 +84,7 @@ def test_adamw_is_algorithm_2_of_its_paper():
     assert weight_of(line) == pytest.approx(weight, rel=1e-4)
 
 
-def test_clipping_keeps_the_direction_and_bounds_the_length():
+def test_clipping_keeps_the_direction_and_bounds_the_length() -> None:
     line, _, step = make(clip_norm=0.5)
     before = weight_of(line).copy()
     full = gradient(before)
@@ -92,7 +94,7 @@ def test_clipping_keeps_the_direction_and_bounds_the_length():
     assert weight_of(line) == pytest.approx(before - 0.1 * full * 0.5 / np.linalg.norm(full), rel=1e-4)
 
 
-def test_accumulating_two_halves_equals_one_whole_batch():
+def test_accumulating_two_halves_equals_one_whole_batch() -> None:
     line, _, step = make(accumulate_steps=2)
     before = weight_of(line).copy()
     run(step, X[:2], Y[:2])
@@ -103,7 +105,7 @@ def test_accumulating_two_halves_equals_one_whole_batch():
     assert weight_of(line) == pytest.approx(before - 0.1 * gradient(before), rel=1e-5)
 
 
-def test_the_moving_average_follows_the_weights():
+def test_the_moving_average_follows_the_weights() -> None:
     line, _, step = make(ema_decay=0.9)
     before = weight_of(line).copy()
 
@@ -112,7 +114,7 @@ def test_the_moving_average_follows_the_weights():
     assert step.ema[0].asnumpy()[0] == pytest.approx(0.9 * before + 0.1 * weight_of(line), rel=1e-6)
 
 
-def test_an_overflow_skips_the_step_and_halves_the_scale_then_it_grows():
+def test_an_overflow_skips_the_step_and_halves_the_scale_then_it_grows() -> None:
     amp = AmpConfig(loss_scale="dynamic", init_scale=1024, scale_window=2)
     line, _, step = make(amp=amp)
     before = weight_of(line).copy()
@@ -130,7 +132,7 @@ def test_an_overflow_skips_the_step_and_halves_the_scale_then_it_grows():
     assert 1024 in scales
 
 
-def test_a_fixed_scale_skips_overflows_and_stays():
+def test_a_fixed_scale_skips_overflows_and_stays() -> None:
     line, _, step = make(amp=AmpConfig(loss_scale="fixed", init_scale=256))
     before = weight_of(line).copy()
 
@@ -142,9 +144,9 @@ def test_a_fixed_scale_skips_overflows_and_stays():
     assert weight_of(line) == pytest.approx(before - 0.1 * gradient(before), rel=1e-5)
 
 
-def test_float16_really_overflows_and_training_goes_on():
+def test_float16_really_overflows_and_training_goes_on() -> None:
     class Half(Line):
-        def construct(self, x, y):
+        def construct(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             error = (x.astype(ms.float16) * self.weight.astype(ms.float16)).sum(1) - y.astype(ms.float16)
             return (error * error).mean().astype(ms.float32) / 2, y.sum()
 

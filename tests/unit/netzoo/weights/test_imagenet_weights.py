@@ -1,5 +1,8 @@
 """The published ImageNet weights, against a graph built from the same file by other means."""
 
+from pathlib import Path
+from typing import Any
+
 import mindspore as ms
 import numpy as np
 import onnx
@@ -17,21 +20,21 @@ from netzoo.weights.loading import load_weights
 class TorchvisionGraph:
     """MobileNetV2 in ONNX operators, written down from the paper, reading torchvision's tensor names."""
 
-    def __init__(self, tensors):
+    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
         self.tensors = tensors
-        self.nodes = []
+        self.nodes: list[onnx.NodeProto] = []
         self.initializers = [numpy_helper.from_array(np.float32(limit), f"clip{limit}") for limit in (0, 6)]
 
-    def add(self, operator, inputs, **attributes):
+    def add(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         output = f"value{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
-    def weight(self, name):
+    def weight(self, name: str) -> str:
         self.initializers.append(numpy_helper.from_array(self.tensors[name], name))
         return name
 
-    def convolution(self, x, conv, norm, *, stride=1, group=1, relu6=True):
+    def convolution(self, x: str, conv: str, norm: str, *, stride: int = 1, group: int = 1, relu6: bool = True) -> str:
         size = self.tensors[f"{conv}.weight"].shape[-1]
         x = self.add(
             "Conv", [x, self.weight(f"{conv}.weight")], strides=[stride] * 2, pads=[size // 2] * 4, group=group
@@ -40,7 +43,7 @@ class TorchvisionGraph:
         x = self.add("BatchNormalization", [x, *statistics], epsilon=1e-5)
         return self.add("Clip", [x, "clip0", "clip6"]) if relu6 else x
 
-    def session(self):
+    def session(self) -> onnxruntime.InferenceSession:
         x = self.convolution("input", "features.0.0", "features.0.1", stride=2)
         index, channels = 1, 32
         for expansion, out_channels, repeats, first_stride in (
@@ -78,14 +81,14 @@ class TorchvisionGraph:
         return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def photograph(path):
+def photograph(path: Path) -> np.ndarray:
     image = Image.open(path).convert("RGB").resize((256, 256), Image.Resampling.BILINEAR).crop((16, 16, 240, 240))
     pixels = (np.asarray(image, np.float32) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     return pixels.transpose(2, 0, 1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def logits_of_both(shared):
+def logits_of_both(shared: Path) -> tuple[np.ndarray, np.ndarray]:
     file = shared / "weights" / "mobilenet_v2_imagenet.safetensors"
     folders = sorted((shared / "data" / "garbage26_clean" / "test").iterdir())[::4]
     photographs = np.stack([photograph(min(folder.iterdir())) for folder in folders])
@@ -96,12 +99,12 @@ def logits_of_both(shared):
     return net(ms.Tensor(photographs)).asnumpy(), expected
 
 
-def test_logits_equal_those_of_the_independent_graph(logits_of_both):
+def test_logits_equal_those_of_the_independent_graph(logits_of_both: tuple[np.ndarray, np.ndarray]) -> None:
     ours, expected = logits_of_both
     assert np.abs(expected).max() > 5  # trained weights, not noise
     np.testing.assert_allclose(ours, expected, atol=1e-3 * np.abs(expected).max())
 
 
-def test_top1_equals_on_every_photograph(logits_of_both):
+def test_top1_equals_on_every_photograph(logits_of_both: tuple[np.ndarray, np.ndarray]) -> None:
     ours, expected = logits_of_both
     assert ours.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()

@@ -1,9 +1,12 @@
 import sys
 import types
+from collections.abc import Callable
+from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import nn
 from safetensors.numpy import save_file
 
 from common.errors import WeightsError
@@ -11,12 +14,14 @@ from netzoo.weights.files import read_weights
 from netzoo.weights.loading import NEW_HEAD, load_weights
 
 
-def values_of(net):
+def values_of(net: nn.Cell) -> dict[str, np.ndarray]:
     return {parameter.name: parameter.asnumpy().copy() for parameter in net.get_parameters()}
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
-def test_a_saved_network_loads_back_exactly(small_mobilenet, tmp_path, suffix):
+def test_a_saved_network_loads_back_exactly(
+    small_mobilenet: Callable[..., nn.Cell], tmp_path: Path, suffix: str
+) -> None:
     trained, fresh = small_mobilenet(seed=1), small_mobilenet(seed=2)
     path = tmp_path / f"net{suffix}"
     ms.save_checkpoint(trained, str(path), format=suffix[1:])
@@ -26,7 +31,7 @@ def test_a_saved_network_loads_back_exactly(small_mobilenet, tmp_path, suffix):
         np.testing.assert_array_equal(value, values_of(fresh)[name])
 
 
-def test_a_new_head_must_be_declared(small_mobilenet):
+def test_a_new_head_must_be_declared(small_mobilenet: Callable[..., nn.Cell]) -> None:
     weights = values_of(small_mobilenet())
     weights["dense.weight"], weights["dense.bias"] = np.zeros((9, 64), np.float32), np.zeros(9, np.float32)
     net = small_mobilenet(seed=3)
@@ -41,7 +46,7 @@ def test_a_new_head_must_be_declared(small_mobilenet):
     np.testing.assert_array_equal(values_of(net)["dense.weight"], before["dense.weight"])
 
 
-def test_missing_and_unexpected_tensors_are_counted_and_refused(small_mobilenet):
+def test_missing_and_unexpected_tensors_are_counted_and_refused(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     weights = values_of(net)
     weights["features.99.weight"] = weights.pop("dense.bias")
@@ -50,12 +55,14 @@ def test_missing_and_unexpected_tensors_are_counted_and_refused(small_mobilenet)
     assert len(load_weights(net, weights, allow=[r"dense\.bias", r"features\.99\..*"]).loaded) == len(weights) - 1
 
 
-def test_weights_of_which_nothing_fits_are_refused_whatever_is_declared(small_mobilenet):
+def test_weights_of_which_nothing_fits_are_refused_whatever_is_declared(
+    small_mobilenet: Callable[..., nn.Cell],
+) -> None:
     with pytest.raises(WeightsError, match="no tensor"):
         load_weights(small_mobilenet(), {"other": np.zeros(3)}, allow=[".*"])
 
 
-def test_half_precision_weights_are_widened(small_mobilenet):
+def test_half_precision_weights_are_widened(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     weights = {name: value.astype(np.float16) for name, value in values_of(net).items()}
     load_weights(net, weights)
@@ -65,7 +72,9 @@ def test_half_precision_weights_are_widened(small_mobilenet):
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
 @pytest.mark.parametrize("keep", [0, 100, 2000])
-def test_truncated_files_are_refused_by_name(small_mobilenet, tmp_path, suffix, keep):
+def test_truncated_files_are_refused_by_name(
+    small_mobilenet: Callable[..., nn.Cell], tmp_path: Path, suffix: str, keep: int
+) -> None:
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
     ms.save_checkpoint(small_mobilenet(), str(whole), format=suffix[1:])
     cut.write_bytes(whole.read_bytes()[:keep])
@@ -73,7 +82,7 @@ def test_truncated_files_are_refused_by_name(small_mobilenet, tmp_path, suffix, 
         read_weights(cut)
 
 
-def test_absent_empty_and_foreign_files_are_refused(tmp_path):
+def test_absent_empty_and_foreign_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no such weights file"):
         read_weights(tmp_path / "absent.ckpt")
     save_file({}, tmp_path / "empty.safetensors")
@@ -84,16 +93,16 @@ def test_absent_empty_and_foreign_files_are_refused(tmp_path):
         read_weights(tmp_path / "net.h5")
 
 
-def test_pytorch_files_without_torch_say_what_to_do(tmp_path, monkeypatch):
+def test_pytorch_files_without_torch_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "net.pth").touch()
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(WeightsError, match="pip install torch"):
         read_weights(tmp_path / "net.pth")
 
 
-def test_pytorch_files_are_read_through_torch(tmp_path, monkeypatch):
+def test_pytorch_files_are_read_through_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class FakeTensor:
-        def numpy(self):
+        def numpy(self) -> np.ndarray:
             return np.arange(2.0)
 
     state = {"state_dict": {"module.classifier.1.bias": FakeTensor(), "module.features.0.0.weight": FakeTensor()}}
