@@ -75,7 +75,7 @@ def headings(document: Path) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("guide", GUIDES)
-def test_every_path_named_in_a_guide_exists(guide):
+def test_every_path_named_in_a_guide_exists(guide: str) -> None:
     whole = [
         span for span in spans(ROOT / guide) if re.fullmatch(r"[\w.-]+(/[\w.-]*)+(:\w+)?|[\w.-]+\.(py|md|toml)", span)
     ]
@@ -87,7 +87,7 @@ def test_every_path_named_in_a_guide_exists(guide):
 
 
 @pytest.mark.parametrize("guide", ["docs/architecture.md", "docs/architecture_CN.md"])
-def test_every_function_named_in_the_architecture_exists(guide):
+def test_every_function_named_in_the_architecture_exists(guide: str) -> None:
     named = [span.split(":") for span in spans(ROOT / guide) if re.fullmatch(r"[\w./]+\.py:\w+", span)]
 
     missing = [
@@ -101,7 +101,7 @@ def test_every_function_named_in_the_architecture_exists(guide):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_command_names_a_script_or_a_module_that_exists(document):
+def test_every_command_names_a_script_or_a_module_that_exists(document: Path) -> None:
     missing = []
     for words in commands(document):
         target = words[1] if words[1] != "-m" else words[2].replace(".", "/")
@@ -114,7 +114,7 @@ def test_every_command_names_a_script_or_a_module_that_exists(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_relative_link_leads_somewhere(document):
+def test_every_relative_link_leads_somewhere(document: Path) -> None:
     broken = []
     for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
         if re.match(r"[a-z]+:", link):
@@ -128,7 +128,7 @@ def test_every_relative_link_leads_somewhere(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_command_of_train_py_is_one_it_takes(document, monkeypatch):
+def test_every_command_of_train_py_is_one_it_takes(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for words in commands(document):
         if words[1] != "train.py" or "runs/.../config.yaml" in words or "{name: tiny, maps: 4}" in words:
@@ -140,7 +140,7 @@ def test_every_command_of_train_py_is_one_it_takes(document, monkeypatch):
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README_CN.md"])
-def test_every_flag_that_the_readme_names_alone_is_one_of_train_py(readme):
+def test_every_flag_that_the_readme_names_alone_is_one_of_train_py(readme: str) -> None:
     flags = {flag for span in spans(ROOT / readme) if span.startswith("--") for flag in re.findall(r"--([\w.]+)", span)}
 
     assert flags
@@ -148,19 +148,19 @@ def test_every_flag_that_the_readme_names_alone_is_one_of_train_py(readme):
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/distributed.md"])
-def test_the_main_documents_have_a_chinese_twin(document):
+def test_the_main_documents_have_a_chinese_twin(document: str) -> None:
     assert (ROOT / document.replace(".md", "_CN.md")).is_file()
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=pair_name)
-def test_both_languages_have_the_same_number_of_headings_at_each_level(pair):
+def test_both_languages_have_the_same_number_of_headings_at_each_level(pair: tuple[Path, Path]) -> None:
     english, chinese = ([level for level, _ in headings(document)] for document in pair)
 
     assert english == chinese
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=pair_name)
-def test_both_languages_show_the_same_commands(pair):
+def test_both_languages_show_the_same_commands(pair: tuple[Path, Path]) -> None:
     english, chinese = (blocks(document) for document in pair)
 
     assert [b.language for b in english] == [b.language for b in chinese]
@@ -168,7 +168,7 @@ def test_both_languages_show_the_same_commands(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=pair_name)
-def test_both_languages_draw_the_same_pictures(pair):
+def test_both_languages_draw_the_same_pictures(pair: tuple[Path, Path]) -> None:
     english, chinese = ([b.lines for b in blocks(document) if b.language == "mermaid"] for document in pair)
 
     assert [re.sub('"[^"]*"', "", "\n".join(b)) for b in english] == [
