@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 PAGE = Path(__file__).with_name("serve_page.html")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src blob:; connect-src 'self'"
+PICTURE = {"type": "string", "format": "binary"}
 
 
 class Problem(BaseModel):
@@ -110,7 +111,7 @@ def create_app(classifier: Classifier, limits: Limits | None = None, names: Coll
         "/predict",
         summary="The body is the picture file itself: curl --data-binary @picture.jpg URL/predict?top_k=3",
         responses=PREDICT,
-        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string"}}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": PICTURE}}}},
     )
     async def predict(request: Request, top_k: Annotated[int, Query(ge=1, le=1000)] = 5) -> PredictionReply:
         return await service.predict(request, top_k)

@@ -18,8 +18,12 @@ from starlette.requests import ClientDisconnect
 
 from deploy.use.batching import MicroBatcher, QueueFullError
 from deploy.use.classifier import Classifier, OutputError
+from deploy.use.memory import give_back
 from deploy.use.picture_files import PictureError, open_checked
 
+LARGE_PIXELS = 4_000_000
+"""Of a picture whose memory is worth giving back to the system."""
+SWEEP_SECONDS = 1.0
 FORM = "send the picture file itself as the body, not a form (curl --data-binary @picture.jpg)"
 
 
@@ -77,13 +81,16 @@ class Service:
         self._decoders = ThreadPoolExecutor(limits.decoders, "decode")
         self._held_bytes = 0
         self._to_decode = 0
+        self._unswept = False
         self._counts: Counter[int] = Counter()
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Start the queue, and end it with the server."""
         self._batcher.start()
+        sweeper = asyncio.create_task(self._sweep())
         yield
+        sweeper.cancel()
         await self._batcher.stop()
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
@@ -141,12 +148,24 @@ class Service:
         if self._to_decode >= self._limits.waiting:
             raise QueueFullError(f"{self._to_decode} uploads are waiting already")
         self._to_decode += 1
+        was_large = True  # unless it tells its size
         try:
-            return await asyncio.get_running_loop().run_in_executor(
+            decoded = await asyncio.get_running_loop().run_in_executor(
                 self._decoders, _prepare, self.classifier, body, self._limits.pixels
             )
+            was_large = decoded[1] * decoded[2] > LARGE_PIXELS
+            return decoded
         finally:
             self._to_decode -= 1
+            self._unswept |= was_large
+
+    async def _sweep(self) -> None:
+        """Give back the memory of large pictures once they are gone."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if self._unswept:
+                self._unswept = False
+                await asyncio.get_running_loop().run_in_executor(self._decoders, give_back)
 
     async def _read_body(self, request: Request, hold: _Memory) -> bytes:
         """Read an upload; one that is too large or too slow is refused before it has arrived."""
