@@ -29,12 +29,7 @@ def _stalled(port: int) -> Iterator[None]:
     host = b" HTTP/1.1\r\nHost: localhost\r\n"
     post, get = b"POST /predict" + host, b"GET /health" + host
     with contextlib.ExitStack() as stack:
-        for start in (
-            b"",
-            head,
-            head + b"Content-Length: 9\r\n\r\nx",
-            b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        ):
+        for start in (b"", post, post + b"Content-Length: 9\r\n\r\nx", get + b"\r\n"):
             stack.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(start)
         time.sleep(0.3)
         yield
@@ -72,3 +67,13 @@ def test_a_port_in_use_is_bad_input(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert "Address already in use" in said
     assert len(said.splitlines()) == 1
+
+
+def test_the_load_benchmark_gets_an_answer_to_everything(tmp_path: Path) -> None:
+    words = ["--seconds", "1", "--clients", "4", "--stalled", "40"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "serve_load.py"), str(write_bundle(tmp_path / "b")), *words]
+
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "40 stalled connections" in done.stdout

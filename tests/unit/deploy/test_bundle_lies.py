@@ -183,7 +183,7 @@ def _manifest() -> dict[str, Any]:
 
 
 MANIFEST = _manifest()
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         True,

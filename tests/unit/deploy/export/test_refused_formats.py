@@ -14,9 +14,9 @@ ms = pytest.importorskip("mindspore")
 from common.errors import BundleError, ParityError  # noqa: E402
 from datazoo.pictures import Splits  # noqa: E402
 from deploy.bundle.bundle import read_bundle  # noqa: E402
-from deploy.export import writer  # noqa: E402
+from deploy.export.derived import Derived, derive  # noqa: E402
 from deploy.export.exporting import export_bundle  # noqa: E402
-from deploy.export.request import ExportRequest  # noqa: E402
+from deploy.export.request import ExportRequest, Subject  # noqa: E402
 
 REASON = "not worth shipping: accuracy falls by 9.0 points"
 
@@ -24,8 +24,11 @@ REASON = "not worth shipping: accuracy falls by 9.0 points"
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every derived format loses accuracy."""
-    derive = writer.derive
-    monkeypatch.setattr(writer, "derive", lambda *arguments: dataclasses.replace(derive(*arguments), refused=REASON))
+
+    def refuse(name: str, base: Path, path: Path, subject: Subject) -> Derived:
+        return dataclasses.replace(derive(name, base, path, subject), refused=REASON)
+
+    monkeypatch.setattr("deploy.export.writer.derive", refuse)
 
 
 @pytest.mark.usefixtures("refusing")
