@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.errors import BundleError
+from pydantic import ValidationError
+
+from common.errors import BundleError, RunError
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import Bundle, read_bundle
+from deploy.bundle.contents import first_problem
 from deploy.bundle.manifest import MANIFEST, OutputKind
 from deploy.export.mindir_runtime import open_runtime
 from deploy.use.classifier import Classifier
+from deploy.use.fitting import check_declaration, check_input, proven
 
 
 def open_classifier(source: Path, model: str | None = None, batch_size: int = 16) -> Classifier:
@@ -50,17 +54,21 @@ def _of_file(file: Path, batch_size: int) -> Classifier:
 
 def _of_bundle(bundle: Bundle, model: str | None, batch_size: int) -> Classifier:
     name, entry = bundle.model(model)
+    check_declaration(bundle, entry)
     if entry.runtime == "mindspore":
         _start_mindspore()
-    return Classifier(
+    runtime = open_runtime(bundle.path / entry.file, entry.batch)
+    check_input(bundle, entry, runtime)
+    classifier = Classifier(
         origin=f"{bundle.path.resolve().name} ({name})",
-        runtime=open_runtime(bundle.path / entry.file, entry.batch),
+        runtime=runtime,
         classes=bundle.classes,
         spec=bundle.preprocessing,
         kind=bundle.manifest.output_kind,
         batch_size=None if entry.runtime == "onnxruntime" or entry.batch else batch_size,
         takes_pictures=entry.preprocessing == "inside",
     )
+    return proven(classifier, f"bundle {bundle.path}: {entry.file}")
 
 
 def _of_checkpoint(checkpoint: Path, batch_size: int) -> Classifier:
@@ -71,12 +79,17 @@ def _of_checkpoint(checkpoint: Path, batch_size: int) -> Classifier:
 
     network, sidecar = restore_network(checkpoint)
     network.set_train(False)
+    try:
+        spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
+    except ValidationError as error:
+        problem = first_problem(error)
+        raise RunError(f"checkpoint {checkpoint}: the preprocessing in its sidecar, {problem}") from error
     activation: dict[str, OutputKind] = {"softmax": "softmax", "sigmoid": "sigmoid"}
     return Classifier(
         origin=f"{checkpoint} (epoch {sidecar.epoch})",
         runtime=lambda batch: network(ms.Tensor(batch)).asnumpy(),
         classes=sidecar.classes,
-        spec=PreprocessingSpec.model_validate(sidecar.preprocessing),
+        spec=spec,
         kind=activation.get(getattr(network, "activation", "none"), "logits"),
         batch_size=batch_size,
     )

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pydantic import ValidationError
 
+from common.bounded_json import parse_bounded, read_bounded
 from common.errors import BundleError
 from common.files import atomic_folder, sha256_of
 from datazoo.pipeline.spec import PreprocessingSpec
-from deploy.bundle.manifest import LABELS, MANIFEST, PREPROCESSING, Manifest, ModelFile
+from deploy.bundle.contents import first_problem, read_labels, read_preprocessing, shown
+from deploy.bundle.manifest import BUNDLE_VERSION, LABELS, MANIFEST, PREPROCESSING, Manifest, ModelFile
+
+logger = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 2**31
+"""No ONNX or MINDIR file can be larger: both are one protocol buffer."""
 
 
 @dataclass(frozen=True)
@@ -64,30 +74,48 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read a bundle and check that all its files are there, inside the folder and unchanged.
+    """Read a bundle and check that its files are there, inside the folder, unchanged, and agree with one another.
 
     Raises:
-        BundleError: it is not a bundle, or was changed.
+        BundleError: it is not a bundle, was changed, or its files contradict each other.
     """
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{folder} is not a bundle of export.py: {MANIFEST} cannot be read") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        problem = str(error).splitlines()[1] if isinstance(error, ValidationError) else "not UTF-8"
-        raise BundleError(f"bundle {folder}: {MANIFEST} is not one of this version of export.py ({problem})") from error
+    manifest = _read_manifest(folder)
     for name, digest in manifest.files.items():
         _check_file(folder, name, digest)
     for name in (LABELS, PREPROCESSING, *(model.file for model in manifest.models.values())):
         if name not in manifest.files:
             raise BundleError(f"bundle {folder}: {MANIFEST} lists no hash for {name!r}")
-    classes = tuple((folder / LABELS).read_text(encoding="utf-8").removesuffix("\n").split("\n"))
-    if len(classes) != manifest.num_classes:
-        raise BundleError(
-            f"bundle {folder}: {LABELS} has {len(classes)} names for {manifest.num_classes} classes; export it again"
-        )
-    spec = PreprocessingSpec.model_validate_json((folder / PREPROCESSING).read_text(encoding="utf-8"))
-    return Bundle(folder, manifest, classes, spec)
+    if not manifest.models:
+        raise BundleError(f"bundle {folder}: {MANIFEST} names no model; export it again")
+    _name_strangers(folder, manifest)
+    return Bundle(folder, manifest, read_labels(folder, manifest.num_classes), read_preprocessing(folder))
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+        content = read_bounded(path) if inside else b""
+    except (OSError, RuntimeError, ValueError) as error:
+        why = f" ({error})" if type(error) is ValueError else ""
+        raise BundleError(f"{folder} is not a bundle of export.py: {MANIFEST} cannot be read{why}") from error
+    if not inside:
+        raise BundleError(f"bundle {folder}: {MANIFEST} is a link out of the folder")
+    try:
+        version = _version_of(parse_bounded(content))
+        if version == BUNDLE_VERSION:
+            return Manifest.model_validate_json(content, strict=True)
+        problem = f"its bundle_version is {version!r:.40}, this version reads {BUNDLE_VERSION}"
+    except ValidationError as error:
+        problem = first_problem(error)
+    except ValueError as error:
+        problem = str(error)
+    raise BundleError(f"bundle {folder}: {MANIFEST} is not one of this version of export.py ({problem})")
+
+
+def _version_of(value: Any) -> Any:
+    version = value.get("bundle_version", BUNDLE_VERSION) if isinstance(value, dict) else BUNDLE_VERSION
+    return version if type(version) is not bool else str(version)
 
 
 def _check_file(folder: Path, name: str, digest: str) -> None:
@@ -95,9 +123,26 @@ def _check_file(folder: Path, name: str, digest: str) -> None:
     path = folder / relative
     if relative.is_absolute() or ".." in relative.parts or "\\" in name or "\0" in name:
         raise BundleError(f"bundle {folder}: {MANIFEST} names {name!r}, which is outside the folder")
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BundleError(f"bundle {folder}: {name} is a link out of the folder")
-    if not path.is_file():
-        raise BundleError(f"bundle {folder}: {name} is missing")
-    if sha256_of(path) != digest:
+    name = shown(name)
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BundleError(f"bundle {folder}: {name} is a link out of the folder")
+        if not path.is_file():
+            raise BundleError(f"bundle {folder}: {name} is missing")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BundleError(f"bundle {folder}: {name} is above the limit of {MAX_FILE_BYTES:,} bytes")
+        same = sha256_of(path) == digest
+    except (OSError, RuntimeError) as error:  # a link to itself is a RuntimeError
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(f"bundle {folder}: {name} cannot be read ({reason})") from error
+    if not same:
         raise BundleError(f"bundle {folder}: {name} is not the file that was exported (its SHA-256 differs)")
+
+
+def _name_strangers(folder: Path, manifest: Manifest) -> None:
+    """Say which files nobody vouches for and nobody reads; MindSpore Lite's converter writes into `lite`."""
+    listed = {MANIFEST, *manifest.files}
+    strangers = sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and entry.name not in listed)
+    if strangers:
+        names = ", ".join(repr(name) for name in strangers[:5]) + (", ..." if len(strangers) > 5 else "")
+        logger.warning("bundle %s: ignoring what %s does not list: %s", folder, MANIFEST, names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,10 @@ MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 PREPROCESSING = "preprocessing.json"
 README = "README.md"
+
+BUNDLE_VERSION = 1
+MAX_CLASSES = 100_000
+MAX_BATCH = 65_536
 
 FILE_NAMES = {
     "mindir": "model.mindir",
@@ -22,6 +26,8 @@ FILE_NAMES = {
 """Names of the formats, with the file each is written to. `onnx_picture` has the preprocessing inside."""
 
 OutputKind = Literal["logits", "softmax", "sigmoid"]
+FormatName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+FilePath = Annotated[str, Field(max_length=1024)]
 
 
 class _Value(BaseModel):
@@ -70,11 +76,11 @@ class Latency(_Value):
 class ModelFile(_Value):
     """One model file."""
 
-    file: str
+    file: FilePath
     runtime: Literal["mindspore", "onnxruntime", "ascend"]
     precision: Literal["float32", "float16", "int8"]
     preprocessing: Literal["outside", "inside"]
-    batch: int | None = Field(description="fixed batch size; null takes any")
+    batch: int | None = Field(ge=1, le=MAX_BATCH, description="fixed batch size; null takes any")
     input: TensorInfo
     output: TensorInfo
     opset: int | None
@@ -116,16 +122,16 @@ class Manifest(_Value):
     bundle_version: Literal[1] = 1
     created: str
     network: dict[str, object]
-    num_classes: int
+    num_classes: int = Field(ge=1, le=MAX_CLASSES)
     output_kind: OutputKind
     merged_adapters: int
     folded_batch_norms: int
     checkpoint: Checkpoint
     accuracy: Accuracy = Field(description="of the trained network, by MindSpore")
     leaking_split: bool = Field(description="whether training pictures are in the split")
-    models: dict[str, ModelFile]
-    refused: dict[str, Refused]
+    models: dict[FormatName, ModelFile]
+    refused: dict[FormatName, Refused]
     lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
     versions: dict[str, str]
     git_commit: str | None
-    files: dict[str, str] = Field(description="SHA-256 of every other file of the bundle, by relative path")
+    files: dict[FilePath, str] = Field(description="SHA-256 of every other file of the bundle, by relative path")

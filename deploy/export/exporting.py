@@ -10,12 +10,14 @@ from pathlib import Path
 
 from mindspore import nn
 
+from common.errors import BundleError, ParityError
 from common.files import write_json
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import hash_files, new_bundle
+from deploy.bundle.contents import labels_problem
 from deploy.bundle.labels import write_labels
-from deploy.bundle.manifest import MANIFEST, PREPROCESSING, README, Checkpoint, Manifest
+from deploy.bundle.manifest import LABELS, MANIFEST, PREPROCESSING, README, Checkpoint, Manifest
 from deploy.export import fold, formats, parity
 from deploy.export.handover import write_handover
 from deploy.export.readme import readme_text
@@ -37,12 +39,15 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         train: pictures that int8 is calibrated on.
 
     Raises:
-        BundleError: a format that cannot be written, or `target` exists.
-        ParityError: a file does not compute what the network computes; nothing is left behind.
+        BundleError: a format that cannot be written, class names that cannot be listed, or `target` exists.
+        ParityError: a file does not compute what the network computes, or no format is worth shipping; nothing is left
+            behind.
     """
     formats.check_formats(request.formats, request.device)
     with new_bundle(target) as folder, tempfile.TemporaryDirectory(prefix="export-") as scratch:
         trained, sidecar = restore_network(request.checkpoint)
+        if problem := labels_problem(sidecar.classes):
+            raise BundleError(f"the class names of {request.checkpoint} fit in no {LABELS}: {problem}")
         spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
         reference = parity.compute_reference(trained, proof, spec, Path(scratch))
         logger.info("trained network: %s", accuracy_text(reference.accuracy))
@@ -50,6 +55,7 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         subject = Subject(network, len(sidecar.classes), spec, reference, proof, train)
         writer = Writer(folder, Path(scratch), request, subject)
         writer.write_all()
+        _refuse_nothing(writer)
         write_labels(folder, sidecar.classes, request.local_names)
         write_json(folder / PREPROCESSING, spec.model_dump(mode="json"))
         manifest = Manifest(
@@ -73,6 +79,13 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         manifest = manifest.model_copy(update={"files": hash_files(folder)})
         write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest
+
+
+def _refuse_nothing(writer: Writer) -> None:
+    """A bundle holds a model."""
+    if not writer.models:
+        reasons = "; ".join(f"{name}: {refused.reason}" for name, refused in writer.refused.items())
+        raise ParityError(f"no bundle was written, because no format of it is left ({reasons})")
 
 
 def inference_network(checkpoint: Path, fold_for: PreprocessingSpec | None) -> tuple[nn.Cell, int, int]:

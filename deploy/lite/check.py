@@ -12,18 +12,19 @@ import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import onnx
 from PIL import Image
 
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser
-from common.errors import BundleError
+from common.errors import BundleError, ParityError
 from common.files import write_json
 from datazoo.pipeline.pillow_path import to_tensor
 from deploy.bundle.bundle import Bundle, hash_files, read_bundle
 from deploy.bundle.manifest import MANIFEST, LiteResult
+from deploy.bundle.onnx_file import check_self_contained
 from deploy.export.handover import VARIANTS, convert_command
 from deploy.export.mindir_runtime import open_runtime
 from deploy.lite.operators import check_operators, support_table
@@ -58,7 +59,9 @@ def check_bundle_operators(bundle: Bundle) -> bool:
     if "onnx" not in bundle.manifest.models:
         print("operators: not checked (the bundle has no ONNX file to read them from)")
         return True
-    found = check_operators(onnx.load(bundle.path / bundle.manifest.models["onnx"].file))
+    file = bundle.manifest.models["onnx"].file
+    check_self_contained(bundle.path, file, frozenset(bundle.manifest.files))
+    found = check_operators(onnx.load(bundle.path / file))
     print(support_table(found))
     return not any(support.problem for support in found)
 
@@ -84,6 +87,7 @@ def run_lite(bundle: Bundle, run: Callable[[Path, np.ndarray], np.ndarray]) -> d
 
     Raises:
         BundleError: the converter fails.
+        ParityError: a converted model's outputs are not finite.
     """
     _, model = bundle.model()
     inputs = calibration_inputs(bundle)
@@ -97,6 +101,8 @@ def run_lite(bundle: Bundle, run: Callable[[Path, np.ndarray], np.ndarray]) -> d
             said = (done.stdout + done.stderr).strip().splitlines()
             raise BundleError(f"{' '.join(command)} failed: {said[-1] if said else done.returncode}")
         outputs = run(file, inputs)
+        if not np.isfinite(outputs).all():
+            raise ParityError(f"lite/{variant}.ms: outputs that are not finite")
         results[variant] = LiteResult(
             file=f"lite/{variant}.ms",
             size_bytes=file.stat().st_size,
@@ -111,7 +117,7 @@ def run_lite(bundle: Bundle, run: Callable[[Path, np.ndarray], np.ndarray]) -> d
 
 def calibration_inputs(bundle: Bundle) -> np.ndarray:
     """The bundle's calibration pictures as inputs (N, C, H, W), at most `PICTURES` of them, evenly spread."""
-    files = sorted((bundle.path / "lite" / "calibration").glob("*.png"))
+    files = sorted(bundle.path / n for n in bundle.manifest.files if PurePosixPath(n).match("lite/calibration/*.png"))
     if not files:
         raise BundleError(f"bundle {bundle.path} has no calibration pictures; export it again with onnx or mindir")
     chosen = files[:: max(1, len(files) // PICTURES)][:PICTURES]

@@ -16,6 +16,14 @@ from deploy.bundle.manifest import OutputKind
 from deploy.use.picture_files import PictureError
 from deploy.use.runtimes import Runtime, in_fixed_batches
 
+PROBABILITY_SLACK = 1e-3
+"""How far below 0 or above 1 arithmetic in half precision or integers may carry a probability."""
+NOT_FINITE = "the network's outputs are not finite"
+
+
+class OutputError(PictureError):
+    """A picture to which the network gives no usable answer."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -37,6 +45,7 @@ class Classifier:
         kind: what the outputs are.
         batch_size: pictures per call that the runtime likes best; None takes any number.
         takes_pictures: the preprocessing is inside the model file.
+        broken: why no picture will get an answer, where that is known.
     """
 
     origin: str
@@ -46,6 +55,7 @@ class Classifier:
     kind: OutputKind
     batch_size: int | None = None
     takes_pictures: bool = False
+    broken: str | None = None
 
     def prepare(self, image: Image.Image) -> np.ndarray:
         """Turn an opened picture into one input.
@@ -60,20 +70,33 @@ class Classifier:
         except Exception as error:  # the pixels are decoded late in some formats
             raise PictureError(str(error) or type(error).__name__) from error
 
-    def probabilities(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (N, num_classes) probabilities of prepared pictures."""
+    def outputs(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return what the network gives for prepared pictures, (N, num_classes)."""
         if self.takes_pictures:
-            outputs = np.concatenate([self.runtime(picture) for picture in inputs])
-        elif self.batch_size:
-            outputs = in_fixed_batches(self.runtime, np.stack(inputs), self.batch_size)
-        else:
-            outputs = self.runtime(np.stack(inputs))
-        return softmax(outputs) if self.kind == "logits" else outputs
+            return np.concatenate([self.runtime(picture) for picture in inputs])
+        if self.batch_size:
+            return in_fixed_batches(self.runtime, np.stack(inputs), self.batch_size)
+        return self.runtime(np.stack(inputs))
+
+    def probabilities(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return (N, num_classes) probabilities of prepared pictures; NaN where outputs are not finite."""
+        outputs = self.outputs(inputs)
+        finite = np.isfinite(outputs).all(1, keepdims=True)
+        usable = np.where(finite, outputs, 0).astype(np.float32)
+        return np.where(finite, softmax(usable) if self.kind == "logits" else usable, np.nan)
 
     def answers(self, probabilities: np.ndarray, top_k: int) -> tuple[Answer, ...]:
-        """Return the best classes of one picture, best first; of equal ones the first in label order."""
+        """Return the best classes of one picture, best first; of equal ones the first in label order.
+
+        Raises:
+            OutputError: these are no probabilities.
+        """
+        if not np.isfinite(probabilities).all():
+            raise OutputError(NOT_FINITE)
+        if probabilities.min() < -PROBABILITY_SLACK or probabilities.max() > 1 + PROBABILITY_SLACK:
+            raise OutputError(f"the network's outputs are called {self.kind} but lie outside of 0 to 1")
         order = np.argsort(-probabilities, kind="stable")[:top_k]
-        return tuple(Answer(self.classes[i], float(probabilities[i])) for i in order)
+        return tuple(Answer(self.classes[i], min(max(float(probabilities[i]), 0.0), 1.0)) for i in order)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

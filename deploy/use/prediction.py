@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.use.classifier import Answer, Classifier
+from deploy.use.classifier import Answer, Classifier, OutputError
 from deploy.use.picture_files import PictureError, open_checked
 
 
@@ -48,4 +48,11 @@ def predict_files(
             if place in errors:
                 yield Prediction(path, error=errors[place])
             else:
-                yield Prediction(path, classifier.answers(results[place], top_k))
+                yield _prediction(classifier, path, results[place], top_k)
+
+
+def _prediction(classifier: Classifier, path: Path, probabilities: np.ndarray, top_k: int) -> Prediction:
+    try:
+        return Prediction(path, classifier.answers(probabilities, top_k))
+    except OutputError as error:
+        return Prediction(path, error=str(error))

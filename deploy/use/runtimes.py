@@ -41,6 +41,11 @@ class OnnxRuntime:
             raise BundleError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
         self._input = self._session.get_inputs()[0]
 
+    @property
+    def inputs(self) -> dict[str, tuple[str, tuple[int | str | None, ...]]]:
+        """Number type and shape of every input, by name; a name or None stands for a size that is free."""
+        return {value.name: (value.type, tuple(value.shape)) for value in self._session.get_inputs()}
+
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         size = self._input.shape[0]
         if len(self._input.shape) == 4 and isinstance(size, int):

@@ -13,10 +13,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from common.bounded_json import read_json
 from common.errors import RunError
 from common.files import atomic_link, atomic_path, sha256_of, write_json
 
 logger = logging.getLogger(__name__)
+
+MAX_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class Sidecar:
         """
         path = checkpoint.resolve().with_suffix(".json")
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**values, "classes": tuple(values["classes"])})
+            values = read_json(path, strict=False)
+            if not isinstance(values["classes"], list):
+                raise TypeError("classes are no list")
+            return _checked(cls(**{**values, "classes": tuple(values["classes"])}))
         except OSError as error:
             raise RunError(
                 f"checkpoint {checkpoint}: its sidecar {path.name} is missing; "
@@ -53,6 +58,17 @@ class Sidecar:
             ) from error
         except (ValueError, TypeError, KeyError) as error:
             raise RunError(f"checkpoint {checkpoint}: its sidecar {path.name} is not readable ({error})") from error
+
+
+def _checked(sidecar: Sidecar) -> Sidecar:
+    """Refuse a sidecar whose parts are of other kinds than were written, or too many."""
+    kinds: dict[str, type] = {"epoch": int, "step": int, "sha256": str, "preprocessing": dict, "model": dict}
+    for name, kind in kinds.items():
+        if not isinstance(getattr(sidecar, name), kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    if not 1 <= len(sidecar.classes) <= MAX_CLASSES or not all(isinstance(name, str) for name in sidecar.classes):
+        raise TypeError(f"classes are not 1 to {MAX_CLASSES:,} names")
+    return sidecar
 
 
 def verify(checkpoint: Path) -> Sidecar:

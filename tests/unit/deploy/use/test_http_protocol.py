@@ -1,0 +1,148 @@
+"""Connections that stall, and messages that are two things at once, hurt nobody but their senders."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.opening import open_classifier
+from deploy.use.host_names import names_of
+from deploy.use.http_protocol import BoundedProtocol
+from deploy.use.server_app import create_app
+from deploy.use.service import Limits
+from tests.unit.deploy.small_bundle import picture_bytes, write_bundle
+from tests.unit.deploy.use.running_server import running, talk
+
+HOST = b"Host: localhost\r\n"
+GET = b"GET /health HTTP/1.1\r\n" + HOST
+
+
+class Impatient(BoundedProtocol):
+    HEAD_SECONDS = 0.6
+    MOST_CONNECTIONS = 40
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    classifier = open_classifier(write_bundle(tmp_path_factory.mktemp("bundle") / "b"))
+    limits = Limits(silent_seconds=0.6, upload_seconds=1.5)
+    with running(create_app(classifier, limits, names_of("127.0.0.1", [])), Impatient) as port:
+        yield port
+
+
+def _status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def _post(body: bytes, *headers: bytes) -> bytes:
+    length = b"Content-Length: %d\r\n" % len(body)
+    return (
+        b"POST /predict HTTP/1.1\r\n" + HOST + b"".join(h + b"\r\n" for h in headers or [length[:-2]]) + b"\r\n" + body
+    )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        _post(b"0\r\n\r\n", b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+        _post(b"0\r\n\r\n", b"Transfer-Encoding: chunked", b"Content-Length: 5"),
+        _post(b"abcde", b"Content-Length: 5", b"Content-Length: 3"),
+        _post(b"abcde", b"Content-Length: 5, 3"),
+        _post(b"abcde", b"Content-Length: +5"),
+        _post(b"abcde", b"Content-Length: -1"),
+        _post(b"0\r\n\r\n", b"Transfer-Encoding: chunked, identity"),
+        _post(b"0\r\n\r\n", b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
+        _post(b"0\r\n\r\n", b"Transfer-Encoding : chunked"),
+        _post(b"0\r\n\r\n", b"Transfer-Encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0"),
+        _post(b"xyz\r\n", b"Transfer-Encoding: chunked"),
+        GET + HOST + b"\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 10 + b"\r\n\r\n",
+    ],
+)
+def test_a_message_with_two_readings_is_refused_and_ends_the_connection(port: int, request_: bytes) -> None:
+    # What follows it could be the rest of its body or another request.
+    answer, closed = talk(port, request_ + GET + b"\r\n")
+
+    assert closed
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert _status(answer) == 400
+    assert isinstance(json.loads(answer.split(b"\r\n\r\n", 1)[1])["detail"], str)
+
+
+def test_a_foreign_host_is_refused(port: int) -> None:
+    answer, closed = talk(port, b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+
+    assert (_status(answer), closed) == (400, True)
+    assert b"--allow_host" in answer
+
+
+def test_one_connection_takes_several_requests(port: int) -> None:
+    answer, _ = talk(port, (GET + b"\r\n") * 2 + _post(picture_bytes()), seconds=2)
+
+    assert answer.count(b"HTTP/1.1 200") == 3
+
+
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [
+        (b"", None),
+        (b"GET /hea", 408),
+        (GET, 408),
+        (_post(b"abc", b"Content-Length: 100"), 408),
+        (_post(b"5\r\nab", b"Transfer-Encoding: chunked"), 408),
+        (GET + b"\r\n", 200),
+        (GET + b"Content-Length: 100\r\n\r\nabc", 200),
+    ],
+)
+def test_a_client_that_stops_is_hung_up_on(port: int, start: bytes, status: int | None) -> None:
+    answer, closed = talk(port, start)
+
+    assert closed
+    assert (_status(answer) if answer else None) == status
+
+
+@pytest.mark.parametrize(
+    "start", [GET + b"X: ", _post(b"", b"Content-Length: 100000"), GET + b"Content-Length: 100000\r\n\r\n"]
+)
+def test_a_drop_now_and_then_does_not_keep_a_connection(port: int, start: bytes) -> None:
+    begin = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port)) as client, contextlib.suppress(OSError):
+        client.sendall(start)
+        while time.monotonic() - begin < 10:
+            client.sendall(b"x")
+            time.sleep(0.1)
+
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("start", [b"", GET, _post(b"abc", b"Content-Length: 100"), GET + b"\r\n"])
+def test_stalled_connections_lock_nobody_out(port: int, start: bytes) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(3 * Impatient.MOST_CONNECTIONS):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            with contextlib.suppress(OSError):  # hung up on already, to make room
+                client.sendall(start)
+        answer, _ = talk(
+            port, _post(picture_bytes(), b"Connection: close", b"Content-Length: %d" % len(picture_bytes()))
+        )
+
+    assert _status(answer) == 200
+
+
+def test_the_end_does_not_wait_for_clients(tmp_path: Path) -> None:
+    app = create_app(open_classifier(write_bundle(tmp_path / "b")))
+    with contextlib.ExitStack() as stack, running(app) as port:
+        for start in (b"", GET, _post(b"abc", b"Content-Length: 100"), GET + b"\r\n") * 5:
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(start)
+        time.sleep(0.1)
+        begin = time.monotonic()
+
+    assert time.monotonic() - begin < 5
