@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tarfile
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests import older
 
 # Before mindspore is imported: only errors in its log, and convolutions that are fast on AVX512 machines too.
 os.environ.setdefault("GLOG_v", "3")
@@ -21,10 +22,7 @@ hypothesis.settings.load_profile("project")
 @pytest.fixture
 def older_folders(tmp_path: Path) -> Path:
     """What version 0.1.0 wrote: runs/, bundle/, cache/, the data and the recipes they were made with."""
-    archive = Path(__file__).parent / "fixtures" / "version_0_1_0.tar.gz"
-    with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path, filter="data")
-    return tmp_path / "version_0_1_0"
+    return older.unpack(tmp_path)
 
 
 @pytest.fixture(scope="session")

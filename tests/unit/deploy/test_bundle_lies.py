@@ -21,9 +21,8 @@ from common.errors import BundleError
 from deploy.bundle.bundle import read_bundle
 from deploy.opening import open_classifier
 from deploy.use.classifier import NOT_FINITE, Answer
+from tests import older
 from tests.unit.deploy.small_bundle import CLASSES, colour_model, onnx_entry, picture_bytes, write_bundle
-
-OLD_BUNDLE = Path(__file__).parents[2] / "fixtures" / "version_0_1_0" / "bundle"
 
 
 def _answers(bundle: Path) -> tuple[Answer, ...]:
@@ -177,7 +176,7 @@ def _places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 
 def _manifest() -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((OLD_BUNDLE / "manifest.json").read_text())
+    manifest = older.manifest()
     del manifest["models"]["mindir"]  # MindSpore would be loaded
     return manifest
 
@@ -216,8 +215,7 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def old_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("old") / "b"
-    return shutil.copytree(OLD_BUNDLE, folder)
+    return older.unpack(tmp_path_factory.mktemp("old")) / "bundle"
 
 
 @pytest.fixture(scope="module")
