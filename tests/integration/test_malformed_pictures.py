@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from datazoo.doctor.check import check_pictures
-from datazoo.pipeline.decode import bytes_for_decoder
+from datazoo.pipeline.decode import decode_file
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.use.classifier import Classifier
 from deploy.use.prediction import predict_files
@@ -190,12 +190,8 @@ def test_reader_names_every_bad_file_before_training(folder):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_reader_hands_every_good_file_to_the_decoder(name, folder):
-    from mindspore.dataset import vision
-
-    content = _bounded(lambda: bytes_for_decoder((folder / name).read_bytes()))
-
-    assert vision.Decode()(content).shape[-1] == 3
+def test_reader_decodes_every_good_file(name, folder):
+    assert _bounded(lambda: decode_file(folder / name)).mode == "RGB"
 
 
 @pytest.mark.parametrize("kind", ["missing", "dangling", "loop", "folder", "pipe", "unreadable"])
