@@ -26,6 +26,36 @@ _environment_python() {
         "Debian 12: apt-get install python3.11 python3.11-venv; elsewhere: https://www.python.org/downloads/"
 }
 
+# Say what a Python lacks before anything is downloaded for it.
+_environment_check_python() {
+    local module package
+    for module in ensurepip venv ssl ctypes zlib; do
+        if ! "$1" -c "import $module" >/dev/null 2>&1; then
+            package=python3.11
+            [[ $module != ensurepip && $module != venv ]] || package=python3.11-venv
+            _environment_fail "$1 has no $module module (Debian 12: apt-get install $package;" \
+                "a Python built from source needs the development files of OpenSSL, libffi and zlib)"
+        fi
+    done
+}
+
+# MindSpore wants the system's libgomp.so.1, which a bare machine lacks; scikit-learn brings one along under another
+# name. MindSpore's libraries look beside themselves first, so a link there serves however Python is started.
+_environment_openmp() {
+    local site bundled
+    if "$1/bin/python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
+        return 0
+    fi
+    site=$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    for bundled in "$site"/scikit_learn.libs/libgomp*.so*; do
+        if [[ -f $bundled ]]; then
+            ln -sfn -- "../../scikit_learn.libs/${bundled##*/}" "$site/mindspore/lib/libgomp.so.1"
+            return 0
+        fi
+    done
+    _environment_fail "libgomp.so.1, which MindSpore needs, is missing (Debian: apt-get install libgomp1)"
+}
+
 _environment_install() {
     local lock=$1 venv=$2 stamp=$2/installed-lock.sha256 want python
     if [[ $(uname -s) != Linux ]]; then
@@ -35,9 +65,7 @@ _environment_install() {
     # A moved or half-made environment starts over.
     if ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
         python=$(_environment_python)
-        if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
-            _environment_fail "$python has no venv module; install it (Debian: apt-get install python3.11-venv)"
-        fi
+        _environment_check_python "$python"
         printf 'environment: making %s with %s\n' "$venv" "$python"
         "$python" -m venv --clear "$venv"
     fi
@@ -57,9 +85,7 @@ _environment_install() {
         } >"$stamp.new"
         mv -f -- "$stamp.new" "$stamp"
     fi
-    if ! "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
-        _environment_fail "libgomp.so.1, which MindSpore needs, is missing (Debian: apt-get install libgomp1)"
-    fi
+    _environment_openmp "$venv"
 }
 
 _environment_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)

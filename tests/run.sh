@@ -23,12 +23,11 @@ step() {
 }
 
 if [[ $what == all || $what == checks ]]; then
-    step ruff check .
-    step ruff format --check .
-    step mypy .
+    source tests/sources.sh
+    step ruff check "${rooms[@]}" "${doors[@]}"
+    step ruff format --check "${rooms[@]}" "${doors[@]}"
+    step mypy "${rooms[@]}" "${doors[@]}"
     step lint-imports
-    mapfile -d '' -t scripts < <(find . \( -name .venv -o -name .git -o -name runs -o -name cache \) -prune \
-        -o \( -name '*.sh' -o -path ./.ci/run \) -type f -print0)
     step shellcheck --external-sources "${scripts[@]}"
 fi
 case $what in

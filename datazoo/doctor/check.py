@@ -13,11 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from PIL import UnidentifiedImageError
-
 from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
-from datazoo.pipeline.decode import MAX_PIXELS, open_picture, to_rgb
+from datazoo.pipeline.decode import MAX_PIXELS, open_picture, read_file, reason_of, to_rgb
 from datazoo.pipeline.pillow_path import resized_size
 
 _log = logging.getLogger(__name__)
@@ -48,34 +46,25 @@ class DoctorReport:
 
 def _reason(path: Path, resize: int | None) -> str | None:
     try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                return "empty file"
-            file.seek(0)
-            image = open_picture(file)
-            png = image.format == "PNG"
-            if resize is not None and math.prod(size := resized_size(*image.size, resize)) > MAX_PIXELS:
-                return f"{image.width}x{image.height} pixels is too narrow: {size[0]}x{size[1]} after resizing"
-            to_rgb(image)
-            if png:
-                file.seek(0)
-                return _png_damage(file.read())
-    except UnidentifiedImageError:
-        return "not a picture"
-    # Decoders raise almost anything on damaged input; whatever it is, it is the reason.
-    except Exception as error:
-        return f"{error}" or type(error).__name__
-    return None
+        raw = read_file(path)
+        image = open_picture(io.BytesIO(raw))
+        png = image.format == "PNG"
+        if resize is not None and math.prod(size := resized_size(*image.size, resize)) > MAX_PIXELS:
+            return f"{image.width}x{image.height} pixels is too narrow: {size[0]}x{size[1]} after resizing"
+        to_rgb(image)
+        return _png_damage(raw) if png else None
+    except Exception as error:  # whatever it is, it is the reason
+        return reason_of(error)
 
 
 def _png_damage(content: bytes) -> str | None:
-    """Return what MindSpore's decoder, stricter than Pillow, refuses: a wrong checksum or a missing end."""
+    """Return damage that Pillow decodes over: a wrong checksum or a missing end."""
     open_picture(io.BytesIO(content)).verify()
     return None if _PNG_END in content else "truncated PNG (no end chunk)"
 
 
 def check_pictures(paths: Iterable[Path], workers: int | None = None, resize: int | None = None) -> DoctorReport:
-    """Decode every picture with Pillow; some damaged JPEGs would end the process inside MindSpore's decoder.
+    """Decode every picture, as training, evaluation and prediction do.
 
     Args:
         paths: picture files.

@@ -24,10 +24,10 @@ from tqdm import tqdm
 from common.errors import DataError
 from common.files import atomic_path, sha256_of, write_json
 from datazoo.pictures import PictureSet
-from datazoo.pipeline.loader import dataset_of, read_picture
 from datazoo.pipeline.order import WHOLE, Shard
+from datazoo.pipeline.reader import PictureReader, dataset_of, naming_bad_pictures
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
-from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers
+from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, evaluation_view, training_view
 
 _log = logging.getLogger(__name__)
 
@@ -174,17 +174,23 @@ def _batches(
     pictures: PictureSet, views: Views, view: int, indices: np.ndarray, batch_size: int, workers: int
 ) -> Iterator[np.ndarray]:
     """Yield one view of the pictures at `indices`, float32 (batch_size or fewer, C, H, W)."""
-    encoded = pictures.paths is not None
-    dataset = dataset_of(
-        lambda i: (read_picture(pictures, indices[i]), np.asarray(indices[i])), len(indices), ["image", "position"]
+    spec, augment = views.spec, views.augment
+    reader = PictureReader(
+        pictures, evaluation_view(spec) if view == 0 else training_view(spec, augment, views.seed, view)
     )
+
+    def read(row: int) -> tuple[np.ndarray, ...]:
+        return reader(int(indices[row]), position=int(indices[row]))
+
+    dataset = dataset_of(read, len(indices), ["image", "label", "position"], workers)
     if view == 0:
-        dataset = apply_evaluation(dataset, views.spec, workers, encoded=encoded)
+        dataset = apply_evaluation(dataset, spec, workers)
     else:
-        dataset = apply_training(dataset, views.spec, views.augment, views.seed, view, workers, encoded=encoded)
+        dataset = apply_training(dataset, spec, augment, views.seed, view, workers)
     dataset = dataset.batch(batch_size, num_parallel_workers=1)
-    for images, _ in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True):
-        yield images
+    with naming_bad_pictures():
+        for images, _, _ in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True):
+            yield images
 
 
 class _CacheFile:

@@ -6,8 +6,9 @@ import numpy as np
 from mindspore.dataset import Dataset
 
 from datazoo.features.cache import CachedFeatures
-from datazoo.pipeline.loader import dataset_of, evaluation_batches, log_repeated
+from datazoo.pipeline.loader import evaluation_batches, log_repeated
 from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, rank_positions
+from datazoo.pipeline.reader import dataset_of
 
 _VIEWS = 0x71E3  # keeps the draws of views apart from those of the order
 

@@ -12,7 +12,9 @@ from enum import IntEnum
 import mindspore.dataset.vision as vision
 import numpy as np
 from mindspore.dataset.vision import AutoContrast, Inter
+from PIL import Image
 
+from datazoo.pipeline.pillow_path import resized
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 
 
@@ -58,16 +60,24 @@ def draw_crop(
 
 
 class RandomCrop:
-    """Cut a random window out of uint8 HWC pictures; the pipeline's resize follows."""
+    """Cut a random window out of an RGB picture and resize it to a square.
 
-    def __init__(self, augment: AugmentationConfig, seed: int, epoch: int) -> None:
-        self._augment, self._seed, self._epoch = augment, seed, epoch
+    Args:
+        augment: `crop_scale` and `crop_ratio`.
+        side: of the square, pixels.
+        seed: of the draws.
+        epoch: of the draws.
+    """
 
-    def __call__(self, image: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the window and `position`."""
-        rng = generator(self._seed, self._epoch, int(position), Stream.CROP)
-        top, left, height, width = draw_crop(image.shape[0], image.shape[1], self._augment, rng)
-        return np.ascontiguousarray(image[top : top + height, left : left + width]), position
+    def __init__(self, augment: AugmentationConfig, side: int, seed: int, epoch: int) -> None:
+        self._augment, self._side, self._seed, self._epoch = augment, side, seed, epoch
+
+    def __call__(self, image: Image.Image, position: int) -> np.ndarray:
+        """Return uint8 (side, side, 3)."""
+        rng = generator(self._seed, self._epoch, position, Stream.CROP)
+        top, left, height, width = draw_crop(image.height, image.width, self._augment, rng)
+        window = image.crop((left, top, left + width, top + height))
+        return np.asarray(resized(window, self._side, self._side))
 
 
 class RandomChange:

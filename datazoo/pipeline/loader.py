@@ -3,85 +3,60 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
-import mindspore.dataset.vision as vision
 import numpy as np
-from mindspore.dataset import Dataset, GeneratorDataset
+from mindspore.dataset import Dataset
 
-from common.errors import DataError
 from datazoo.pictures import PictureSet
-from datazoo.pipeline.decode import bytes_for_decoder
 from datazoo.pipeline.mix import BatchMix
 from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, rank_positions
+from datazoo.pipeline.reader import OnBadPicture, PictureReader, dataset_of, naming_bad_pictures
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
-from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, geometry_operations
+from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, evaluation_view, training_view
 
 _log = logging.getLogger(__name__)
 
 MEMORY_LIMIT = 1 << 29  # bytes of ready-made input kept in memory
+_COLUMNS = ["image", "label", "position"]
 
 
-class _Items:
-    """Random access to `read(0) .. read(n-1)`, which is what GeneratorDataset wants."""
-
-    def __init__(self, read: Callable[[int], tuple[np.ndarray, ...]], count: int) -> None:
-        self._read, self._count = read, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        return self._read(int(index))
-
-
-def dataset_of(read: Callable[[int], tuple[np.ndarray, ...]], count: int, columns: list[str]) -> Dataset:
-    """Return a MindSpore dataset of `count` rows made by `read`, in order, on one Python thread."""
-    return GeneratorDataset(
-        _Items(read, count), columns, shuffle=False, num_parallel_workers=1, python_multiprocessing=False
-    )
-
-
-def read_picture(pictures: PictureSet, index: int) -> np.ndarray:
-    """Return encoded bytes for MindSpore's decoder (a file), or uint8 HWC RGB (a picture in memory)."""
-    if pictures.arrays is not None:
-        picture = pictures.arrays[index]
-        return picture if picture.shape[-1] == 3 else np.repeat(picture, 3, axis=-1)
-    assert pictures.paths is not None
-    path = pictures.paths[index]
-    try:
-        return bytes_for_decoder(path.read_bytes())
-    except (OSError, DataError) as error:
-        raise DataError(f"{path} cannot be read ({error}); run python -m datazoo.doctor on its folder") from error
-
-
-def _drain(dataset: Dataset, out: np.ndarray) -> np.ndarray:
+def _drain(dataset: Dataset, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read all rows; return the images, which are `out`, and the labels of the pictures they show."""
+    labels = np.empty(len(out), np.int32)
     filled = 0
-    for (batch,) in dataset.create_tuple_iterator(num_epochs=1, output_numpy=True):
-        out[filled : filled + len(batch)] = batch
-        filled += len(batch)
+    with naming_bad_pictures():
+        for images, batch_labels, _ in dataset.batch(256, num_parallel_workers=1).create_tuple_iterator(
+            num_epochs=1, output_numpy=True
+        ):
+            rows = slice(filled, filled + len(images))
+            out[rows], labels[rows] = images, batch_labels
+            filled += len(images)
     assert filled == len(out)
-    return out
+    return out, labels
+
+
+def _labelled_inputs(
+    pictures: PictureSet, spec: PreprocessingSpec, workers: int | None, on_bad: OnBadPicture
+) -> tuple[np.ndarray, np.ndarray]:
+    threads = clamp_workers(workers)
+    reader = PictureReader(pictures, evaluation_view(spec), on_bad)
+    dataset = apply_evaluation(dataset_of(reader, len(pictures), _COLUMNS, threads), spec, threads)
+    return _drain(dataset, np.empty((len(pictures), spec.channels, spec.image_size, spec.image_size), np.float32))
 
 
 def evaluation_inputs(pictures: PictureSet, spec: PreprocessingSpec, workers: int | None = None) -> np.ndarray:
     """Preprocess all pictures into memory, float32 (N, C, H, W)."""
-    threads = clamp_workers(workers)
-    dataset = dataset_of(lambda i: (read_picture(pictures, i),), len(pictures), ["image"])
-    dataset = apply_evaluation(dataset, spec, threads, encoded=pictures.paths is not None)
-    out = np.empty((len(pictures), spec.channels, spec.image_size, spec.image_size), np.float32)
-    return _drain(dataset.batch(256, num_parallel_workers=1), out)
+    return _labelled_inputs(pictures, spec, workers, "fail")[0]
 
 
-def squares(pictures: PictureSet, spec: PreprocessingSpec, workers: int | None = None) -> PictureSet:
+def squares(
+    pictures: PictureSet, spec: PreprocessingSpec, workers: int | None = None, on_bad: OnBadPicture = "fail"
+) -> PictureSet:
     """Decode, resize and crop all pictures into memory, uint8 (N, image_size, image_size, 3)."""
-    threads = clamp_workers(workers)
-    operations = ([vision.Decode()] if pictures.paths is not None else []) + geometry_operations(spec)
-    dataset = dataset_of(lambda i: (read_picture(pictures, i),), len(pictures), ["image"])
-    dataset = dataset.map(operations, ["image"], num_parallel_workers=threads)
-    out = np.empty((len(pictures), spec.image_size, spec.image_size, 3), np.uint8)
-    arrays = _drain(dataset.batch(256, num_parallel_workers=1), out)
-    return PictureSet(pictures.split, pictures.classes, pictures.labels, arrays=arrays)
+    reader = PictureReader(pictures, evaluation_view(spec), on_bad)
+    dataset = dataset_of(reader, len(pictures), _COLUMNS, clamp_workers(workers))
+    arrays, labels = _drain(dataset, np.empty((len(pictures), spec.image_size, spec.image_size, 3), np.uint8))
+    return PictureSet(pictures.split, pictures.classes, labels, arrays=arrays)
 
 
 def _input_bytes(pictures: int, spec: PreprocessingSpec) -> int:
@@ -105,6 +80,7 @@ class TrainLoader:
         seed: of order and augmentation.
         shard: which part of every global batch to read.
         workers: dataset threads; None takes the number of cores.
+        on_bad: what becomes of a picture that cannot be read any more: fail, or replace.
 
     Raises:
         DataError: the global batch is larger than the data.
@@ -120,12 +96,13 @@ class TrainLoader:
         seed: int,
         shard: Shard = WHOLE,
         workers: int | None = None,
+        on_bad: OnBadPicture = "fail",
     ) -> None:
         self._positions = rank_positions(len(pictures), batch_size, shard)
         self._pictures, self._spec, self._augment = pictures, spec, augment
         self._batch_size, self._seed = batch_size, seed
-        self._workers = clamp_workers(workers)
-        self._inputs: np.ndarray | None = None
+        self._workers, self._on_bad = clamp_workers(workers), on_bad
+        self._inputs: tuple[np.ndarray, np.ndarray] | None = None
         self._squares: PictureSet | None = None
         log_repeated(self._positions.size * shard.world_size - len(pictures))
 
@@ -161,43 +138,38 @@ class TrainLoader:
 
     def _from_memory(self, order: np.ndarray, positions: np.ndarray) -> Dataset:
         if self._inputs is None:
-            self._inputs = evaluation_inputs(self._pictures, self._spec, self._workers)
-        inputs, labels = self._inputs, self._pictures.labels
+            self._inputs = _labelled_inputs(self._pictures, self._spec, self._workers, self._on_bad)
+        inputs, labels = self._inputs
 
         def read(step: int) -> tuple[np.ndarray, ...]:
             return inputs[order[step]], labels[order[step]], positions[step]
 
-        return dataset_of(read, len(order), ["image", "label", "position"])
-
-    def _rows(self, pictures: PictureSet, order: np.ndarray, positions: np.ndarray) -> Dataset:
-        def read(row: int) -> tuple[np.ndarray, ...]:
-            index = order[row]
-            return read_picture(pictures, index), np.asarray(pictures.labels[index]), np.asarray(positions[row])
-
-        return dataset_of(read, len(order), ["image", "label", "position"])
+        return dataset_of(read, len(order), _COLUMNS)
 
     def _plain(self, order: np.ndarray, positions: np.ndarray) -> Dataset:
-        dataset = self._rows(self._pictures, order, positions)
-        dataset = apply_evaluation(dataset, self._spec, self._workers, encoded=self._pictures.paths is not None)
+        reader = PictureReader(self._pictures, evaluation_view(self._spec), self._on_bad)
+        dataset = apply_evaluation(self._rows(reader, order, positions), self._spec, self._workers)
         return dataset.batch(self._batch_size, num_parallel_workers=1)
 
     def _augmented(self, order: np.ndarray, positions: np.ndarray, epoch: int) -> Dataset:
-        square_bytes = len(self._pictures) * self._spec.image_size**2 * 3
-        square = not self._augment.random_resized_crop and square_bytes <= MEMORY_LIMIT
-        if square and self._squares is None:
-            self._squares = squares(self._pictures, self._spec, self._workers)
-        pictures = self._squares if square and self._squares is not None else self._pictures
-        dataset = apply_training(
-            self._rows(pictures, order, positions),
-            self._spec,
-            self._augment,
-            self._seed,
-            epoch,
-            self._workers,
-            encoded=pictures.paths is not None,
-            square=square,
-        )
+        spec, augment = self._spec, self._augment
+        square_bytes = len(self._pictures) * spec.image_size**2 * 3
+        if not augment.random_resized_crop and square_bytes <= MEMORY_LIMIT:
+            if self._squares is None:
+                self._squares = squares(self._pictures, spec, self._workers, self._on_bad)
+            reader = PictureReader(self._squares, lambda image, position: np.asarray(image))
+        else:
+            view = training_view(spec, augment, self._seed, epoch)
+            reader = PictureReader(self._pictures, view, self._on_bad)
+        rows = self._rows(reader, order, positions)
+        dataset = apply_training(rows, spec, augment, self._seed, epoch, self._workers)
         return dataset.batch(self._batch_size, num_parallel_workers=1)
+
+    def _rows(self, reader: PictureReader, order: np.ndarray, positions: np.ndarray) -> Dataset:
+        def read(row: int) -> tuple[np.ndarray, ...]:
+            return reader(int(order[row]), int(positions[row]))
+
+        return dataset_of(read, len(order), _COLUMNS, self._workers)
 
 
 def evaluation_batches(inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Dataset:
@@ -225,6 +197,7 @@ def eval_dataset(
     batch_size: int,
     shard: Shard = WHOLE,
     workers: int | None = None,
+    on_bad: OnBadPicture = "fail",
 ) -> Dataset:
     """Return every picture exactly once, in order; what fits in memory is preprocessed once and kept.
 
@@ -234,6 +207,7 @@ def eval_dataset(
         batch_size: pictures per rank and step.
         shard: which contiguous chunk to read.
         workers: dataset threads; None takes the number of cores.
+        on_bad: what becomes of a picture that cannot be read any more: fail, or blank (it is not counted).
 
     Returns:
         MindSpore dataset with the columns `image`, float32 (B, C, H, W), and `label`, int32 (B,). Shapes are constant
@@ -242,17 +216,12 @@ def eval_dataset(
     rows = evaluation_rows(len(pictures), batch_size, shard)
     mine = np.unique(rows[rows >= 0])
     if _input_bytes(len(mine), spec) <= MEMORY_LIMIT:
-        inputs = evaluation_inputs(pictures.subset(mine), spec, workers)
+        inputs, labels = _labelled_inputs(pictures.subset(mine), spec, workers, on_bad)
         local = np.where(rows >= 0, np.searchsorted(mine, rows), -1)
-        return evaluation_batches(inputs, pictures.labels[mine], local)
+        return evaluation_batches(inputs, labels, local)
 
-    flat = rows.ravel()
-
-    def read(row: int) -> tuple[np.ndarray, ...]:
-        index = flat[row]
-        label = pictures.labels[index] if index >= 0 else -1
-        return read_picture(pictures, max(index, 0)), np.asarray(label, np.int32)
-
-    dataset = dataset_of(read, len(flat), ["image", "label"])
-    dataset = apply_evaluation(dataset, spec, clamp_workers(workers), encoded=pictures.paths is not None)
+    flat, threads = rows.ravel(), clamp_workers(workers)
+    reader = PictureReader(pictures, evaluation_view(spec), on_bad)
+    dataset = dataset_of(lambda row: reader(int(flat[row])), len(flat), _COLUMNS, threads)
+    dataset = apply_evaluation(dataset, spec, threads).project(["image", "label"])
     return dataset.batch(batch_size, num_parallel_workers=1)

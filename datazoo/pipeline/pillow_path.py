@@ -1,4 +1,4 @@
-"""The evaluation path without MindSpore: Pillow and numpy, bit for bit what the C++ operators give."""
+"""From picture to network input without MindSpore: Pillow and numpy, bit for bit what its C++ operators give."""
 
 from __future__ import annotations
 
@@ -37,12 +37,16 @@ def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
     return int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
 
 
+def resized(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Resize as MindSpore's PILCUBIC does."""
+    # Rows first, then columns: newer versions of Pillow choose the order, and rounding between the two shows it.
+    image = image.resize((width, image.height), Image.Resampling.BICUBIC)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
 def _resize(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
     if spec.resize is not None:
-        width, height = resized_size(*image.size, spec.resize)
-        # Rows first, then columns: newer versions of Pillow choose the order, and rounding between the two shows it.
-        image = image.resize((width, image.height), Image.Resampling.BICUBIC)
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        image = resized(image, *resized_size(*image.size, spec.resize))
     pixels = np.asarray(image)
     return np.pad(pixels, ((spec.pad, spec.pad), (spec.pad, spec.pad), (0, 0)))
 

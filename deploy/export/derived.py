@@ -13,7 +13,7 @@ import onnx
 from PIL import Image
 
 from datazoo.pictures import PictureSet
-from datazoo.pipeline.decode import open_picture, to_rgb
+from datazoo.pipeline.decode import decode_file
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import Latency, Parity, TensorInfo
@@ -107,5 +107,4 @@ def rgb_pictures(pictures: PictureSet) -> Iterator[Image.Image]:
         for array in pictures.arrays:
             yield Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
     for path in pictures.paths or ():
-        with open_picture(path) as image:
-            yield to_rgb(image)
+        yield decode_file(path)

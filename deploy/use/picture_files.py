@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from common.errors import DataError
-from datazoo.pipeline.decode import EXTENSIONS, MAX_PIXELS, open_picture
+from datazoo.pipeline.decode import EXTENSIONS, MAX_PIXELS, open_picture, read_file, reason_of
 from datazoo.pipeline.pillow_path import resized_size
 from datazoo.pipeline.spec import PreprocessingSpec
-
-MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
 class PictureError(DataError):
@@ -57,39 +55,15 @@ def open_checked(source: object, spec: PreprocessingSpec, max_pixels: int = MAX_
     Raises:
         PictureError: whatever is wrong with it.
     """
-    if isinstance(source, Path):
-        _check_file(source)
     try:
-        image = open_picture(source)
-        if image.format == "EPS":  # Pillow would hand it to Ghostscript
-            raise PictureError("PostScript is a program, not a picture")
+        image = open_picture(io.BytesIO(read_file(source)) if isinstance(source, Path) else source)
         _check_size(image, spec, max_pixels)
         image.load()
     except PictureError:
         raise
-    except UnidentifiedImageError as error:
-        raise PictureError("not a picture") from error
-    except OSError as error:
-        raise PictureError(error.strerror or str(error)) from error
-    except MemoryError as error:
-        raise PictureError("does not fit into memory") from error
     except Exception as error:  # decoders raise almost anything on damaged input
-        raise PictureError(str(error) or type(error).__name__) from error
+        raise PictureError(reason_of(error)) from error
     return image
-
-
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-    except OSError as error:
-        reason = "dangling link" if path.is_symlink() and not path.exists() else error.strerror
-        raise PictureError(str(reason)) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise PictureError("not a regular file")
-    if status.st_size == 0:
-        raise PictureError("empty file")
-    if status.st_size > MAX_FILE_BYTES:
-        raise PictureError(f"{status.st_size:,} bytes is above the limit of {MAX_FILE_BYTES:,}")
 
 
 def _check_size(image: Image.Image, spec: PreprocessingSpec, max_pixels: int) -> None:

@@ -39,6 +39,7 @@ def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run
         config.data.eval_batch_size or config.data.batch_size,
         Shard(runtime.rank, runtime.world_size),
         config.data.workers,
+        "fail" if config.data.on_bad_image == "fail" else "blank",
     )
     result = Evaluator(network, sidecar.classes, runtime)(dataset)
     print(f"{checkpoint}: epoch {sidecar.epoch}")

@@ -15,6 +15,7 @@ from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.loader import TrainLoader, eval_dataset
 from datazoo.pipeline.order import Shard
+from datazoo.pipeline.reader import OnBadPicture
 from engine.config.schema import Config
 from engine.jobs.feature_extractor import FeatureExtractor, extractor_id
 from engine.runtime.start import Runtime
@@ -73,10 +74,12 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
         seed=config.train.seed,
         shard=shard,
         workers=data.workers,
+        on_bad="fail" if data.on_bad_image == "fail" else "replace",
     )
+    on_bad: OnBadPicture = "fail" if data.on_bad_image == "fail" else "blank"
     return Feed(
         pictures,
-        {s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers) for s in held_out},
+        {s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers, on_bad) for s in held_out},
     )
 
 

@@ -103,7 +103,7 @@ def load_published_weights(network: nn.Cell, config: FinetuneConfig) -> None:
     """
     if config.pretrained is None:
         return
-    weights = read_weights(config.pretrained)
+    weights = read_weights(config.pretrained, [parameter.name for parameter in network.get_parameters()])
     if config.new_head:
         weights = {name: value for name, value in weights.items() if not is_head(name)}
     report = load_weights(network, weights, allow=NEW_HEAD if config.new_head else ())

@@ -14,6 +14,7 @@ from common.errors import RunStopped
 from common.launcher_protocol import note_run_folder
 from common.log import log_to_file
 from datazoo.pictures import Splits
+from datazoo.pipeline.reader import naming_bad_pictures
 from engine.callbacks.base import RunCallback
 from engine.callbacks.resources import ResourceSampler
 from engine.callbacks.step_monitor import StepMonitor
@@ -146,9 +147,10 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
         while not progress.is_over:
             epoch = progress.epoch
             batches = parts.feed.train.epoch(epoch, progress.step_in_epoch)
-            model.train(
-                epoch + 1, batches, callbacks=[monitor, *callbacks], dataset_sink_mode=False, initial_epoch=epoch
-            )
+            with naming_bad_pictures():
+                model.train(
+                    epoch + 1, batches, callbacks=[monitor, *callbacks], dataset_sink_mode=False, initial_epoch=epoch
+                )
             if progress.step_in_epoch < progress.steps_per_epoch:
                 for callback in callbacks:
                     callback.on_interrupt()

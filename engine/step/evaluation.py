@@ -9,6 +9,7 @@ from mindspore import Tensor, nn, ops
 from mindspore.dataset import Dataset
 
 from common.results import EvaluationResult
+from datazoo.pipeline.reader import naming_bad_pictures
 from engine.runtime.start import Runtime
 from engine.step.metrics import CountingMetric
 
@@ -42,5 +43,6 @@ class Evaluator:
     def __call__(self, dataset: Dataset) -> EvaluationResult:
         """Evaluate in inference mode on a dataset of (image, label) batches; label -1 marks padding."""
         self._cell.set_train(False)
-        counts = self._model.eval(dataset, dataset_sink_mode=False)["counts"]
+        with naming_bad_pictures():
+            counts = self._model.eval(dataset, dataset_sink_mode=False)["counts"]
         return counts.result(self._classes, self._runtime.all_sum)

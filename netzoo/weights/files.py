@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mindspore import Tensor, load_checkpoint
@@ -11,23 +13,27 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from common.errors import WeightsError
-from netzoo.weights.name_maps import detect_layout, to_mindspore_names
+from netzoo.weights.name_maps import detect_layout, to_mindspore_names, without_bookkeeping
+from netzoo.weights.wrappers import flat, unwrap
 
 logger = logging.getLogger(__name__)
 
 
-def read_weights(path: Path | str) -> dict[str, np.ndarray]:
+def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str, np.ndarray]:
     """Read a weights file and rename its tensors to this project's names.
+
+    Names wrapped by training scripts (`module.`, `model.`, `_orig_mod.`, ...) and nested dictionaries are understood.
 
     Args:
         path: MindSpore `.ckpt`; `.safetensors` with MindSpore, torchvision or timm names; PyTorch `.pth`, `.pt` or
             `.bin`, if torch is installed.
+        parameters: names of the network to load into, if it is known; they are left as they are.
 
     Returns:
         Tensors by parameter name; optimiser states and counters are left out.
 
     Raises:
-        WeightsError: The file does not exist, is of another kind, or is damaged.
+        WeightsError: The file does not exist, is of another kind or damaged, or holds several sets of weights.
     """
     path = Path(path)
     if not path.is_file():
@@ -38,8 +44,12 @@ def read_weights(path: Path | str) -> dict[str, np.ndarray]:
     tensors = reader(path)
     if not tensors:
         raise WeightsError(f"{path}: holds no tensors")
-    logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))
-    return to_mindspore_names(tensors)
+    try:
+        tensors = unwrap(without_bookkeeping(tensors), parameters)
+        logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))
+        return to_mindspore_names(tensors)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
 
 
 def _read_checkpoint(path: Path) -> dict[str, np.ndarray]:
@@ -68,9 +78,17 @@ def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle, zip and runtime errors, by kind of damage
         raise WeightsError(f"{path}: damaged, or not a plain dictionary of tensors") from error
-    for key in ("state_dict", "model"):  # training scripts nest the weights
-        state = state.get(key, state)
-    return {name.removeprefix("module."): value.numpy() for name, value in state.items() if hasattr(value, "numpy")}
+    if not isinstance(state, Mapping):
+        raise WeightsError(f"{path}: holds a {type(state).__name__}, not a dictionary of tensors")
+    return {name: _array(value) for name, value in flat(state) if hasattr(value, "numpy")}
+
+
+def _array(tensor: Any) -> np.ndarray:
+    try:
+        array: np.ndarray = tensor.numpy()
+    except (TypeError, RuntimeError):  # bfloat16, which numpy lacks, or a parameter that wants gradients
+        array = tensor.detach().float().numpy()
+    return array
 
 
 _READERS = {

@@ -23,6 +23,7 @@ _NORM_SUFFIXES = {
 # What training scripts save beside the network: PyTorch's BatchNorm counter, optimiser states and step counters.
 _BOOKKEEPING = re.compile(
     r".*num_batches_tracked|(moments|accum|accumulation|stat|moment1|moment2)\..*"
+    r"|(optimizers?|optimizer_states?|optim|lr_schedulers?|schedulers?|scaler|amp|rng_states?)\..*|n_averaged"
     r"|learning_rate|lr|momentum|global_step|epoch_num|step_num|beta1_power|beta2_power|(scale_sense|current_iterator_step|last_overflow_iterator_step)"
 )
 
@@ -36,19 +37,22 @@ def detect_layout(tensors: Tensors) -> str:
     return "mindspore"
 
 
+def without_bookkeeping(tensors: Tensors) -> dict[str, np.ndarray]:
+    """Leave out optimiser states and counters, which are not part of a network; their number is logged."""
+    kept = {name: tensor for name, tensor in tensors.items() if not _BOOKKEEPING.fullmatch(name)}
+    if len(kept) < len(tensors):
+        logger.info("left out %d tensors that are training state, not weights", len(tensors) - len(kept))
+    return kept
+
+
 def to_mindspore_names(tensors: Tensors) -> dict[str, np.ndarray]:
     """Rename published tensors; what has no counterpart keeps its name, so that loading reports it as unexpected.
-
-    Optimiser states and counters, which are not part of a network, are left out and counted in one log line.
 
     Raises:
         WeightsError: Two tensors have the same place in the network.
     """
-    layout = detect_layout(tensors)
-    kept = {name: tensor for name, tensor in tensors.items() if not _BOOKKEEPING.fullmatch(name)}
-    if len(kept) < len(tensors):
-        logger.info("left out %d tensors that are training state, not weights", len(tensors) - len(kept))
-    rename = _RENAMERS[layout](kept)
+    kept = without_bookkeeping(tensors)
+    rename = _RENAMERS[detect_layout(kept)](kept)
     renamed: dict[str, np.ndarray] = {}
     for name, tensor in kept.items():
         if rename(name) in renamed:

@@ -12,9 +12,30 @@ import numpy as np
 from PIL import Image, ImageOps
 
 
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Show a picture upright with 8 bits a channel; of deeper ones the high 8 bits are kept."""
+    tags = getattr(image, "tag_v2", {})  # a TIFF's; it may say 12 bits
+    deep = image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    bits = tags.get(258, (16 if deep else 8,))[0]
+    if bits > 8 and (largest := tags.get(281, (0,))[0]) > 255:
+        bits = min(bits, largest.bit_length())
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no agreed range; save the picture with 8 bits")
+    if image.mode.startswith("I"):
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or int(pixels.max()) >= 1 << min(bits, 16):
+            raise ValueError(f"integer pixels are not within {min(bits, 16)} bits; save the picture with 8 bits")
+        image = Image.fromarray((pixels >> (min(bits, 16) - 8)).astype(np.uint8))
+    rgb = image.convert("RGB")
+    if bits > 8 and np.asarray(rgb).max() < 16:
+        raise ValueError(f"{bits}-bit pixels reach only a sixteenth of their range; save the picture with 8 bits")
+    return rgb
+
+
 def preprocess(image: Image.Image, spec: dict[str, Any]) -> np.ndarray:
     """Turn a Pillow picture into float32 (1, C, H, W), as preprocessing.json says."""
-    image = ImageOps.exif_transpose(image).convert("RGB")
+    image = to_rgb(image)
     if spec["resize"]:
         (width, height), shorter = image.size, spec["resize"]
         if width < height:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.errors import DataError
 from datazoo.pictures import PictureSet
-from datazoo.pipeline.decode import bytes_for_decoder, open_picture, to_rgb
+from datazoo.pipeline.decode import open_picture, to_rgb
 from datazoo.pipeline.loader import evaluation_inputs
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec
@@ -160,12 +160,6 @@ def test_a_known_picture_gives_known_numbers() -> None:
 
     assert values.shape == (3, 224, 224)
     np.testing.assert_allclose(values[:, 0, 0], (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225], 1e-6)
-
-
-def test_ordinary_files_reach_the_decoder_untouched() -> None:
-    content = encode(noise(20, 20), "JPEG")
-
-    assert bytes_for_decoder(content).tobytes() == content
 
 
 def test_float_pixels_are_refused() -> None:

@@ -1,0 +1,140 @@
+"""Pictures of a set as uint8 squares, read ahead by threads; a picture that cannot be read is named, or made up for."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from mindspore.dataset import Dataset, GeneratorDataset
+from PIL import Image
+
+from common.errors import DataError
+from datazoo.pictures import PictureSet
+from datazoo.pipeline.decode import decode_file
+
+_log = logging.getLogger(__name__)
+
+View = Callable[[Image.Image, int], np.ndarray]
+"""Makes uint8 (H, W, 3) of an RGB picture and its position in the epoch; the shape never varies."""
+
+OnBadPicture = Literal["fail", "replace", "blank"]
+"""A picture that cannot be read raises; or the next one takes its place; or a black one without a label (-1) does."""
+
+Row = tuple[np.ndarray, ...]
+
+_MOST_IN_A_ROW = 20  # pictures that cannot be read one after the other: the folder is gone, not a picture
+_DECODED = "common.errors.DataError: "
+
+
+class PictureReader:
+    """Reads pictures of one set; safe to be called by several threads.
+
+    Args:
+        pictures: the set.
+        view: what is made of every picture.
+        on_bad: what becomes of a picture that cannot be read, which the check before training found good.
+    """
+
+    def __init__(self, pictures: PictureSet, view: View, on_bad: OnBadPicture = "fail") -> None:
+        self._pictures, self._view, self._on_bad = pictures, view, on_bad
+        self._named: set[Path | None] = set()
+
+    def __call__(self, index: int, position: int = 0) -> Row:
+        """Return the view, the label and the position of a picture; index -1 is a black one without a label.
+
+        Raises:
+            DataError: it cannot be read, and nothing may take its place.
+        """
+        if index < 0:
+            return self._blank(position)
+        for tried in range(_MOST_IN_A_ROW):
+            shown = (index + tried) % len(self._pictures)
+            try:
+                view = self._view(self._open(shown), position)
+            except DataError as error:
+                if self._on_bad == "fail":
+                    raise
+                self._name(shown, error)
+                if self._on_bad == "blank":
+                    return self._blank(position)
+            else:
+                return view, np.asarray(self._pictures.labels[shown], np.int32), np.asarray(position, np.int64)
+        raise DataError(f"{_MOST_IN_A_ROW} pictures in a row cannot be read, the last is {self._path(shown)}")
+
+    def _open(self, index: int) -> Image.Image:
+        path = self._path(index)
+        if path is not None:
+            return decode_file(path)
+        assert self._pictures.arrays is not None
+        array = self._pictures.arrays[index]
+        return Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
+
+    def _path(self, index: int) -> Path | None:
+        return None if self._pictures.paths is None else self._pictures.paths[index]
+
+    def _blank(self, position: int) -> Row:
+        view = np.zeros_like(self._view(Image.new("RGB", (1, 1)), position))
+        return view, np.asarray(-1, np.int32), np.asarray(position, np.int64)
+
+    def _name(self, index: int, error: DataError) -> None:
+        path = self._path(index)
+        if path not in self._named:
+            self._named.add(path)
+            what = "the next picture takes its place" if self._on_bad == "replace" else "left out"
+            _log.warning("%s: %s; %s", self._pictures.split, error, what)
+
+
+class _ReadAhead:
+    """Rows 0 .. count-1 for GeneratorDataset, which asks for them in order; threads work on those that come next."""
+
+    def __init__(self, read: Callable[[int], Row], count: int, threads: int) -> None:
+        self._read, self._count, self._ahead = read, count, 2 * threads
+        self._pool = ThreadPoolExecutor(threads, "pictures") if threads > 1 else None
+        self._waiting: dict[int, Future[Row]] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Row:
+        if self._pool is None:
+            return self._read(int(index))
+        for row in range(int(index), min(int(index) + self._ahead, self._count)):
+            if row not in self._waiting:
+                self._waiting[row] = self._pool.submit(self._read, row)
+        return self._waiting.pop(int(index)).result()
+
+
+def dataset_of(read: Callable[[int], Row], count: int, columns: list[str], threads: int = 1) -> Dataset:
+    """Return a MindSpore dataset of `count` rows made by `read`, in order.
+
+    Args:
+        read: from the row's number to its columns; called by several threads if there are several.
+        count: of rows.
+        columns: their names.
+        threads: that read ahead (Pillow decodes outside Python's lock).
+    """
+    return GeneratorDataset(
+        _ReadAhead(read, count, threads), columns, shuffle=False, num_parallel_workers=1, python_multiprocessing=False
+    )
+
+
+@contextmanager
+def naming_bad_pictures() -> Iterator[None]:
+    """Turn MindSpore's dump of a reader's error into the error itself, which names the picture.
+
+    Raises:
+        DataError: a picture could not be read.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        found = re.search(rf"^(?:{re.escape(_DECODED)}|DataError: )(.+)$", str(error), re.MULTILINE)
+        if found is None:
+            raise
+        raise DataError(found[1]) from error

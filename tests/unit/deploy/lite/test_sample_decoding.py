@@ -1,0 +1,52 @@
+"""The Python sample shows the network what the kit does, or refuses what the kit refuses."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.errors import DataError
+from datazoo.pipeline.decode import decode
+from deploy.lite.samples.classify import to_rgb
+
+RAMP = np.linspace(0, 1, 96).reshape(8, 12)
+
+
+def encoded(pixels: np.ndarray, file_format: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, file_format, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(encoded((RAMP * 255).astype(np.uint8), "JPEG"), id="gray jpeg"),
+        pytest.param(encoded((RAMP * 65535).astype(np.uint16), "PNG"), id="16-bit png"),
+        pytest.param(encoded((RAMP * 65535).astype(np.int32), "TIFF"), id="32-bit tiff within 16 bits"),
+        pytest.param(encoded((RAMP * 4095).astype(np.uint16), "TIFF", tiffinfo={281: 4095}), id="12-bit tiff"),
+    ],
+)
+def test_deep_pictures_are_those_of_the_kit(content: bytes) -> None:
+    np.testing.assert_array_equal(np.asarray(to_rgb(Image.open(io.BytesIO(content)))), np.asarray(decode(content)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(encoded((RAMP * 4095).astype(np.uint16), "PNG"), id="12 bits in 16"),
+        pytest.param(encoded((RAMP * 2e9).astype(np.int32), "TIFF"), id="32 bits"),
+        pytest.param(encoded(RAMP.astype(np.float32), "TIFF"), id="floating point"),
+    ],
+)
+def test_what_the_kit_refuses_is_refused(content: bytes) -> None:
+    with pytest.raises(DataError) as kit:
+        decode(content)
+    with pytest.raises(ValueError, match="save the picture with 8 bits") as sample:
+        to_rgb(Image.open(io.BytesIO(content)))
+
+    assert not isinstance(sample.value, DataError)
+    assert "8 bits" in str(kit.value)
