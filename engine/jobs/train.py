@@ -23,7 +23,7 @@ from engine.jobs.agreement import check_ranks_agree
 from engine.jobs.feed import FeatureSource, Feed, make_feed
 from engine.jobs.network import build_network, load_published_weights, prepare_network
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver, make_step
-from engine.jobs.pictures import open_splits
+from engine.jobs.pictures import open_splits, with_split_folders
 from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
@@ -52,6 +52,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
+    config = with_split_folders(config, splits)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune)
