@@ -58,7 +58,7 @@ def find_split(folder: Path, wanted: SplitName) -> tuple[str | None, tuple[str, 
     siblings = sub_folders(folder)
     if wanted.chosen:
         # A chosen name may lead further down, as in pictures/train.
-        if not (folder / wanted.name).is_dir():
+        if not wanted.name or not (folder / wanted.name).is_dir():
             raise missing_split(folder, wanted, siblings)
         return wanted.name, ()
     spellings = [name for name in siblings if split_meant_by(name) == wanted.split]

@@ -48,6 +48,11 @@ def test_a_val_that_is_nowhere_is_held_out_of_train(tmp_path: Path) -> None:
     assert f"no folder {tmp_path / 'val'}: 2 of 10 train pictures held out as val, by class" in splits.notes
 
 
+def test_an_empty_name_is_no_split(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.train_split: split folder"):
+        load_splits("image_folder", write_splits(tmp_path, "train", "test"), train_split="")
+
+
 def test_null_holds_out_though_there_is_a_folder(tmp_path: Path) -> None:
     splits = load_splits("image_folder", write_splits(tmp_path, "train", "val", "test"), val_split=None)
     assert len(splits.train) == 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -37,15 +38,25 @@ def mindir(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mindir_is_written_and_loaded_in_a_folder_of_any_name(tmp_path: Path, name: str, mindir: bytes) -> None:
+def test_a_file_comes_into_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
 
     with plain_target(folder / "model.mindir") as plain:
-        plain.write_bytes(mindir)
+        plain.write_bytes(b"graph")
+        assert re.fullmatch(r"[0-9a-zA-Z@_\-.:/\\]+", str(plain))  # what mindspore.export asks for
 
     assert os.listdir(folder) == ["model.mindir"]
+
+
+@pytest.mark.parametrize("name", ["(my bundle)", "模型", "a\nb", "n" * 255, "\udcca\udcfd"])
+def test_a_mindir_is_loaded_from_a_folder_of_any_name(tmp_path: Path, name: str, mindir: bytes) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "model.mindir").write_bytes(mindir)
+
     runtime = MindirRuntime(folder / "model.mindir", None)
+
     assert runtime(np.ones((1, 1, 2, 2), np.float32)).tolist() == [[4.0, 1.0]]
 
 
