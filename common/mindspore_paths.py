@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.names import is_utf8
+from common.names import opens_as_utf8
 
 _PLAIN = re.compile(r"[0-9A-Za-z@_\-.:/]+")  # what mindspore.export lets pass, but for the backslash
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm")
@@ -48,7 +48,7 @@ def plain_target(target: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def plain_source(path: Path) -> Iterator[Path]:
     """Yield a path under which MindSpore can load a file: its own, or a copy's where its own is not UTF-8."""
-    if is_utf8(os.path.realpath(path)):
+    if opens_as_utf8(path):
         yield path
         return
     with plain_folder() as folder:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 
-RENAME = "rename it (convmv -f gbk -t utf-8), or unpack the archive again (unzip -O gbk)"
-"""What to do about a name that is not UTF-8: it mostly comes from an archive packed on a Chinese Windows."""
-
+# It mostly comes from an archive packed on a Chinese Windows.
+_RENAME = "rename it (convmv -r -f gbk -t utf-8 --notest FOLDER), or unpack the archive again (unzip -O gbk)"
 _JOINERS = "\u200c\u200d"  # Persian, Hindi and emoji are written with them
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -35,7 +35,7 @@ def readable(name: object) -> str:
         "'\\xb9\\xb7' (GBK: 狗)"
     """
     text = str(name)
-    guess = None if is_utf8(text) else _as_gbk(text)
+    guess = None if is_utf8(text) or _decoded(text, "utf-8") else _decoded(text, "gbk")
     return f"'{printable(text)}'" + (f" (GBK: {guess})" if guess else "")
 
 
@@ -44,10 +44,26 @@ def is_utf8(name: object) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in str(name))
 
 
+def encoding_problem(name: object) -> str | None:
+    """Say what to do about a name that cannot be written as UTF-8; None if it can."""
+    text = str(name)
+    if is_utf8(text):
+        return None
+    if _decoded(text, "utf-8") is not None:  # the name is right, and this process cannot read it
+        return f"is not read in the encoding {sys.getfilesystemencoding()}; set PYTHONUTF8=1"
+    return f"is not UTF-8; {_RENAME}"
+
+
+def opens_as_utf8(path: str | os.PathLike[str]) -> bool:
+    """Whether a C++ library, which is given paths in UTF-8, finds the file or folder of that name."""
+    text = os.path.realpath(path)
+    return is_utf8(text) and os.fsencode(text) == text.encode()
+
+
 def class_name_problem(name: str) -> str | None:
     """Say what makes a class name unfit for lists, tables and files of one name a line; None if nothing does."""
-    if not is_utf8(name):
-        return f"is not UTF-8; {RENAME}"
+    if problem := encoding_problem(name):
+        return problem
     if not name.strip():
         return "is empty"
     if name != name.strip():
@@ -75,9 +91,8 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def _as_gbk(text: str) -> str | None:
+def _decoded(text: str, encoding: str) -> str | None:
     try:
-        guess = os.fsencode(text).decode("gbk")
+        return printable(os.fsencode(text).decode(encoding))
     except UnicodeError:
         return None
-    return printable(guess)

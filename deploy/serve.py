@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.door import EXIT_OK, DoorParser, run_door
+from common.names import printable
 from deploy.opening import open_classifier
 
 
@@ -27,7 +28,10 @@ def main(argv: Sequence[str]) -> int:
     limits = replace(Limits(), body_bytes=int(options.max_megabytes * 1024 * 1024), pixels=options.max_pixels)
     if options.host not in ("127.0.0.1", "::1", "localhost"):
         print(f"listening on {options.host}: whoever reaches this machine can use the server", file=sys.stderr)
-    print(f"{classifier.origin}, {len(classifier.classes)} classes: http://{options.host}:{options.port}/", flush=True)
+    print(
+        f"{printable(classifier.origin)}, {len(classifier.classes)} classes: http://{options.host}:{options.port}/",
+        flush=True,
+    )
     uvicorn.run(
         create_app(classifier, limits),
         host=options.host,

@@ -84,7 +84,7 @@ def missing_split(folder: Path, wanted: SplitName, siblings: Sequence[str]) -> D
     held_out = "; null holds val out of train" if wanted.split == "val" else ""
     return DataError(
         f"data.{wanted.split}_split: split folder {printable(folder / name)} does not exist; "
-        f"{printable(folder)} has {found}{did_you_mean(name, siblings)}{held_out}"
+        f"{printable(folder)} has {found}{held_out}{did_you_mean(name, siblings)}"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from common.errors import BundleError
-from common.names import is_utf8
+from common.names import opens_as_utf8
 
 
 class Runtime(Protocol):
@@ -36,7 +36,7 @@ class OnnxRuntime:
         options.log_severity_level = 3
         if threads:
             options.intra_op_num_threads = threads
-        model = str(path) if is_utf8(path) else path.read_bytes()  # onnxruntime opens UTF-8 names only
+        model = str(path) if opens_as_utf8(path) else path.read_bytes()  # onnxruntime opens UTF-8 names only
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class of their own

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.door import DoorParser
 from common.errors import ConfigError
-from common.names import RENAME, is_utf8, readable
+from common.names import encoding_problem, printable, readable
 from engine.config.entries import COMMAND_LINE
 from engine.config.keys import CLASSIC_NAMES, MOVED, Key, config_keys, section_docs, union_parts
 from engine.config.load import dump_config, load_config
@@ -141,10 +141,10 @@ def _add_override(
 def _refuse_other_encodings(argv: Sequence[str]) -> None:
     """Refuse words that are not UTF-8: what they name would end up in recipes, reports and bundles, which are."""
     for before, word in zip(("", *argv), argv, strict=False):
-        if not is_utf8(word):
+        if problem := encoding_problem(word):
             key = word.partition("=")[0] if "=" in word else before
-            what = f"{key.lstrip('-')}: " if is_utf8(key) and key else ""
-            raise ConfigError(f"{COMMAND_LINE}: {what}{readable(word.removeprefix(f'{key}='))} is not UTF-8; {RENAME}")
+            value = readable(word.removeprefix(f"{key}="))
+            raise ConfigError(f"{COMMAND_LINE}: {printable(key).lstrip('-')}: {value} {problem}")
 
 
 def _in_order(argv: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:

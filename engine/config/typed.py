@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 
 from common.errors import ConfigError
-from common.names import RENAME, is_utf8, readable
+from common.names import encoding_problem, readable
 from engine.config.entries import COMMAND_LINE, Entry
 from engine.config.keys import annotation_of, union_parts
 from engine.config.yaml_source import parse_value
@@ -49,8 +49,8 @@ def check_text(text: str, key: str, place: str, *, is_path: bool) -> str:
     Raises:
         ConfigError: it is not UTF-8, or an empty path, which would be the current folder.
     """
-    if not is_utf8(text):
-        raise ConfigError(f"{place}: {key}: {readable(text)} is not UTF-8; {RENAME}")
+    if problem := encoding_problem(text):
+        raise ConfigError(f"{place}: {key}: {readable(text)} {problem}")
     if is_path and not text:
         raise ConfigError(f"{place}: {key}: is empty; write . for the current folder")
     return text

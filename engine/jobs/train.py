@@ -13,6 +13,7 @@ from mindspore.train import Model
 from common.errors import RunStopped
 from common.launcher_protocol import note_run_folder
 from common.log import log_to_file
+from common.names import printable
 from datazoo.pictures import Splits
 from engine.callbacks.base import RunCallback
 from engine.callbacks.resources import ResourceSampler
@@ -60,7 +61,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     start = open_run(config, runtime, resume, resume_force)
     run = start.run
     log_to_file(run.logs / f"rank_{runtime.rank}.log")
-    print(f"run folder: {run.path}")
+    print(f"run folder: {printable(run.path)}")
     if not runtime.is_main:
         _train_in_folder(config, splits, network, runtime, start)
         return run.path

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.names import class_name_problem, is_utf8, printable, printable_lines, readable, table_cell
+from common.names import class_name_problem, encoding_problem, is_utf8, printable, printable_lines, readable, table_cell
 
 NAMES = st.text(st.characters(categories=None), max_size=20)  # surrogates too, as file names bring them
 GBK_DOG = "狗".encode("gbk").decode("utf-8", "surrogateescape")
@@ -47,6 +48,14 @@ def test_what_nobody_would_see_is_shown_as_an_escape(name: str, shown: str) -> N
 def test_a_name_in_gbk_is_shown_with_its_reading() -> None:
     assert readable(GBK_DOG) == r"'\xb9\xb7' (GBK: 狗)"
     assert readable("cat") == "'cat'"
+
+
+def test_a_name_that_this_process_reads_in_another_encoding_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    misread = "狗".encode().decode("ascii", "surrogateescape")
+    assert encoding_problem(misread) == "is not read in the encoding ascii; set PYTHONUTF8=1"
+    assert encoding_problem("狗") is None
+    assert str(encoding_problem(GBK_DOG)).startswith("is not UTF-8; rename it (convmv")
 
 
 def test_a_message_keeps_its_own_line_breaks_and_tabs() -> None:

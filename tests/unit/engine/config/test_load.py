@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from common.errors import ConfigError
-from common.names import RENAME
+from common.names import encoding_problem
 from engine.config import Config, dump_config, load_config
 from engine.config.keys import config_keys
 
@@ -170,9 +170,11 @@ def test_files_that_are_no_recipe_are_refused(tmp_path, content, says):
 
 def test_text_that_cannot_be_written_as_utf8_is_refused_at_its_place(recipe):
     path = recipe('train:\n  seed: 1\nname: "\\uD800"\n')
-    assert refusal(path) == [f"{path}:3: name: '\\ud800' is not UTF-8; {RENAME}"]
+    assert refusal(path) == [f"{path}:3: name: '\\ud800' {encoding_problem(chr(0xD800))}"]
     # Python passes a byte of the command line that is not UTF-8 on like this.
-    assert refusal(None, {"data.path": "a\udcff"}) == [f"command line: data.path: 'a\\xff' is not UTF-8; {RENAME}"]
+    assert refusal(None, {"data.path": "a\udcff"}) == [
+        f"command line: data.path: 'a\\xff' {encoding_problem(chr(0xDCFF))}"
+    ]
 
 
 def test_missing_recipe_is_named_with_where_it_was_looked_for(tmp_path):
