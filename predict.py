@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
                 output(prediction)
         if not count:
             raise BundleError(f"no pictures: {', '.join(options.pictures)} hold or match none")
-    print(f"{count - len(failed)} of {count} pictures predicted with {printable(classifier.origin)}")
+    print(f"{count - len(failed)} of {count} pictures predicted with {classifier.origin}")
     for prediction in failed:
         print(f"failed: {printable(prediction.path)}: {printable(prediction.error)}", file=sys.stderr)
     return EXIT_FAILED if failed else EXIT_OK

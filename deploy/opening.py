@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.errors import BundleError
+from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import Bundle, read_bundle
 from deploy.bundle.manifest import MANIFEST, OutputKind
@@ -53,7 +54,7 @@ def _of_bundle(bundle: Bundle, model: str | None, batch_size: int) -> Classifier
     if entry.runtime == "mindspore":
         _start_mindspore()
     return Classifier(
-        origin=f"{bundle.path.resolve().name} ({name})",
+        origin=f"{printable(bundle.path.resolve().name)} ({name})",
         runtime=open_runtime(bundle.path / entry.file, entry.batch),
         classes=bundle.classes,
         spec=bundle.preprocessing,
@@ -73,7 +74,7 @@ def _of_checkpoint(checkpoint: Path, batch_size: int) -> Classifier:
     network.set_train(False)
     activation: dict[str, OutputKind] = {"softmax": "softmax", "sigmoid": "sigmoid"}
     return Classifier(
-        origin=f"{checkpoint} (epoch {sidecar.epoch})",
+        origin=f"{printable(checkpoint)} (epoch {sidecar.epoch})",
         runtime=lambda batch: network(ms.Tensor(batch)).asnumpy(),
         classes=sidecar.classes,
         spec=PreprocessingSpec.model_validate(sidecar.preprocessing),

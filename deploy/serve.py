@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.door import EXIT_OK, DoorParser, run_door
-from common.names import printable
 from deploy.opening import open_classifier
 
 
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     if options.host not in ("127.0.0.1", "::1", "localhost"):
         print(f"listening on {options.host}: whoever reaches this machine can use the server", file=sys.stderr)
     print(
-        f"{printable(classifier.origin)}, {len(classifier.classes)} classes: http://{options.host}:{options.port}/",
+        f"{classifier.origin}, {len(classifier.classes)} classes: http://{options.host}:{options.port}/",
         flush=True,
     )
     uvicorn.run(

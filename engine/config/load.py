@@ -100,7 +100,9 @@ def _plain(entry: Entry, path: tuple[str, ...]) -> Json:
         value = {}  # a section whose every line is commented out
     if isinstance(value, dict):
         default: dict[str, Json] = {"name": str(config_keys()["model.name"].default)} if dotted == "model" else {}
-        return default | {key: _plain(child, (*path, key)) for key, child in value.items()}
+        return default | {
+            check_text(key, "key", child.place): _plain(child, (*path, key)) for key, child in value.items()
+        }
     if isinstance(value, list):
         return [_plain(child, (*path, str(index))) for index, child in enumerate(value)]
     if value is None:

@@ -37,7 +37,7 @@ def read_typed(key: str, text: str) -> Entry:
     return entry
 
 
-def check_text(text: str, key: str, place: str, *, is_path: bool) -> str:
+def check_text(text: str, key: str, place: str, *, is_path: bool = False) -> str:
     """Return a value that is text or a path.
 
     Args:

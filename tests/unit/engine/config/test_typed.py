@@ -130,6 +130,12 @@ def test_a_number_that_is_written_in_another_way_is_said(recipe: Path, caplog: p
     assert caplog.messages == ["command line: train.epochs: 007 is 7"]
 
 
+def test_a_key_that_is_not_utf8_is_refused_at_its_place(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text('name: x\n"a\\uD800": 1\n')
+    with pytest.raises(ConfigError, match=r"recipe\.yaml:2: key: 'a\\ud800' is no text that UTF-8 has"):
+        load_config(tmp_path / "recipe.yaml")
+
+
 def test_lists_of_text_keep_each_text_as_written(recipe: Path) -> None:
     assert parse(recipe, "--data.classes", "[1e3, 007, a b, 'null']").data.classes == ("1e3", "007", "a b", "null")
     weights = parse(recipe, "--loss.class_weights", "[1, 2.5]").loss.class_weights
