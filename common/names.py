@@ -51,10 +51,9 @@ def encoding_problem(name: object) -> str | None:
         return None
     if _decoded(text, "utf-8") is not None:  # the name is right, and this process cannot read it
         return f"is not read in the encoding {sys.getfilesystemencoding()}; set PYTHONUTF8=1"
-    from_disk = all(
-        character < "\ud800" or "\udc80" <= character <= "\udcff" or character > "\udfff" for character in text
-    )
-    return f"is not UTF-8; {_RENAME}" if from_disk else "is no text that UTF-8 has"
+    if _decoded(text, "latin-1") is None:  # not even bytes: an escape in a recipe
+        return "is no text that UTF-8 has"
+    return f"is not UTF-8; {_RENAME}"
 
 
 def opens_as_utf8(path: str | os.PathLike[str]) -> bool:

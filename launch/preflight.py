@@ -179,7 +179,7 @@ def _data_path(arguments: Sequence[str]) -> Path | None:
         name, equals, value = word.lstrip("-").partition("=")
         if name in ("dataset_path", "data.path"):
             found = value if equals else following
-    return Path(found) if found else None
+    return Path(os.path.expanduser(found)) if found else None
 
 
 def _data(path: Path) -> Check:
