@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.door import EXIT_OK, run_door
+from common.names import printable
 from deploy.bundle.manifest import FILE_NAMES
 from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.runtime.environment import prepare_environment
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     )
     target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name
     manifest = export_bundle(target, request, proof, splits.train)
-    print(f"bundle: {target} ({', '.join(manifest.models)})")
+    print(f"bundle: {printable(target)} ({', '.join(manifest.models)})")
     return EXIT_OK
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
 from common.errors import BundleError
+from common.names import printable
 from deploy.opening import open_classifier
 from deploy.use.picture_files import find_pictures
 from deploy.use.prediction import predict_files
-from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file, printable
+from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
             raise BundleError(f"no pictures: {', '.join(options.pictures)} hold or match none")
     print(f"{count - len(failed)} of {count} pictures predicted with {classifier.origin}")
     for prediction in failed:
-        print(f"failed: {printable(prediction.path)}: {prediction.error}", file=sys.stderr)
+        print(f"failed: {printable(prediction.path)}: {printable(prediction.error)}", file=sys.stderr)
     return EXIT_FAILED if failed else EXIT_OK
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from common.door import EXIT_OK, run_door
+from common.names import printable
 from engine.runtime.environment import prepare_environment
 
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     runtime = enter(config.runtime, config.train.seed, notes)
     run = train(config, runtime, options.resume, options.resume_force)
     if runtime.is_main:
-        print(f"report: {write_report(run)}")
+        print(f"report: {printable(write_report(run))}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
     return EXIT_OK
 

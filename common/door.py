@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 from common.errors import ConfigError, RunStopped
 from common.launcher_protocol import note_final
 from common.lifetime import leave_job
+from common.names import printable, printable_lines
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -57,14 +59,22 @@ def run_door(
         0, 1, 2, 130 after Ctrl-C, 143 after SIGTERM, or what `main` returned. A rank among others that fails does not
         return but ends.
     """
+    show_any_name()
     return leave_job(_run(main, argv, crash_folder))
+
+
+def show_any_name() -> None:
+    """Let the console show, as an escape, what its encoding does not have, instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path) -> int:
     try:
         return main(argv)
     except RunStopped as stopped:
-        print(stopped, file=sys.stderr)
+        print(printable_lines(str(stopped)), file=sys.stderr)
         return EXIT_STOPPED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -73,14 +83,14 @@ def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path
         if "--debug" in argv:
             raise
         if (code := getattr(error, "exit_code", None)) is not None:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable_lines(str(error))}", file=sys.stderr)
             if not getattr(error, "restart_helps", True):
                 note_final(str(error))
             return int(code)
         if isinstance(error, OSError) and error.filename is not None:
-            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            print(f"error: {printable(error.filename)}: {error.strerror}", file=sys.stderr)
             return EXIT_BAD_INPUT
-        print(f"error: {type(error).__name__}: {first_meaningful_line(str(error))}", file=sys.stderr)
+        print(f"error: {type(error).__name__}: {printable(first_meaningful_line(str(error)))}", file=sys.stderr)
         print(_keep_traceback(folder), file=sys.stderr)
         return EXIT_FAILED
 
@@ -98,7 +108,7 @@ def _keep_traceback(folder: Path) -> str:
     path = folder / f"crash_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(traceback.format_exc(), encoding="utf-8")
+        path.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         return f"the traceback could not be written to {path} ({error.strerror}); run again with --debug to see it"
     return f"the traceback is in {path}; --debug shows it here"

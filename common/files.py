@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+_LONGEST_NAME = 200  # bytes, of the 255 that file systems allow
+
 
 @contextlib.contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
@@ -62,9 +64,12 @@ def atomic_link(name: Path, target: str) -> None:
 
 
 def write_text(target: Path, content: str) -> None:
-    """Write a UTF-8 file atomically, with the line ends that `content` has."""
+    """Write a UTF-8 file atomically, with the line ends that `content` has.
+
+    What UTF-8 cannot write, a file name's bytes of another encoding, becomes an escape that JSON reads back.
+    """
     with atomic_path(target) as path:
-        path.write_text(content, encoding="utf-8", newline="")
+        path.write_text(content, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_json(target: Path, value: object) -> None:
@@ -79,4 +84,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _beside(target: Path) -> Path:
-    return target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:  # longer ones leave no room for more letters
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32] + target.suffix
+    return target.with_name(f".tmp-{os.getpid()}-{name}")

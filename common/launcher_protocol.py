@@ -58,13 +58,13 @@ def note_end(code: int) -> None:
 def note_run_folder(path: Path) -> None:
     """This is where a restart goes on; the main rank tells."""
     if (folder := launcher_folder()) is not None:
-        (folder / _RUN_FOLDER).write_text(str(path.absolute()))
+        _write(folder / _RUN_FOLDER, str(path.absolute()))
 
 
 def note_final(reason: str) -> None:
     """Starting this job again would end the same way."""
     if (folder := launcher_folder()) is not None:
-        (folder / _FINAL).write_text(reason)
+        _write(folder / _FINAL, reason)
 
 
 def read_ranks(folder: Path) -> list[RankRecord]:
@@ -72,7 +72,7 @@ def read_ranks(folder: Path) -> list[RankRecord]:
     records = []
     for path in folder.glob("rank_*.json"):
         try:
-            records.append(RankRecord(**json.loads(path.read_text())))
+            records.append(RankRecord(**json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError):  # from another version, or removed meanwhile
             continue
     return sorted(records, key=lambda record: record.rank)
@@ -115,8 +115,12 @@ def _note(code: int | None = None, ended: float | None = None) -> None:
     write_json(folder / f"rank_{rank}.json", asdict(RankRecord(rank, platform.node(), os.getpid(), code, ended)))
 
 
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")  # a folder's name need not be UTF-8
+
+
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from common.names import printable
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -36,11 +38,12 @@ class EvaluationResult:
 
     def table(self) -> str:
         """Per-class scores, one line a class."""
-        width = max(len(score.name) for score in self.per_class)
+        names = [printable(score.name) for score in self.per_class]
+        width = max(map(len, names))
         lines = [f"{'class':{width}}  precision  recall     f1     n"]
         lines += [
-            f"{score.name:{width}}  {score.precision:9.3f}  {score.recall:6.3f}  {score.f1:5.3f}  {score.n:4d}"
-            for score in self.per_class
+            f"{name:{width}}  {score.precision:9.3f}  {score.recall:6.3f}  {score.f1:5.3f}  {score.n:4d}"
+            for name, score in zip(names, self.per_class, strict=True)
         ]
         return "\n".join(lines)
 

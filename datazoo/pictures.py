@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,7 @@ class PictureSet:
         lines = (
             f"{path.parent.name}/{path.name}\t{label}" for path, label in zip(self.paths, self.labels, strict=True)
         )
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ class Splits:
         test: evaluated once, at the end.
         notes: what was decided on the way, one line each.
         leaking: names of the splits that hold copies of training pictures, once that was looked for.
+        folders: by key (train_split, ...), the sub-folders that the splits were found in; None for one held out of
+            train. Empty for sources without folders.
     """
 
     train: PictureSet
@@ -101,6 +103,7 @@ class Splits:
     test: PictureSet
     notes: tuple[str, ...] = ()
     leaking: frozenset[str] = frozenset()
+    folders: Mapping[str, str | None] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[PictureSet]:
         return iter((self.train, self.val, self.test))

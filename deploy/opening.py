@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from common.errors import BundleError, RunError
+from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import Bundle, read_bundle
 from deploy.bundle.contents import first_problem
@@ -60,7 +61,7 @@ def _of_bundle(bundle: Bundle, model: str | None, batch_size: int) -> Classifier
     runtime = open_runtime(bundle.path / entry.file, entry.batch)
     check_input(bundle, entry, runtime)
     classifier = Classifier(
-        origin=f"{bundle.path.resolve().name} ({name})",
+        origin=f"{printable(bundle.path.resolve().name)} ({name})",
         runtime=runtime,
         classes=bundle.classes,
         spec=bundle.preprocessing,
@@ -86,7 +87,7 @@ def _of_checkpoint(checkpoint: Path, batch_size: int) -> Classifier:
         raise RunError(f"checkpoint {checkpoint}: the preprocessing in its sidecar, {problem}") from error
     activation: dict[str, OutputKind] = {"softmax": "softmax", "sigmoid": "sigmoid"}
     return Classifier(
-        origin=f"{checkpoint} (epoch {sidecar.epoch})",
+        origin=f"{printable(checkpoint)} (epoch {sidecar.epoch})",
         runtime=lambda batch: network(ms.Tensor(batch)).asnumpy(),
         classes=sidecar.classes,
         spec=spec,

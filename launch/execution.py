@@ -85,14 +85,14 @@ class Execution:
         _adopt_orphans()
         self.plan.log_dir.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        with (self.plan.log_dir / "launcher.log").open("w") as log, self._pass_on_sigterm():
+        with (self.plan.log_dir / "launcher.log").open("w", encoding="utf-8") as log, self._pass_on_sigterm():
             launcher = subprocess.Popen(
                 self.plan.command,
                 env={**os.environ, **self.plan.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C and SIGTERM reach the ranks by us alone
             )
@@ -197,7 +197,7 @@ def _adopt_orphans() -> None:
 
 def _tail(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ()
     return tuple(line for line in worth_showing(lines) if line.strip())[-_TAIL_LINES:]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from common import ports
 from common.door import EXIT_FAILED, EXIT_OK, run_door
+from common.names import printable
 from launch.plan import JobRequest
 
 _LEAST_BYTES = 1 << 30  # free space for checkpoints below which we warn
@@ -178,12 +179,14 @@ def _data_path(arguments: Sequence[str]) -> Path | None:
         name, equals, value = word.lstrip("-").partition("=")
         if name in ("dataset_path", "data.path"):
             found = value if equals else following
-    return Path(found) if found else None
+    return Path(os.path.expanduser(found)) if found else None
 
 
 def _data(path: Path) -> Check:
     readable = path.exists() and os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
-    return Check("data", "ok" if readable else "fail", f"{path}{'' if readable else ': not there or not readable'}")
+    return Check(
+        "data", "ok" if readable else "fail", f"{printable(path)}{'' if readable else ': not there or not readable'}"
+    )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from common.door import EXIT_OK, DoorParser, run_door
 from common.errors import ReportError
 from common.files import write_text
+from common.names import printable
 from report.comparison_page import comparison_html, comparison_markdown
 from report.comparison_table import csv_table
 from report.groups import Comparison, compare_runs
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     comparison = write_comparison(args.runs, args.output)
     print(comparison_markdown(comparison))
-    print(f"written: {args.output}/comparison.md, comparison.csv, comparison.html")
+    print(f"written: {printable(args.output)}/comparison.md, comparison.csv, comparison.html")
     return EXIT_OK
 
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from common.names import printable, table_cell
 from report import formats
 from report.groups import Comparison, Group
 from report.run_values import Evaluation, Run
@@ -113,11 +114,33 @@ def csv_table(comparison: Comparison) -> str:
     writer.writerow([*head])
     for group in comparison.groups:
         if len(group.runs) > 1:
-            writer.writerow(["mean", group.name, "", "finished", len(group.runs), "", *_csv_mean(group, over)])
+            writer.writerow(
+                ["mean", table_cell(group.name), "", "finished", len(group.runs), "", *_csv_mean(group, over)]
+            )
         for run in group.runs:
-            writer.writerow(["run", run.name, run.seed, run.state, 1, run.path, *_csv_run(run, over)])
+            writer.writerow(
+                [
+                    "run",
+                    table_cell(run.name),
+                    run.seed,
+                    run.state,
+                    1,
+                    table_cell(printable(run.path)),
+                    *_csv_run(run, over),
+                ]
+            )
     for run in comparison.unfinished:
-        writer.writerow(["unfinished", run.name, run.seed, run.state, 1, run.path, *_csv_run(run, over)])
+        writer.writerow(
+            [
+                "unfinished",
+                table_cell(run.name),
+                run.seed,
+                run.state,
+                1,
+                table_cell(printable(run.path)),
+                *_csv_run(run, over),
+            ]
+        )
     return stream.getvalue()
 
 

@@ -16,10 +16,12 @@ import numpy as np
 
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
 from common.errors import DataError
+from common.names import printable
 from datazoo.doctor.check import check_pictures
 from datazoo.doctor.copies import duplicates_within, leaks_between
 from datazoo.pictures import PictureSet
 from datazoo.sources.image_folder import scan
+from datazoo.sources.split_names import SPLITS, SplitName, find_split, split_meant_by, sub_folders
 
 
 def _describe(pictures: PictureSet) -> str:
@@ -28,6 +30,23 @@ def _describe(pictures: PictureSet) -> str:
     return (
         f"{pictures.split}: {len(pictures)} pictures, {balance}, {duplicates_within(pictures)} copies within the split"
     )
+
+
+def _place(split: str | None) -> int:
+    return SPLITS.index(split) if split else len(SPLITS)
+
+
+def _print_understood(folder: Path) -> bool:
+    """Print which folders a recipe that names none would take; return False where it would have to name one."""
+    clear = True
+    for split in SPLITS:
+        try:
+            _, notes = find_split(folder, SplitName(split, split, chosen=False))
+        except DataError as error:
+            notes, clear = (str(error),), False
+        for note in notes:
+            print(note)
+    return clear
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,23 +60,23 @@ def main(argv: Sequence[str]) -> int:
 
 def _print_report(folder: Path, workers: int | None) -> bool:
     if not folder.is_dir():
-        raise DataError(f"dataset folder {folder} does not exist")
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    names.sort(key=lambda name: (["train", "val", "test"].index(name) if name in ("train", "val", "test") else 3, name))
+        raise DataError(f"dataset folder {printable(folder)} does not exist")
+    names = sorted(sub_folders(folder), key=lambda name: (_place(split_meant_by(name)), name))
     if not names:
-        raise DataError(f"{folder} has no split folders (train, val, test)")
-    parts, healthy = [], True
+        raise DataError(f"{printable(folder)} has no split folders (train, val, test)")
+    healthy = _print_understood(folder)
+    parts = []
     for name in names:
-        pictures, notes = scan(folder / name, name, None)
+        pictures, notes = scan(folder / name, printable(name), None)
         parts.append(pictures)
         print(*notes, _describe(pictures), sep="\n")
         report = check_pictures(pictures.paths or (), workers)
         print(f"  {len(report.bad)} of {report.checked} cannot be decoded")
         for path, reason in report.bad:
-            print(f"    {path}: {reason}")
+            print(f"    {printable(path)}: {printable(reason)}")
         healthy &= not report.bad
     classes = {part.split: part.classes for part in parts}
-    print(f"classes ({len(parts[0].classes)}): {', '.join(parts[0].classes)}")
+    print(f"classes ({len(parts[0].classes)}): {', '.join(map(printable, parts[0].classes))}")
     for name, found in classes.items():
         if found != parts[0].classes:
             different = sorted(set(found) ^ set(parts[0].classes))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from common.errors import DataError
+from common.names import printable
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import MAX_PIXELS, open_picture, read_file, reason_of, to_rgb
 from datazoo.pipeline.pillow_path import resized_size
@@ -39,7 +40,7 @@ class DoctorReport:
 
     def summary(self) -> str:
         """Return one line with the counts and the first names."""
-        names = "; ".join(f"{path} ({reason})" for path, reason in self.bad[:_NAMED])
+        names = "; ".join(f"{printable(path)} ({reason})" for path, reason in self.bad[:_NAMED])
         more = f"; and {len(self.bad) - _NAMED} more" if len(self.bad) > _NAMED else ""
         return f"{len(self.bad)} of {self.checked} pictures cannot be decoded" + (f": {names}{more}" if names else "")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
 from datazoo.sources import digits, image_folder, mnist
+from datazoo.sources.split_names import SplitName
 
 __all__ = ["PictureSet", "Splits", "load_splits"]
 
@@ -21,6 +23,7 @@ def load_splits(
     train_split: str = "train",
     val_split: str | None = "val",
     test_split: str = "test",
+    chosen: Collection[str] = (),
     val_fraction: float = 0.1,
     split_seed: int = 0,
     classes: tuple[str, ...] | None = None,
@@ -32,8 +35,10 @@ def load_splits(
         source: digits, mnist or image_folder.
         path: dataset folder (not for digits).
         train_split: sub-folder to train on (image_folder).
-        val_split: sub-folder to validate on; None or a missing one takes `val_fraction` of train, by class.
+        val_split: sub-folder to validate on; None takes `val_fraction` of train, by class.
         test_split: sub-folder to test on (image_folder).
+        chosen: which of these three somebody chose, though they are the defaults. A name that was chosen has to be
+            there; a default is found under other spellings too, and a val that is nowhere is held out of train.
         val_fraction: share held out for validation.
         split_seed: seed of hold-outs.
         classes: names in label order (image_folder); None sorts the folder names.
@@ -55,9 +60,10 @@ def load_splits(
             classes = image_folder.check_class_list(tuple(classes), "data.classes")
         splits = image_folder.load(
             Path(path),
-            train_split=train_split,
-            val_split=val_split,
-            test_split=test_split,
+            names=tuple(
+                SplitName(split, name, chosen=name != split or f"{split}_split" in chosen)
+                for split, name in (("train", train_split), ("val", val_split), ("test", test_split))
+            ),
             val_fraction=val_fraction,
             split_seed=split_seed,
             classes=classes,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.errors import BundleError
+from common.names import class_name_problem, readable
 from deploy.bundle.manifest import LABELS
 
 
@@ -36,4 +37,8 @@ def read_local_names(argument: str, num_classes: int) -> tuple[str, tuple[str, .
         raise BundleError(f"--local_names {file}: not UTF-8; convert it, for instance with iconv -f gbk") from error
     if len(names) != num_classes:
         raise BundleError(f"--local_names {file}: {len(names)} names for {num_classes} classes")
-    return language, tuple(name.strip() for name in names)
+    names = [name.strip() for name in names]
+    for line, name in enumerate(names, 1):
+        if problem := class_name_problem(name):
+            raise BundleError(f"--local_names {file}:{line}: the name {readable(name)} {problem}")
+    return language, tuple(names)

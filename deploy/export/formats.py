@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import onnx
 from mindspore import nn
 
 from common.errors import BundleError
+from common.mindspore_paths import plain_folder, plain_target
 from deploy.bundle.manifest import FILE_NAMES
 from deploy.export import onnx_mend
 
@@ -43,13 +43,15 @@ def export_mindir(net: nn.Cell, picture_shape: tuple[int, int, int], batch: int 
     example = (
         ms.Tensor(shape=(batch, *picture_shape), dtype=ms.float32) if batch is None else _zeros(batch, picture_shape)
     )
-    ms.export(net, example, file_name=str(path.with_suffix("")), file_format="MINDIR")
+    with plain_target(path) as plain:
+        ms.export(net, example, file_name=str(plain.with_suffix("")), file_format="MINDIR")
     path.chmod(0o644)
 
 
 def export_air(net: nn.Cell, picture_shape: tuple[int, int, int], batch: int | None, path: Path) -> None:
     """Write an AIR file; its batch is always fixed (1 unless said otherwise). Same arguments as `export_mindir`."""
-    ms.export(net, _zeros(batch or 1, picture_shape), file_name=str(path.with_suffix("")), file_format="AIR")
+    with plain_target(path) as plain:
+        ms.export(net, _zeros(batch or 1, picture_shape), file_name=str(plain.with_suffix("")), file_format="AIR")
     path.chmod(0o644)
 
 
@@ -61,8 +63,8 @@ def raw_onnx(net: nn.Cell, picture_shape: tuple[int, int, int], output: str) -> 
         picture_shape: (C, H, W) of the input.
         output: name of the output.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "raw.onnx"
+    with plain_folder() as folder:
+        file = folder / "raw.onnx"
         ms.onnx.export(
             net,
             _zeros(1, picture_shape),

@@ -39,7 +39,12 @@ def run_in_fresh_process(model: Path, inputs: Path, outputs: Path, batch: int | 
     search_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     # MindSpore leaves folders in the current one.
     done = subprocess.run(
-        command, cwd=outputs.parent, env={**os.environ, "PYTHONPATH": search_path}, capture_output=True, text=True
+        command,
+        cwd=outputs.parent,
+        env={**os.environ, "PYTHONPATH": search_path},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import BundleError
+from common.mindspore_paths import plain_source
 from deploy.use.runtimes import OnnxRuntime, Runtime, in_fixed_batches
 
 
@@ -25,7 +26,8 @@ class MindirRuntime:
         import mindspore as ms  # here: whoever opens a .onnx file needs none
 
         try:
-            self._graph = ms.nn.GraphCell(ms.load(str(path)))
+            with plain_source(path) as plain:
+                self._graph = ms.nn.GraphCell(ms.load(str(plain)))
         except (RuntimeError, ValueError, TypeError) as error:
             raise BundleError(f"{path}: MindSpore cannot load it") from error
         self._tensor = ms.Tensor

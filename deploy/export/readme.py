@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from common.names import printable
 from deploy.bundle.manifest import Manifest
 
 
@@ -19,7 +20,7 @@ def readme_text(manifest: Manifest, target: Path) -> str:
     low, high = accuracy.interval
     network = manifest.network.get("name", "network")
     lines = [
-        f"# {target.name}: {network}, {manifest.num_classes} classes",
+        f"# {printable(target.name)}: {network}, {manifest.num_classes} classes",
         "",
         f"Trained network: top-1 {accuracy.top1:.2%} on {accuracy.n} {accuracy.split} pictures "
         f"(95 % interval {low:.2%} to {high:.2%})"

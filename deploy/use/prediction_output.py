@@ -6,12 +6,14 @@ import contextlib
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
 from common.files import atomic_path
+from common.names import printable, table_cell
 from datazoo.pipeline.decode import to_rgb
 from deploy.use.prediction import Prediction
 
@@ -28,23 +30,17 @@ class Output(Protocol):
         """Take the next one."""
 
 
-def printable(path: Path) -> str:
-    """A file name without control characters or bytes that are not UTF-8."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
 def console(classes: Sequence[str]) -> Output:
     """Print one line a picture: probability, class, file, then the other answers."""
-    width = max(map(len, classes))
+    width = max(len(printable(name)) for name in classes)
 
     def write(prediction: Prediction) -> None:
         if prediction.error is not None:
-            print(f"{'failed':>7}  {'':{width}}  {printable(prediction.path)}: {prediction.error}")
+            print(f"{'failed':>7}  {'':{width}}  {printable(prediction.path)}: {printable(prediction.error)}")
             return
         best, *others = prediction.answers
-        rest = "".join(f"  {answer.label} {answer.probability:.2%}" for answer in others)
-        print(f"{best.probability:7.2%}  {best.label:{width}}  {printable(prediction.path)}{rest}")
+        rest = "".join(f"  {printable(answer.label)} {answer.probability:.2%}" for answer in others)
+        print(f"{best.probability:7.2%}  {printable(best.label):{width}}  {printable(prediction.path)}{rest}")
 
     return write
 
@@ -58,7 +54,8 @@ def json_file(target: Path) -> Iterator[Output]:
         def write(prediction: Prediction) -> None:
             nonlocal separator
             answers = [{"label": answer.label, "probability": answer.probability} for answer in prediction.answers]
-            entry = {"file": printable(prediction.path), "predictions": answers, "error": prediction.error}
+            error = None if prediction.error is None else printable(prediction.error)
+            entry = {"file": printable(prediction.path), "predictions": answers, "error": error}
             stream.write(f"{separator}\n  {json.dumps(entry, ensure_ascii=False)}")
             separator = ","
 
@@ -76,8 +73,9 @@ def csv_file(target: Path, top_k: int) -> Iterator[Output]:
         )
 
         def write(prediction: Prediction) -> None:
-            cells = [cell for answer in prediction.answers for cell in (answer.label, f"{answer.probability:.6f}")]
-            table.writerow([printable(prediction.path), prediction.error or "", *cells])
+            answers = ((answer.label, f"{answer.probability:.6f}") for answer in prediction.answers)
+            texts = (prediction.path, prediction.error or "", *chain.from_iterable(answers))
+            table.writerow([table_cell(printable(text)) for text in texts])
 
         yield write
 
@@ -112,9 +110,9 @@ def _tile(prediction: Prediction) -> Image.Image:
         small.thumbnail((THUMBNAIL, THUMBNAIL))
         tile.paste(small, ((THUMBNAIL - small.width) // 2, (THUMBNAIL - small.height) // 2))
         best = prediction.answers[0]
-        caption, colour = f"{best.label} {best.probability:.0%}", "black"
+        caption, colour = f"{printable(best.label)} {best.probability:.0%}", "black"
     else:
         caption, colour = prediction.error, "#b00020"
     draw.text((2, THUMBNAIL), caption[:24], fill=colour, font=font)
-    draw.text((2, THUMBNAIL + _LINE), prediction.path.name[-24:], fill="#555555", font=font)
+    draw.text((2, THUMBNAIL + _LINE), printable(prediction.path.name)[-24:], fill="#555555", font=font)
     return tile

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from common.errors import BundleError
+from common.names import opens_as_utf8
 
 
 class Runtime(Protocol):
@@ -35,8 +36,9 @@ class OnnxRuntime:
         options.log_severity_level = 3
         if threads:
             options.intra_op_num_threads = threads
+        model = str(path) if opens_as_utf8(path) else path.read_bytes()  # onnxruntime opens UTF-8 names only
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise BundleError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
         self._input = self._session.get_inputs()[0]

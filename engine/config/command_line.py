@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.door import DoorParser
 from common.errors import ConfigError
+from common.names import encoding_problem, printable, readable
 from engine.config.entries import COMMAND_LINE
 from engine.config.keys import CLASSIC_NAMES, MOVED, Key, config_keys, section_docs, union_parts
 from engine.config.load import dump_config, load_config
@@ -17,10 +18,11 @@ from engine.config.schema import Config
 from engine.config.yaml_writer import write_yaml
 
 _EPILOG = """\
-Keys: write --train.epochs 3, --train.epochs=3 or train.epochs=3; the last one wins. Values are YAML: null, true, 1e-3,
-[a, b]. A value that starts with a dash needs the form with "=". A whole section as a mapping replaces the recipe's:
---model '{name: mobilenetv2}'. A recipe may start from another one with `extends: other.yaml`, relative to itself.
-All other relative paths, in recipes too, start at the current folder.
+Keys: write --train.epochs 3, --train.epochs=3 or train.epochs=3; the last one wins. PATH and TEXT are taken as they
+are typed, but for null where a key may be null, and for ~, the home folder, in a PATH. Other values are YAML: true,
+1e-3, [a, b]. A value that starts with a dash needs the form with "=". A whole section as a mapping replaces the
+recipe's: --model '{name: mobilenetv2}'. A recipe may start from another one with `extends: other.yaml`, relative to
+itself. All other relative paths, in recipes too, start at the current folder.
 """
 
 
@@ -54,7 +56,8 @@ def parse_command_line(
         extra(parser)
     own_flags = [option.removeprefix("--") for action in parser._actions for option in action.option_strings]
     _add_keys(parser)
-    args, rest = parser.parse_known_intermixed_args(list(argv))
+    _refuse_other_encodings(argv)
+    args, rest = parser.parse_known_intermixed_args(_in_order(argv, parser))
     overrides: list[tuple[str, str]] = list(args.key_overrides or [])
     _refuse_unknown([*rest, *(word for word in args.assignments if "=" not in word)], own_flags)
     overrides += [(key, value) for key, _, value in (word.partition("=") for word in args.assignments)]
@@ -133,6 +136,42 @@ def _add_override(
         metavar=metavar,
         help=text,
     )
+
+
+def _refuse_other_encodings(argv: Sequence[str]) -> None:
+    """Refuse words that are not UTF-8: what they name would end up in recipes, reports and bundles, which are."""
+    for before, word in zip(("", *argv), argv, strict=False):
+        if problem := encoding_problem(word):
+            key = word.partition("=")[0] if "=" in word else before
+            value = readable(word.removeprefix(f"{key}="))
+            raise ConfigError(f"{COMMAND_LINE}: {printable(key).lstrip('-')}: {value} {problem}")
+
+
+def _in_order(argv: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Turn each `KEY=VALUE` into `--KEY=VALUE`: flags are read in the order in which they were written."""
+    words: list[str] = []
+    takes: int | str | None = 0  # what the flag before may take: None is one word, ? one or none, + any number
+    for place, word in enumerate(argv):
+        if word == "--":
+            return [*words, *argv[place:]]
+        if takes is None:
+            takes = 0
+        elif word.startswith("-"):
+            action = parser._option_string_actions.get(word)
+            takes = action.nargs if action is not None else 0
+        elif takes in (0, "?") and _is_override(word):
+            if takes == "?":
+                words[-1] += "=true"  # the flag stands alone
+            word, takes = f"--{word}", 0
+        elif takes == "?":
+            takes = 0
+        words.append(word)
+    return words
+
+
+def _is_override(word: str) -> bool:
+    key, equals, _ = word.partition("=")
+    return bool(equals) and (key in config_keys() or key in MOVED or (key in section_docs() and key != ""))
 
 
 def _pair(key: str, value: str) -> tuple[str, str]:

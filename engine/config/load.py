@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -16,7 +17,8 @@ from engine.config.entries import COMMAND_LINE, Entry, find, put, without
 from engine.config.keys import MOVED, annotation_of, config_keys, section_docs, union_parts
 from engine.config.problems import Json, in_order, problems_of, unknown_key
 from engine.config.schema import Config
-from engine.config.yaml_source import parse_value, read_recipe
+from engine.config.typed import check_text, read_typed
+from engine.config.yaml_source import read_recipe
 from engine.config.yaml_writer import write_yaml
 
 logger = logging.getLogger(__name__)
@@ -29,8 +31,8 @@ def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
 
     Args:
         recipe: YAML file, or None to start from the schema's defaults.
-        overrides: dotted keys and their values written as YAML; later ones win. Giving a whole section as a mapping
-            (`model={name: mobilenetv2}`) replaces the recipe's section.
+        overrides: dotted keys and their values as they are typed on a command line (`typed.read_typed`); later ones
+            win. Giving a whole section as a mapping (`model={name: mobilenetv2}`) replaces the recipe's section.
 
     Raises:
         ConfigError: lists every unknown key, wrong type, value out of bounds and impossible combination.
@@ -39,9 +41,11 @@ def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
     problems: list[str] = []
     for key, text in overrides.items() if isinstance(overrides, Mapping) else overrides:
         if _exists(key):
-            root = _with_new_names(put(root, key.split("."), _override(key, text)), last_wins=True)
+            root = _with_new_names(put(root, key.split("."), read_typed(MOVED.get(key, key), text)), last_wins=True)
         else:
             problems.append(unknown_key(key, COMMAND_LINE))
+    if recipe is not None and (recipe.parent / "classes.json").is_file():
+        root = _as_the_run_meant(root)
     values = _plain(root, ())
     try:
         # Strict JSON mode: text is not a number and true is not 1, yet lists may be tuples and text may be a path.
@@ -62,12 +66,13 @@ def _exists(key: str) -> bool:
     return key in config_keys() or key in MOVED or (key in section_docs() and key != "")
 
 
-def _override(key: str, text: str) -> Entry:
-    entry = parse_value(text)
-    wanted = union_parts(annotation_of(MOVED.get(key, key).split(".")))
-    if isinstance(entry.value, dict | list) and (str in wanted or Path in wanted):
-        return Entry(text, COMMAND_LINE)  # a regex such as [ab] is text on a command line
-    return entry
+def _as_the_run_meant(root: Entry) -> Entry:
+    """Read a run's own recipe: older runs wrote `val_split: val` where they found no such folder and held val out."""
+    source, path, val = (find(root, ("data", key)) for key in ("source", "path", "val_split"))
+    if not (source and path and val) or source.value != "image_folder" or val.place == COMMAND_LINE:
+        return root
+    held_out = val.value == "val" and not os.path.isdir(os.path.join(str(path.value), "val"))
+    return put(root, ("data", "val_split"), Entry(None, val.place)) if held_out else root
 
 
 def _with_new_names(root: Entry, *, last_wins: bool = False) -> Entry:
@@ -95,19 +100,21 @@ def _plain(entry: Entry, path: tuple[str, ...]) -> Json:
         value = {}  # a section whose every line is commented out
     if isinstance(value, dict):
         default: dict[str, Json] = {"name": str(config_keys()["model.name"].default)} if dotted == "model" else {}
-        return default | {key: _plain(child, (*path, key)) for key, child in value.items()}
+        return default | {
+            check_text(key, "key", child.place): _plain(child, (*path, key)) for key, child in value.items()
+        }
     if isinstance(value, list):
         return [_plain(child, (*path, str(index))) for index, child in enumerate(value)]
-    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ConfigError(f"{entry.place}: {dotted}: is not UTF-8 text, but {value!a}")
-    if isinstance(value, str) or value is None:
+    if value is None:
         return value
     wanted = union_parts(annotation_of(path))
+    if isinstance(value, str):
+        return check_text(value, dotted, entry.place, is_path=Path in wanted)
     if bool in wanted and type(value) is int and value in (0, 1):
         return bool(value)
     wants_text = str in wanted or Path in wanted or any(_is_choice_of_text(part) for part in wanted)
     if entry.text is not None and (wants_text or (isinstance(value, float) and not math.isfinite(value))):
-        return entry.text
+        return check_text(entry.text, dotted, entry.place, is_path=Path in wanted)
     return value
 
 

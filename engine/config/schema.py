@@ -47,9 +47,11 @@ class DataConfig(Section):
         "digits", description="digits is shipped inside scikit-learn; the others need data.path"
     )
     path: Path | None = Field(None, description="dataset folder")
-    train_split: str = Field("train", description="sub-folder to train on (image_folder)")
-    val_split: str | None = Field("val", description="sub-folder for choosing checkpoints; null takes val_fraction")
-    test_split: str = Field("test", description="sub-folder evaluated once, at the end")
+    train_split: str = Field("train", description="sub-folder to train on (image_folder); unset: also Train, training")
+    val_split: str | None = Field(
+        "val", description="sub-folder for choosing checkpoints; null takes val_fraction; unset: also valid, dev, ..."
+    )
+    test_split: str = Field("test", description="sub-folder evaluated once, at the end; unset: also Test, testing")
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train held out, by class, where no val exists")
     split_seed: int = Field(0, description="seed of that hold-out; kept apart from train.seed so splits stay the same")
     classes: tuple[str, ...] | None = Field(None, description="class names in label order; null sorts the folder names")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from common.names import printable
 from datazoo.pipeline.loader import eval_dataset
 from datazoo.pipeline.order import Shard
 from datazoo.pipeline.spec import PreprocessingSpec
@@ -42,8 +43,9 @@ def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run
         "fail" if config.data.on_bad_image == "fail" else "blank",
     )
     result = Evaluator(network, sidecar.classes, runtime)(dataset)
-    print(f"{checkpoint}: epoch {sidecar.epoch}")
+    print(f"{printable(checkpoint)}: epoch {sidecar.epoch}")
     print(result.table())
     print(result_line(split, result, splits))
     if run is not None and runtime.is_main:
-        print(f"saved in {run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)}")
+        saved = run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)
+        print(f"saved in {printable(saved)}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
-from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 import onnxruntime
 from mindspore import nn
 
+from common.mindspore_paths import plain_folder
 from netzoo.compiled import forget_compiled_graphs
 
 logger = logging.getLogger(__name__)
@@ -70,8 +69,8 @@ class FeatureExtractor:
         options.log_severity_level = 3  # MindSpore writes the batch of 1 into the output's shape; ORT warns each call
         if self._threads:
             options.intra_op_num_threads = self._threads
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "layers.onnx"
+        with plain_folder() as folder:
+            file = folder / "layers.onnx"
             ms.onnx.export(
                 self._layers,
                 ms.Tensor(pictures[:1]),

@@ -8,7 +8,12 @@ from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import log_leaks
 from datazoo.pictures import Splits
 from datazoo.sources.splits import load_splits
-from engine.config.schema import DataConfig
+from engine.config.schema import Config, DataConfig
+
+
+def with_split_folders(config: Config, splits: Splits) -> Config:
+    """Name in the recipe the sub-folders that the splits were found in, so that it means the same in every place."""
+    return config.model_copy(update={"data": config.data.model_copy(update=dict(splits.folders))})
 
 
 def open_splits(config: DataConfig) -> Splits:
@@ -20,6 +25,7 @@ def open_splits(config: DataConfig) -> Splits:
     splits = load_splits(
         config.source,
         config.path,
+        chosen=config.model_fields_set,
         **config.model_dump(
             include={"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
         ),

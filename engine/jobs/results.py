@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mindspore import nn
 
+from common.names import printable
 from common.results import EvaluationResult
 from datazoo.pictures import Splits
 from engine.config import Config
@@ -49,7 +50,7 @@ def save_what_changed(config: Config, network: nn.Cell, run: RunFolder) -> int:
     adapter = run.path / "adapter.safetensors"
     save_adapter(network, adapter)
     size_bytes = adapter.stat().st_size
-    print(f"adapter of the best checkpoint: {adapter} ({size_bytes:,} bytes)")
+    print(f"adapter of the best checkpoint: {printable(adapter)} ({size_bytes:,} bytes)")
     return size_bytes
 
 

@@ -13,6 +13,7 @@ from mindspore.train import Model
 from common.errors import RunStopped
 from common.launcher_protocol import note_run_folder
 from common.log import log_to_file
+from common.names import printable
 from datazoo.pictures import Splits
 from datazoo.pipeline.reader import naming_bad_pictures
 from engine.callbacks.base import RunCallback
@@ -24,7 +25,7 @@ from engine.jobs.agreement import check_ranks_agree
 from engine.jobs.feed import FeatureSource, Feed, make_feed
 from engine.jobs.network import build_network, load_published_weights, prepare_network
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver, make_step
-from engine.jobs.pictures import open_splits
+from engine.jobs.pictures import open_splits, with_split_folders
 from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
@@ -53,6 +54,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
+    config = with_split_folders(config, splits)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune)
@@ -60,7 +62,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     start = open_run(config, runtime, resume, resume_force)
     run = start.run
     log_to_file(run.logs / f"rank_{runtime.rank}.log")
-    print(f"run folder: {run.path}")
+    print(f"run folder: {printable(run.path)}")
     if not runtime.is_main:
         _train_in_folder(config, splits, network, runtime, start)
         return run.path

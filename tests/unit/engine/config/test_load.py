@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigError
+from common.names import encoding_problem
 from engine.config import Config, load_config
 
 GRAY = "data: {preprocessing: {color: gray, resize: null, image_size: 32, mean: [0.5], std: [0.5]}}\n"
@@ -167,9 +168,11 @@ def test_files_that_are_no_recipe_are_refused(tmp_path: Path, content: bytes, sa
 
 def test_text_that_cannot_be_written_as_utf8_is_refused_at_its_place(recipe: Recipe) -> None:
     path = recipe('train:\n  seed: 1\nname: "\\uD800"\n')
-    assert refusal(path) == [f"{path}:3: name: is not UTF-8 text, but '\\ud800'"]
+    assert refusal(path) == [f"{path}:3: name: '\\ud800' {encoding_problem(chr(0xD800))}"]
     # Python passes a byte of the command line that is not UTF-8 on like this.
-    assert refusal(None, {"data.path": "a\udcff"}) == ["command line: data.path: is not UTF-8 text, but 'a\\udcff'"]
+    assert refusal(None, {"data.path": "a\udcff"}) == [
+        f"command line: data.path: 'a\\xff' {encoding_problem(chr(0xDCFF))}"
+    ]
 
 
 def test_missing_recipe_is_named_with_where_it_was_looked_for(tmp_path: Path) -> None:

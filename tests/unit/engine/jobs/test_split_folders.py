@@ -1,0 +1,79 @@
+"""The recipe that a run keeps names the sub-folders it took: trained again or gone on with, it takes the same ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from common.errors import DataError
+from engine.config import Config, dump_config, load_config
+from engine.jobs.pictures import open_splits, with_split_folders
+from engine.run.resume import different_keys
+
+
+def write_data(folder: Path, *splits: str) -> Path:
+    for place, split in enumerate(splits):
+        for label in ("cat", "dog"):
+            (folder / split / label).mkdir(parents=True)
+            for index in range(4):
+                picture = Image.new("L", (8, 8), 60 * place + 10 * index + len(split) + (label == "dog"))
+                picture.save(folder / split / label / f"{index}.png")
+    return folder
+
+
+def write_recipe(folder: Path, data: Path, split: str = "") -> Path:
+    path = folder / "recipe.yaml"
+    preprocessing = "{color: gray, resize: 32, image_size: 32, mean: [0.5], std: [0.5]}"
+    path.write_text(f"data: {{source: image_folder, path: {data}, {split} preprocessing: {preprocessing}}}\n")
+    return path
+
+
+def run_of(folder: Path, config: Config) -> Path:
+    folder.mkdir()
+    (folder / "classes.json").write_text("[]")
+    (folder / "config.yaml").write_text(dump_config(config))
+    return folder / "config.yaml"
+
+
+@pytest.mark.parametrize(
+    ("names", "val"),
+    [(("train", "test"), None), (("train", "valid", "test"), "valid"), (("train", "val", "test"), "val")],
+)
+def test_a_run_keeps_what_its_splits_were_found_in(tmp_path: Path, names: tuple[str, ...], val: str | None) -> None:
+    recipe = write_recipe(tmp_path, write_data(tmp_path / "data", *names))
+    config = load_config(recipe)
+    splits = open_splits(config.data)
+    kept = with_split_folders(config, splits)
+
+    again = load_config(run_of(tmp_path / "run", kept))
+
+    assert (kept.data.val_split, again.data.val_split) == (val, val)
+    assert open_splits(again.data).train.fingerprint() == splits.train.fingerprint()
+    assert different_keys(again, with_split_folders(load_config(recipe), splits)) == {}
+
+
+def test_a_run_of_before_that_held_val_out_goes_on(tmp_path: Path) -> None:
+    config = load_config(write_recipe(tmp_path, write_data(tmp_path / "data", "train", "test")))
+    older = load_config(run_of(tmp_path / "run", config))  # it kept `val_split: val`
+
+    assert different_keys(older, with_split_folders(config, open_splits(config.data))) == {}
+    assert len(open_splits(older.data).val) == 2
+
+
+def test_a_run_of_before_that_held_val_out_does_not_go_on_with_a_folder(tmp_path: Path) -> None:
+    config = load_config(write_recipe(tmp_path, write_data(tmp_path / "data", "train", "valid", "test")))
+    older = load_config(run_of(tmp_path / "run", config))
+
+    now = with_split_folders(config, open_splits(config.data))
+
+    assert different_keys(older, now) == {"data.val_split": (None, "valid")}
+
+
+def test_a_recipe_that_names_val_needs_the_folder(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", "train", "test")
+    with pytest.raises(DataError, match=r"data\.val_split: split folder .*val does not exist; .* has test, train"):
+        open_splits(load_config(write_recipe(tmp_path, data, "val_split: val,")).data)
+    with pytest.raises(DataError, match=r"data\.val_split: split folder .*val does not exist"):
+        open_splits(load_config(write_recipe(tmp_path, data), {"data.val_split": "val"}).data)
