@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from functools import reduce
@@ -163,6 +164,18 @@ class LossConfig(Section):
     class_weights: Literal["none", "balanced"] | tuple[float, ...] = Field(
         "none", description="balanced weighs classes by inverse frequency; or one weight per class"
     )
+
+    @model_validator(mode="after")
+    def _weights_are_weights(self) -> LossConfig:
+        weights = self.class_weights
+        if isinstance(weights, str):
+            return self
+        wrong = [weight for weight in weights if not (math.isfinite(weight) and weight >= 0)]
+        if wrong:
+            raise ValueError(f"loss.class_weights are finite numbers of at least 0, not {wrong[0]:g}")
+        if not any(weights):
+            raise ValueError("loss.class_weights: all are 0, so that nothing would be learnt")
+        return self
 
 
 class AmpConfig(Section):
