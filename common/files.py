@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.finite import finite_or_none
+
 
 @contextlib.contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
@@ -69,8 +71,36 @@ def write_text(target: Path, content: str) -> None:
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Write a JSON file atomically, UTF-8, readable by people."""
-    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write a JSON file atomically, UTF-8, readable by people; numbers that are not finite become null."""
+    write_text(target, json.dumps(finite_or_none(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def json_line(value: Any) -> str:
+    """One line of a JSON Lines file, with its end; numbers that are not finite become null."""
+    return json.dumps(finite_or_none(value)) + "\n"
+
+
+def read_json_lines(path: Path) -> tuple[list[tuple[bytes, dict[str, Any]]], int]:
+    """Read the whole lines of a JSON Lines file, whatever a crash or a bad disk has left between them.
+
+    Returns:
+        Every line that is a JSON object, as (its bytes, its value), and the number of the other lines.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found: list[tuple[bytes, dict[str, Any]]] = []
+    lines = path.read_bytes().split(b"\n")
+    if not lines[-1]:  # behind the last line's end
+        lines.pop()
+    for line in lines:
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError):  # no UTF-8 and no JSON are both ValueErrors
+            continue
+        if isinstance(value, dict):
+            found.append((line, value))
+    return found, len(lines) - len(found)
 
 
 def sha256_of(path: Path) -> str:

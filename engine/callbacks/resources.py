@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import psutil
 from mindspore.train import RunContext
 
+from common.files import json_line
 from engine.callbacks.base import RunCallback
 
 
@@ -39,7 +39,7 @@ class ResourceSampler(RunCallback):
                 cpu, rss = self._process.cpu_percent(), self._process.memory_info().rss / 2**20
                 self._samples.append((cpu, rss))
                 line = {"time": time.time(), "cpu_percent": cpu, "rss_mb": round(rss, 1), "phase": self.phase}
-                stream.write(json.dumps(line) + "\n")
+                stream.write(json_line(line))
 
     def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """From now on samples are of training."""

@@ -10,7 +10,7 @@ from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import Config
 from engine.jobs.pictures import open_splits
 from engine.jobs.restore import check_classes, restore_network
-from engine.jobs.results import result_line
+from engine.jobs.results import require_finite_loss, result_line
 from engine.run.run_folder import RunFolder
 from engine.runtime.start import Runtime
 from engine.step.evaluation import Evaluator
@@ -41,6 +41,7 @@ def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run
         config.data.workers,
     )
     result = Evaluator(network, sidecar.classes, runtime)(dataset)
+    require_finite_loss(result, f"{split}, evaluated with {checkpoint}")
     print(f"{checkpoint}: epoch {sidecar.epoch}")
     print(result.table())
     print(result_line(split, result, splits))

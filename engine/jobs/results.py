@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from mindspore import nn
 
+from common.errors import TrainingError
+from common.finite import is_finite
 from common.results import EvaluationResult
 from datazoo.pictures import Splits
+from engine.callbacks.step_monitor import DIVERGED_REMEDY
 from engine.config import Config
 from engine.jobs.feed import Feed
 from engine.run.checkpoint import read_checkpoint, verify
@@ -31,10 +34,24 @@ def evaluate_best(
     results: dict[str, EvaluationResult] = {}
     for split, dataset in feed.held_out.items():
         results[split] = result = evaluator(dataset)
+        require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
             run.write_evaluation(result, split, "best", verify(best).sha256, split in splits.leaking)
         print(result_line(split, result, splits))
     return results
+
+
+def require_finite_loss(result: EvaluationResult, where: str) -> None:
+    """Refuse a result of a network whose answers are not numbers.
+
+    Raises:
+        TrainingError: its loss is NaN or infinite; what to do is said for a run that trains.
+    """
+    if not is_finite(result.loss):
+        raise TrainingError(
+            f"the loss is {result.loss} on {where}: the network's outputs are not finite\n{DIVERGED_REMEDY}; "
+            "in half precision, lower amp.level"
+        )
 
 
 def result_line(split: str, result: EvaluationResult, splits: Splits) -> str:

@@ -24,7 +24,7 @@ from engine.jobs.feed import FeatureSource, Feed, make_feed
 from engine.jobs.network import build_network, load_published_weights, prepare_network
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver, make_step
 from engine.jobs.pictures import open_splits
-from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
+from engine.jobs.results import evaluate_best, parameter_counts, require_finite_loss, save_what_changed
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
 from engine.run.records import EpochEnd, EpochRecord, Progress
@@ -139,7 +139,10 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
         callbacks: in any order; they hear of every window of steps and of every epoch.
     """
     progress, state = parts.progress, parts.state
-    monitor = StepMonitor(progress, config.train.log_every, callbacks, parts.runtime.gather_array)
+    scale_falls = config.amp.loss_scale == "dynamic"
+    monitor = StepMonitor(
+        progress, config.train.log_every, callbacks, parts.runtime.gather_array, scale_falls=scale_falls
+    )
     best = BestEpoch(config.train.early_stopping, progress)
     model = Model(parts.step)
     try:
@@ -154,6 +157,7 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
                     callback.on_interrupt()
                 break
             state.unite()
+            state.check_finite()
             record = monitor.epoch_record()
             if record.epoch % config.train.eval_every == 0 or record.epoch == progress.epochs:
                 record = _validated(record, parts)
@@ -171,4 +175,6 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
 def _validated(record: EpochRecord, parts: Parts) -> EpochRecord:
     started = time.perf_counter()
     result = parts.state.evaluate(lambda: parts.evaluator(parts.feed.held_out["val"]))
+    saved = parts.progress.last_checkpoint or "none yet"
+    require_finite_loss(result, f"val after epoch {record.epoch}, step {record.step}; last good checkpoint: {saved}")
     return record.with_validation(result, time.perf_counter() - started)

@@ -76,6 +76,7 @@ _RESTORED = (
     "epoch_correct",
     "epoch_seconds",
     "overflows",
+    "epoch_overflows",
     "best_score",
     "best_epoch",
     "evaluations_without_improvement",
@@ -98,6 +99,7 @@ class Progress:
     epoch_seconds: float = 0.0
     lr: float = 0.0
     overflows: int = 0
+    epoch_overflows: int = 0
     best_score: float | None = None
     best_epoch: int | None = None
     evaluations_without_improvement: int = 0
@@ -117,7 +119,7 @@ class Progress:
             RunError: the global batch was another one, and the run stopped inside an epoch, where steps would not fit.
         """
         for name in _RESTORED:
-            setattr(self, name, values[name])
+            setattr(self, name, values.get(name, getattr(self, name)))  # an older version did not save all of them
         if values["global_batch"] == self.global_batch:
             return
         change = f"global batch {self.global_batch}, was {values['global_batch']}"
@@ -137,6 +139,7 @@ class Progress:
         """Count a finished epoch."""
         self.epoch, self.step_in_epoch = record.epoch, 0
         self.epoch_loss = self.epoch_correct = self.epoch_seconds = 0.0
+        self.epoch_overflows = 0
         self.history.append(record)
 
     def stop(self, reason: str) -> None:

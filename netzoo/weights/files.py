@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from common.errors import WeightsError
+from common.finite import first_not_finite
 from netzoo.weights.name_maps import detect_layout, to_mindspore_names
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ def read_weights(path: Path | str) -> dict[str, np.ndarray]:
     tensors = reader(path)
     if not tensors:
         raise WeightsError(f"{path}: holds no tensors")
+    if (name := first_not_finite(tensors)) is not None:
+        raise WeightsError(f"{path}: the tensor {name} holds NaN or infinity; take another copy or checkpoint")
     logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))
     return to_mindspore_names(tensors)
 
