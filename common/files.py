@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from common.finite import finite_or_none
+from common.processes import is_alive
 
 
 @contextlib.contextmanager
@@ -107,6 +109,27 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove what killed writers have left half-written in a folder; return how many there were.
+
+    Call it before this process writes there: a name with its number is another's, of before a restart.
+    """
+    leftovers = []
+    for path in folder.glob(".tmp-*") if folder.is_dir() else ():
+        writer = _TEMPORARY.fullmatch(path.name)
+        if writer and (int(writer[1]) == os.getpid() or not is_alive(int(writer[1]))):
+            leftovers.append(path)
+    for path in leftovers:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+_TEMPORARY = re.compile(r"\.tmp-(\d{1,10})-.+", re.DOTALL)
 
 
 def _beside(target: Path) -> Path:

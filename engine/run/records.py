@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 from common.errors import RunError
 from common.results import EvaluationResult
 
 logger = logging.getLogger(__name__)
+
+
+def whole_number(value: object) -> int:
+    """Return a count as it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"a count was expected, not {value!r}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,28 @@ class EpochRecord:
     val_top5: float | None = None
     val_loss: float | None = None
     eval_seconds: float = 0.0
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EpochRecord:
+        """Read a line of metrics.jsonl; null is a number that was not finite, or was not measured.
+
+        Raises:
+            ValueError, KeyError: a value is of another type, or missing.
+        """
+        known: dict[str, Any] = {}
+        for field_ in fields(cls):
+            if field_.name not in values and field_.default is not MISSING:
+                continue
+            value = values[field_.name]
+            if field_.name in ("epoch", "step"):
+                known[field_.name] = whole_number(value)
+            elif value is None:
+                known[field_.name] = None if field_.default is None else math.nan
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                known[field_.name] = float(value)
+            else:
+                raise ValueError(f"{field_.name} is {value!r}")
+        return cls(**known)
 
     def with_validation(self, result: EvaluationResult, seconds: float) -> EpochRecord:
         """The same epoch, evaluated."""

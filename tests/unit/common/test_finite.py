@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_a_score_counts_only_if_it_is_finite(value: float | None, finite: bool) 
 
 @pytest.mark.parametrize("bad", [np.float32("nan"), np.float64("-inf"), np.float64(1e300), np.float16("inf")])
 def test_the_tensor_that_is_not_finite_is_named(bad: np.floating) -> None:
-    tensors = {
+    tensors: dict[str, Any] = {
         "a": np.zeros(3),
         "count": np.int64(2),
         "b": np.array([bad, 1], dtype=bad.dtype),

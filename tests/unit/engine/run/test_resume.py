@@ -70,6 +70,7 @@ def test_a_damaged_state_is_set_aside_too(tmp_path, caplog):
     (run.checkpoints / "epoch_0002.state").write_bytes(b"")
 
     point = find_resume_point(str(run.path), config(tmp_path), force=False)
+    point.clear()
 
     assert point.checkpoint.name == "epoch_0001.ckpt"
     assert "set aside" in caplog.text
