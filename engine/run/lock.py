@@ -31,6 +31,7 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK
         self._made = False
+        self._folder_times = (0, 0)
         while True:
             self._stream = self._open()
             if not self._acquire():
@@ -55,6 +56,7 @@ class RunLock:
             return
         if self._made:
             self._path.unlink(missing_ok=True)
+            os.utime(self._path.parent, ns=self._folder_times)  # `--resume auto` goes by them
         self._stream.close()
 
     def _open(self) -> IO[str]:
@@ -65,6 +67,8 @@ class RunLock:
         except OSError as error:
             raise RunError(f"run {self._path.parent}: {LOCK} cannot be opened ({error.strerror})") from error
         try:
+            found = self._path.parent.stat()
+            self._folder_times = (found.st_atime_ns, found.st_mtime_ns)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             return self._open()

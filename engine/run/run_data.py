@@ -54,6 +54,15 @@ class RunData:
         """Describe the pictures of a recipe."""
         return cls(splits.train.classes, {part.split: SplitData.of(part) for part in splits})
 
+    def changes(self, now: RunData) -> dict[str, str]:
+        """Say, by split, how other data differ from these."""
+        changes = {}
+        for name, split in now.splits.items():
+            before = self.splits.get(name)
+            if (change := "was not known" if before is None else before.difference(split)) is not None:
+                changes[name] = change
+        return changes
+
     def write(self, path: Path) -> None:
         """Write data.json."""
         write_json(path, asdict(self))
@@ -115,11 +124,7 @@ def check_same_files(run: Path, was: RunData, now: RunData, force: bool) -> None
     Raises:
         RunError: they differ, without `force`.
     """
-    changes = {}
-    for name, split in now.splits.items():
-        before = was.splits.get(name)
-        if (change := "was not known" if before is None else before.difference(split)) is not None:
-            changes[name] = change
+    changes = was.changes(now)
     lines = "; ".join(f"{name}: {change}" for name, change in changes.items())
     if not changes:
         return

@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from common.errors import RunError
+from common.errors import BadInput, RunError
 from common.processes import is_alive
 from engine.config import Config
 from engine.run.lock import LOCK, RunLock
@@ -47,8 +47,22 @@ def _unfinished(config: Config) -> list[Path]:
         if status.get("host") == platform.node() and _runs_without_lock(path, status.get("pid")):
             logger.warning("resume auto: %s is still running (process %s): left alone", path, status["pid"])
             continue
+        if _holds_nothing(path):
+            logger.warning("resume auto: %s holds no checkpoint and no readable recipe: left alone", path)
+            continue
         found.append(path)
     return found
+
+
+def _holds_nothing(path: Path) -> bool:
+    """Whether a run died so early, or its disk was so full, that nothing of it is left to go on with."""
+    if any((path / "checkpoints").glob("epoch_*.ckpt")):
+        return False
+    try:
+        RunFolder(path).read_config()
+        return not (path / "config.yaml").read_bytes().strip()
+    except (BadInput, OSError):
+        return True
 
 
 def _runs_without_lock(path: Path, pid: object) -> bool:

@@ -14,13 +14,14 @@ from engine.callbacks.step_monitor import StepMonitor
 from engine.run.records import Progress
 
 
-def epoch(progress: Progress, overflows: list[bool], scale: float, falls: bool) -> None:
+def epoch(progress: Progress, overflows: list[bool], scale: float, falls: bool, last_loss: float = 1.0) -> None:
     """Drive one epoch through the monitor, as the job does."""
     monitor = StepMonitor(progress, 2, [], scale_falls=falls)
     context: Any = SimpleNamespace(request_stop=lambda: None)
     monitor.on_train_epoch_begin(context)
-    for overflow in overflows:
-        outputs = [ms.Tensor(v) for v in (np.float32(1), np.float32(2), np.float32(scale), np.bool_(overflow))]
+    for left, overflow in zip(range(len(overflows) - 1, -1, -1), overflows, strict=True):
+        loss = 1.0 if left else last_loss
+        outputs = [ms.Tensor(v) for v in (np.float32(loss), np.float32(2), np.float32(scale), np.bool_(overflow))]
         context.original_args = lambda outputs=outputs: SimpleNamespace(net_outputs=outputs)
         monitor.on_train_step_end(context)
     monitor.on_train_epoch_end(context)
@@ -55,3 +56,9 @@ def test_a_single_step_that_overflows_by_chance_is_no_reason_to_fail() -> None:
     epoch(progress, [True], 1.0, True)
 
     assert progress.epoch == 2
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_the_last_step_of_a_run_is_looked_at_too(steps: int) -> None:
+    with pytest.raises(TrainingError, match=f"the loss is nan at step {steps}"):
+        epoch(Progress(1, steps, 4), [False] * steps, 1.0, False, last_loss=float("nan"))

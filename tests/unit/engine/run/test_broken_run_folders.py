@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import BadInput
 from common.files import remove_leftovers
 from engine.config import Config, load_config
 from engine.run.best_link import mend_best
@@ -101,6 +102,18 @@ def test_a_run_that_died_before_it_wrote_anything_does_not_stop_auto(tmp_path: P
     assert found(tmp_path, empty.path).checkpoint is None
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a: [1", b"- 1"])
+def test_a_recipe_that_says_nothing_stops_auto_only_where_there_is_a_checkpoint(tmp_path: Path, content: bytes) -> None:
+    run = make_run(tmp_path, ())
+    (run.path / "config.yaml").write_bytes(content)
+
+    assert find_resume_point("auto", recipe(tmp_path), force=False) is None
+
+    CheckpointStore(run.checkpoints, DESCRIPTION).save(Snapshot({}, 1, 10))
+    with pytest.raises(BadInput):
+        find_resume_point("auto", recipe(tmp_path), force=False)
+
+
 def test_the_best_that_is_left_takes_the_place_of_a_damaged_one(tmp_path: Path) -> None:
     run = make_run(tmp_path, (1, 2, 3))
     (run.checkpoints / "epoch_0001.ckpt").write_bytes(b"half")
@@ -146,6 +159,7 @@ LINES = (
 )
 
 
+@settings(max_examples=50)  # each syncs a file
 @given(st.lists(LINES.map(lambda line: line.replace(b"\n", b""))))
 def test_whatever_lies_between_them_whole_lines_are_kept(lines: list[bytes]) -> None:
     good = json.dumps(WHOLE).encode()
@@ -158,7 +172,6 @@ def test_whatever_lies_between_them_whole_lines_are_kept(lines: list[bytes]) -> 
         kept = path.read_bytes().split(b"\n")
         assert (kept[0], kept[-2], kept[-1]) == (good, good, b"")
         assert all(json.loads(line)["step"] <= 10 for line in kept[:-1])
-        assert cut_metrics(path, 10) == history or any(record != record for record in history)
     assert len(history) >= 2
 
 

@@ -80,9 +80,11 @@ def test_auto_takes_a_free_run_before_it_refuses(tmp_path: Path, run: RunFolder,
 
 
 def test_a_refused_start_leaves_no_lock_behind_and_changes_none(run: RunFolder) -> None:
+    found = run.path.stat().st_mtime_ns
     lock = RunLock(run.path)
     lock.release()
     assert not (run.path / LOCK).exists()
+    assert run.path.stat().st_mtime_ns == found
 
     first = RunLock(run.path)
     first.sign()
