@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from functools import reduce
@@ -14,6 +13,7 @@ from pydantic import Field, model_validator
 
 from common.section import Section, refuse
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from engine.config.loss_section import LossConfig as LossConfig
 from netzoo.options import LeNet5ModernOptions, NetworkOptions
 from netzoo.registry import network_sections
 
@@ -155,27 +155,6 @@ class ScheduleConfig(Section):
     min_lr: float = Field(0.0, ge=0, description="where cosine and linear end")
     decay_epochs: float = Field(30.0, gt=0, description="step: epochs between two drops")
     decay_rate: float = Field(0.1, gt=0, le=1, description="step: factor of a drop")
-
-
-class LossConfig(Section):
-    """Cross-entropy."""
-
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] = Field(
-        "none", description="balanced weighs classes by inverse frequency; or one weight per class"
-    )
-
-    @model_validator(mode="after")
-    def _weights_are_weights(self) -> LossConfig:
-        weights = self.class_weights
-        if isinstance(weights, str):
-            return self
-        wrong = [weight for weight in weights if not (math.isfinite(weight) and weight >= 0)]
-        if wrong:
-            raise ValueError(f"loss.class_weights are finite numbers of at least 0, not {wrong[0]:g}")
-        if not any(weights):
-            raise ValueError("loss.class_weights: all are 0, so that nothing would be learnt")
-        return self
 
 
 class AmpConfig(Section):
