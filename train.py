@@ -42,7 +42,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
         "or a checkpoint"
     )  # fmt: skip
-    parser.add_argument("--resume_force", action="store_true", help="go on although the recipe is another one")
+    parser.add_argument("--resume_force", action="store_true", help="go on although recipe or pictures are others")
 
 
 if __name__ == "__main__":

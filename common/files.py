@@ -6,9 +6,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from common.finite import finite_or_none
+from common.processes import is_alive
 
 _LONGEST_NAME = 200  # bytes, of the 255 that file systems allow
 
@@ -73,14 +77,63 @@ def write_text(target: Path, content: str) -> None:
 
 
 def write_json(target: Path, value: object) -> None:
-    """Write a JSON file atomically, UTF-8, readable by people."""
-    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write a JSON file atomically, UTF-8, readable by people; numbers that are not finite become null."""
+    write_text(target, json.dumps(finite_or_none(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def json_line(value: object) -> str:
+    """One line of a JSON Lines file, with its end; numbers that are not finite become null."""
+    return json.dumps(finite_or_none(value)) + "\n"
+
+
+def read_json_lines(path: Path) -> tuple[list[tuple[bytes, dict[str, object]]], int]:
+    """Read the whole lines of a JSON Lines file, whatever a crash or a bad disk has left between them.
+
+    Returns:
+        Every line that is a JSON object, as (its bytes, its value), and the number of the other lines.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found: list[tuple[bytes, dict[str, object]]] = []
+    lines = path.read_bytes().split(b"\n")
+    if not lines[-1]:  # behind the last line's end
+        lines.pop()
+    for line in lines:
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError):  # no UTF-8 and no JSON are both ValueErrors
+            continue
+        if isinstance(value, dict):
+            found.append((line, value))
+    return found, len(lines) - len(found)
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove what killed writers have left half-written in a folder; return how many there were.
+
+    Call it before this process writes there: a name with its number is another's, of before a restart.
+    """
+    leftovers = []
+    for path in folder.glob(".tmp-*") if folder.is_dir() else ():
+        writer = _TEMPORARY.fullmatch(path.name)
+        if writer and (int(writer[1]) == os.getpid() or not is_alive(int(writer[1]))):
+            leftovers.append(path)
+    for path in leftovers:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+_TEMPORARY = re.compile(r"\.tmp-(\d{1,10})-.+", re.DOTALL)
 
 
 def _beside(target: Path) -> Path:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from logging.handlers import MemoryHandler
 from pathlib import Path
 
 from common.names import printable_lines
@@ -28,11 +31,26 @@ def log_to_console() -> None:
         logging.getLogger(room).setLevel(logging.INFO)
 
 
-def log_to_file(path: Path) -> None:
-    """Also append every message to a file, with its time and origin; every rank has its own."""
+@contextlib.contextmanager
+def log_kept() -> Iterator[MemoryHandler]:
+    """Keep every message in memory until `log_to_file` is given what was kept, or forget it."""
+    kept = MemoryHandler(capacity=100_000, flushLevel=logging.CRITICAL + 1, flushOnClose=False)
+    logging.getLogger().addHandler(kept)
+    try:
+        yield kept
+    finally:
+        logging.getLogger().removeHandler(kept)
+        kept.close()
+
+
+def log_to_file(path: Path, kept: MemoryHandler) -> None:
+    """Append what was kept and every message from now on to a file, with time and origin; every rank has its own."""
     path.parent.mkdir(exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(_Printable("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    kept.setTarget(handler)
+    kept.flush()
+    logging.getLogger().removeHandler(kept)
     logging.getLogger().addHandler(handler)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,13 @@ class PictureSet:
             for picture in self.arrays:
                 yield picture.tobytes()
 
+    @cached_property
+    def _hashes(self) -> tuple[bytes, ...]:
+        return tuple(hashlib.sha256(content).digest() for content in self.contents())
+
     def content_hashes(self) -> list[bytes]:
-        """Return the SHA-256 of every picture's bytes."""
-        return [hashlib.sha256(content).digest() for content in self.contents()]
+        """Return the SHA-256 of every picture's bytes; they are read once."""
+        return list(self._hashes)
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of pictures of every class, in label order."""

@@ -13,6 +13,7 @@ from safetensors.numpy import save
 
 from common.errors import WeightsError
 from common.files import atomic_path
+from common.finite import first_not_finite
 from netzoo.lora import adapted_layers, adapter_state, add_lora, base_parameters, load_adapter
 from netzoo.weights.loading import LoadReport
 
@@ -52,6 +53,8 @@ def attach_adapter(net: nn.Cell, path: Path | str) -> LoadReport:
         raise WeightsError(f"{path}: no adapter file, or a damaged one ({error})") from error
     if metadata.get("format") != _FORMAT:
         raise WeightsError(f"{path}: no adapter file; save_adapter writes them")
+    if (name := first_not_finite(state)) is not None:
+        raise WeightsError(f"{path}: the tensor {name} holds NaN or infinity; take another copy")
     for layer in json.loads(metadata["layers"]):
         add_lora(net, re.escape(layer["name"]), layer["rank"], layer["alpha"], layer["dropout"])
     if _base_sha256(net) != metadata["base_sha256"]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from mindspore import Parameter, nn
+import mindspore as ms
+import numpy as np
+from mindspore import Parameter, Tensor, nn
 
 
 class BatchNorm(Protocol):
@@ -24,6 +27,9 @@ class BatchNorm(Protocol):
     moving_variance: Parameter
     use_batch_statistics: bool | None
 
+    def register_forward_pre_hook(self, hook_fn: Callable[..., None]) -> Any:
+        """Call a function with (layer, inputs) before the layer computes; in PyNative mode."""
+
 
 def batch_norms(net: nn.Cell) -> list[BatchNorm]:
     """Return the network's BatchNorm layers, in order."""
@@ -33,3 +39,29 @@ def batch_norms(net: nn.Cell) -> list[BatchNorm]:
 def live_batch_norms(net: nn.Cell) -> list[BatchNorm]:
     """Return those that are not frozen (`netzoo.freeze`): they follow the mode, their statistics change in training."""
     return [layer for layer in batch_norms(net) if layer.use_batch_statistics is not False]
+
+
+def values_per_channel(net: nn.Cell, shape: tuple[int, ...]) -> dict[str, int]:
+    """Return how many values a channel each live BatchNorm layer sees of one input, by the layer's parameter name.
+
+    Args:
+        net: maps inputs of that shape to anything; it is run once, in inference mode, layer by layer.
+        shape: of one input, without the batch.
+    """
+    seen: dict[str, int] = {}
+
+    def look(layer: BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+        name = str(layer.gamma.name).removesuffix(".gamma")
+        seen[name] = int(np.prod(inputs[0].shape)) // int(layer.gamma.size)
+
+    handles = [layer.register_forward_pre_hook(look) for layer in live_batch_norms(net)]
+    mode = ms.get_context("mode")
+    ms.set_context(mode=ms.PYNATIVE_MODE)  # where hooks are called
+    try:
+        net.set_train(False)
+        net(Tensor(np.zeros((1, *shape), np.float32)))
+    finally:
+        ms.set_context(mode=mode)
+        for handle in handles:
+            handle.remove()
+    return seen

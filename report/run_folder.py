@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from common.errors import ReportError
+from common.files import read_json_lines
 from common.results import ClassScore
 from report.run_values import EpochPoint, Evaluation, ResourceSample, Run, StepPoint, Summary
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SPLIT_ORDER = ("test", "val", "train")
 
@@ -47,7 +50,7 @@ class _Reader:
         config = self._config()
         status, summary = self._object("status.json"), self._object("summary.json")
         state = str(status.get("state") or summary.get("state") or "unknown")
-        metrics = self._json_lines("metrics.jsonl")
+        steps, epochs = self._metrics()
         try:
             classes, preprocessing = self._json("classes.json") or (), self._object("preprocessing.json")
             run = Run(
@@ -60,9 +63,9 @@ class _Reader:
                 environment=self._object("environment.json"),
                 classes=tuple(str(name) for name in classes),
                 preprocessing=preprocessing,
-                steps=tuple(_step(line) for line in _last_pass(metrics, "step", "step")),
-                epochs=tuple(_epoch(line) for line in _last_pass(metrics, "epoch", "epoch")),
-                resources=tuple(_resources(line) for line in self._json_lines("resources.jsonl")),
+                steps=steps,
+                epochs=epochs,
+                resources=tuple(self._json_lines("resources.jsonl", _resources)),
                 evaluations=self._evaluations(),
                 summary=_summary(summary),
                 missing=tuple(self.missing),
@@ -112,22 +115,34 @@ class _Reader:
             raise ReportError(f"{self.path / name}: a JSON object was expected")
         return value
 
-    def _json_lines(self, name: str) -> list[Mapping[str, Any]]:
-        lines = (self._text(name) or "").splitlines()
-        values: list[Mapping[str, Any]] = []
-        broken = 0
-        for line in lines:
+    def _json_lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        """Read what every line says; broken ones are left out, unless no object of the file can be read."""
+        try:
+            lines, broken = read_json_lines(self.path / name)
+        except FileNotFoundError:
+            self.missing.append(name)
+            return []
+        except OSError as error:
+            raise ReportError(f"{self.path / name}: cannot be read ({error})") from error
+        values: list[T] = []
+        reason: Exception | None = None
+        for _, line in lines:
             try:
-                value = json.loads(line)
-            except json.JSONDecodeError:
-                value = None
-            if isinstance(value, dict):
-                values.append(value)
-            else:
-                broken += 1
+                values.append(read(line))
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                broken, reason = broken + 1, reason or error
+        if reason is not None and not values:
+            what = f"{reason} is missing" if isinstance(reason, KeyError) else str(reason)
+            raise ReportError(f"{self.path / name}: no line can be read: {what}") from reason
         if broken:  # a crash leaves half a line; the rest of the file is still evidence
-            self.notes.append(f"{name}: {broken} of {len(lines)} lines could not be read and are left out")
+            self.notes.append(f"{name}: {broken} of {len(values) + broken} lines could not be read and are left out")
         return values
+
+    def _metrics(self) -> tuple[tuple[StepPoint, ...], tuple[EpochPoint, ...]]:
+        points = self._json_lines("metrics.jsonl", _point)
+        steps = _last_pass([p for p in points if isinstance(p, StepPoint)], lambda point: point.step)
+        epochs = _last_pass([p for p in points if isinstance(p, EpochPoint)], lambda point: point.epoch)
+        return tuple(steps), tuple(epochs)
 
     def _evaluations(self) -> tuple[Evaluation, ...]:
         found = [self._evaluation(path.name) for path in sorted(self.path.glob("eval_*.json"))]
@@ -178,15 +193,27 @@ class _Reader:
             self.notes.append(f"{name}: the confusion matrix holds {pictures} pictures, n is {evaluation.n}")
 
 
-def _last_pass(lines: Iterable[Mapping[str, Any]], kind: str, counter: str) -> list[Mapping[str, Any]]:
-    """Lines of one kind; a resumed run goes back and repeats counts, then only the newest pass over them stays."""
-    kept: list[Mapping[str, Any]] = []
-    for line in lines:
-        if line.get("kind") == kind:
-            while kept and kept[-1][counter] >= line[counter]:
-                kept.pop()
-            kept.append(line)
+def _last_pass(points: Iterable[T], counter: Callable[[T], int]) -> list[T]:
+    """What counts of points in a file; a resumed run goes back and repeats counts, its newest pass over them stays."""
+    kept: list[T] = []
+    for point in points:
+        while kept and counter(kept[-1]) >= counter(point):
+            kept.pop()
+        kept.append(point)
     return kept
+
+
+def _point(line: Mapping[str, Any]) -> StepPoint | EpochPoint:
+    """A line of metrics.jsonl."""
+    if line["kind"] not in ("step", "epoch"):
+        raise ValueError(f"unknown kind {line['kind']!r}")
+    return _step(line) if line["kind"] == "step" else _epoch(line)
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"a count was expected, not {value!r}")
+    return value
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -206,8 +233,8 @@ def _integer(value: Any) -> int | None:
 
 def _step(line: Mapping[str, Any]) -> StepPoint:
     return StepPoint(
-        step=int(line["step"]),
-        epoch=int(line["epoch"]),
+        step=_count(line["step"]),
+        epoch=_count(line["epoch"]),
         loss=_number(line.get("loss")),
         lr=_number(line.get("lr")),
         images_per_second=_number(line.get("images_per_second")),
@@ -216,8 +243,8 @@ def _step(line: Mapping[str, Any]) -> StepPoint:
 
 def _epoch(line: Mapping[str, Any]) -> EpochPoint:
     return EpochPoint(
-        epoch=int(line["epoch"]),
-        step=int(line["step"]),
+        epoch=_count(line["epoch"]),
+        step=_count(line["step"]),
         train_loss=_number(line.get("train_loss")),
         train_top1=_number(line.get("train_top1")),
         val_loss=_number(line.get("val_loss")),

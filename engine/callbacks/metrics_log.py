@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
+from common.files import json_line
 from engine.callbacks.base import RunCallback
 from engine.run.records import EpochEnd, StepRecord
 
@@ -19,11 +19,11 @@ class MetricsLog(RunCallback):
 
     def on_window(self, record: StepRecord) -> None:
         """Append the window."""
-        self._stream.write(json.dumps({"kind": "step", **asdict(record)}) + "\n")
+        self._stream.write(json_line({"kind": "step", **asdict(record)}))
 
     def on_epoch(self, epoch: EpochEnd) -> None:
         """Append the epoch."""
-        self._stream.write(json.dumps({"kind": "epoch", **asdict(epoch.record)}) + "\n")
+        self._stream.write(json_line({"kind": "epoch", **asdict(epoch.record)}))
 
     def close(self) -> None:
         """Close the file."""

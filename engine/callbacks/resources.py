@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -10,21 +9,24 @@ from pathlib import Path
 import psutil
 from mindspore.train import RunContext
 
+from common.files import json_line
 from engine.callbacks.base import RunCallback
 
 
 class ResourceSampler(RunCallback):
     """A thread that appends to resources.jsonl: CPU % (100 is one core), resident memory, phase.
 
+    What is sampled before `write_to` waits in memory.
+
     Args:
-        path: the file.
         interval: seconds between two samples.
     """
 
-    def __init__(self, path: Path, interval: float = 1.0) -> None:
+    def __init__(self, interval: float = 1.0) -> None:
         super().__init__()
         self.phase = "features"
-        self._path = path
+        self._path: Path | None = None
+        self._waiting: list[str] = []
         self._interval = interval
         self._process = psutil.Process()
         self._done = threading.Event()
@@ -34,12 +36,20 @@ class ResourceSampler(RunCallback):
         self._thread.start()
 
     def _sample(self) -> None:
-        with self._path.open("a", encoding="utf-8", buffering=1) as stream:
-            while not self._done.wait(self._interval):
-                cpu, rss = self._process.cpu_percent(), self._process.memory_info().rss / 2**20
-                self._samples.append((cpu, rss))
-                line = {"time": time.time(), "cpu_percent": cpu, "rss_mb": round(rss, 1), "phase": self.phase}
-                stream.write(json.dumps(line) + "\n")
+        while not self._done.wait(self._interval):
+            cpu, rss = self._process.cpu_percent(), self._process.memory_info().rss / 2**20
+            self._samples.append((cpu, rss))
+            line = {"time": time.time(), "cpu_percent": cpu, "rss_mb": round(rss, 1), "phase": self.phase}
+            self._waiting.append(json_line(line))
+            if self._path is not None:
+                with self._path.open("a", encoding="utf-8") as stream:
+                    stream.writelines(self._waiting)
+                self._waiting.clear()
+
+    def write_to(self, path: Path) -> None:
+        """From now on samples are appended to a file."""
+        path.touch()
+        self._path = path
 
     def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """From now on samples are of training."""

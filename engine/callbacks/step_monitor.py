@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,11 @@ from engine.callbacks.base import RunCallback
 from engine.run.records import EpochRecord, Progress, StepRecord
 from engine.step.train_step import StepOutputs
 
+logger = logging.getLogger(__name__)
+
 MAX_OVERFLOWS_IN_A_ROW = 50
+DIVERGED_REMEDY = "lower optimizer.lr, lengthen schedule.warmup_epochs or set optimizer.clip_norm"
+_OVERFLOW_REMEDY = "use amp.level O0, a lower amp.init_scale or a lower optimizer.lr"
 
 
 class StepMonitor(RunCallback):
@@ -24,6 +29,7 @@ class StepMonitor(RunCallback):
         log_every: steps in a window.
         listeners: callbacks that hear of every window.
         gather: returns every rank's array, in rank order.
+        scale_falls: whether an overflow lowers the loss scale.
 
     Raises:
         TrainingError: a loss that is not finite, or gradients that overflow 50 times in a row.
@@ -35,14 +41,18 @@ class StepMonitor(RunCallback):
         log_every: int,
         listeners: Sequence[RunCallback],
         gather: Callable[[np.ndarray], list[np.ndarray]] = lambda values: [values],
+        *,
+        scale_falls: bool = False,
     ) -> None:
         super().__init__()
+        self._scale_falls = scale_falls
         self._gather = gather
         self._progress = progress
         self._log_every = log_every
         self._listeners = listeners
         self._outputs: list[StepOutputs] = []
         self._overflows_in_a_row = 0
+        self._loss_scale = 1.0
 
     def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """Start the clock; the epoch's sums are in `progress`, for a run that goes on inside an epoch."""
@@ -66,8 +76,13 @@ class StepMonitor(RunCallback):
         self._progress.epoch_seconds += time.perf_counter() - self._started
 
     def epoch_record(self) -> EpochRecord:
-        """The epoch that has just ended."""
+        """The epoch that has just ended.
+
+        Raises:
+            TrainingError: gradients overflowed in all its steps, and further ones would not go better.
+        """
         progress = self._progress
+        self._check_epoch()
         images = max(1, progress.step_in_epoch) * progress.global_batch
         return EpochRecord(
             epoch=progress.epoch + 1,
@@ -94,6 +109,8 @@ class StepMonitor(RunCallback):
         self._progress.epoch_loss += float(losses[np.isfinite(losses)].sum())
         self._progress.epoch_correct += float(correct.sum())
         self._progress.overflows += int(overflows.sum())
+        self._progress.epoch_overflows += int(overflows.sum())
+        self._loss_scale = float(scales[-1])
         record = StepRecord(
             step=self._progress.step,
             epoch=self._progress.epoch + 1,
@@ -116,12 +133,26 @@ class StepMonitor(RunCallback):
             raise TrainingError(
                 f"the loss is {losses[bad[0]]} at step {first_step + bad[0]} (epoch {self._progress.epoch + 1}); "
                 f"last good checkpoint: {saved}\n"
-                "lower optimizer.lr, lengthen schedule.warmup_epochs or set optimizer.clip_norm"
+                f"{DIVERGED_REMEDY}"
             )
         for overflow in overflows:
             self._overflows_in_a_row = self._overflows_in_a_row + 1 if overflow else 0
             if self._overflows_in_a_row >= MAX_OVERFLOWS_IN_A_ROW:
                 raise TrainingError(
                     f"gradients overflowed in {MAX_OVERFLOWS_IN_A_ROW} steps in a row up to step "
-                    f"{self._progress.step}; last good checkpoint: {saved}\nuse amp.level O0, or a lower optimizer.lr"
+                    f"{self._progress.step}; last good checkpoint: {saved}\n{_OVERFLOW_REMEDY}"
                 )
+
+    def _check_epoch(self) -> None:
+        """Refuse an epoch without an update, unless a loss scale that still falls may mend it in the epochs to come."""
+        progress, steps = self._progress, self._progress.step_in_epoch
+        if not steps or progress.epoch_overflows < steps:
+            return
+        what = f"gradients overflowed in all {steps} steps of epoch {progress.epoch + 1}: it changed no weight"
+        may_fall = self._scale_falls and self._loss_scale > 1
+        by_chance = steps == 1 and progress.overflows < progress.step
+        if by_chance or (may_fall and progress.epoch + 1 < progress.epochs):
+            logger.warning("%s; the loss scale was %g", what, self._loss_scale)
+            return
+        saved = progress.last_checkpoint or "none yet"
+        raise TrainingError(f"{what}; last good checkpoint: {saved}\n{_OVERFLOW_REMEDY}")

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from common.section import Section, refuse
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from engine.config.loss_section import LossConfig as LossConfig
 from netzoo.options import LeNet5ModernOptions
 from netzoo.registry import NetworkOptions, network_sections
 
@@ -156,15 +157,6 @@ class ScheduleConfig(Section):
     min_lr: float = Field(0.0, ge=0, description="where cosine and linear end")
     decay_epochs: float = Field(30.0, gt=0, description="step: epochs between two drops")
     decay_rate: float = Field(0.1, gt=0, le=1, description="step: factor of a drop")
-
-
-class LossConfig(Section):
-    """Cross-entropy."""
-
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] = Field(
-        "none", description="balanced weighs classes by inverse frequency; or one weight per class"
-    )
 
 
 class AmpConfig(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from common.names import printable
@@ -11,10 +12,13 @@ from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import Config
 from engine.jobs.pictures import open_splits
 from engine.jobs.restore import check_classes, restore_network
-from engine.jobs.results import result_line
+from engine.jobs.results import require_finite_loss, result_line
+from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
 from engine.runtime.start import Runtime
 from engine.step.evaluation import Evaluator
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run: RunFolder | None, name: str) -> None:
@@ -34,6 +38,10 @@ def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run
     network, sidecar = restore_network(checkpoint)
     splits = open_splits(config.data)
     check_classes(sidecar, splits.test.classes)
+    was = None if run is None else RunData.read(run.data)
+    change = None if was is None else was.changes(RunData.of(splits)).get(split)
+    if change is not None:
+        logger.warning("%s: not the pictures that its run was started with: %s", split, change)
     dataset = eval_dataset(
         splits.named(split),
         PreprocessingSpec.model_validate(sidecar.preprocessing),
@@ -43,6 +51,7 @@ def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run
         "fail" if config.data.on_bad_image == "fail" else "blank",
     )
     result = Evaluator(network, sidecar.classes, runtime)(dataset)
+    require_finite_loss(result, f"{split}, evaluated with {printable(checkpoint)}")
     print(f"{printable(checkpoint)}: epoch {sidecar.epoch}")
     print(result.table())
     print(result_line(split, result, splits))

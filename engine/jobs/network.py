@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from mindspore import nn
 
-from common.errors import ConfigError
+from common.errors import ConfigError, RunError
 from datazoo.features.cache import CachedFeatures
 from engine.config.schema import Config, FinetuneConfig, LoraConfig
+from engine.run.checkpoint import Sidecar
+from engine.run.run_data import check_same_classes
 from engine.runtime.start import Runtime
 from engine.step.amp import to_mixed_precision
 from engine.step.batch_norm import use_sync_batch_norm
-from netzoo.batch_norms import live_batch_norms
+from netzoo.batch_norms import live_batch_norms, values_per_channel
 from netzoo.blocks import is_head
 from netzoo.classifier import logits_network
 from netzoo.closed_form import class_means_head, linear_probe_head
@@ -71,6 +75,7 @@ def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features
         logger.info("%s", add_adapters(network, finetune.lora))
     # BatchNorm over several ranks, and under averaged weights.
     check_live_batch_norms(network, config)
+    check_batch_norm_sees_enough(network, config, runtime.world_size)
     if config.train.bn_sync == "sync":
         use_sync_batch_norm(network)
     # The part that trains, where the outputs of the frozen front are cached.
@@ -95,19 +100,36 @@ def build_network(options: NetworkOptions, num_classes: int) -> nn.Cell:
     return build_net(options, num_classes)
 
 
-def load_published_weights(network: nn.Cell, config: FinetuneConfig) -> None:
+def load_published_weights(network: nn.Cell, config: FinetuneConfig, classes: tuple[str, ...]) -> None:
     """Load the recipe's published weights, if it names any.
+
+    Args:
+        network: by `build_network`.
+        config: the recipe's `finetune` section.
+        classes: the data's, in label order; a head that is kept from a run's checkpoint must know the same.
 
     Raises:
         WeightsError: they cannot be read, or do not fit the network.
+        RunError: a head of other classes.
     """
     if config.pretrained is None:
         return
     weights = read_weights(config.pretrained, [parameter.name for parameter in network.get_parameters()])
+    if not config.new_head and config.pretrained.resolve().with_suffix(".json").is_file():
+        _check_head_classes(config.pretrained, classes)
     if config.new_head:
         weights = {name: value for name, value in weights.items() if not is_head(name)}
     report = load_weights(network, weights, allow=NEW_HEAD if config.new_head else ())
     logger.info("%s: %s", config.pretrained, report)
+
+
+def _check_head_classes(checkpoint: Path, classes: tuple[str, ...]) -> None:
+    try:
+        known = Sidecar.read(checkpoint).classes
+    except RunError as error:  # any JSON file may stand beside a weights file
+        logger.warning("%s: the order of its classes cannot be compared with the data's (%s)", checkpoint, error)
+        return
+    check_same_classes(f"finetune.pretrained {checkpoint} with finetune.new_head false", known, classes)
 
 
 def solve_head(network: nn.Cell, init: str, features: CachedFeatures) -> None:
@@ -146,3 +168,34 @@ def check_live_batch_norms(network: nn.Cell, config: Config) -> None:
         )
     if config.train.ema_decay and live:
         logger.info("train.ema_decay: weights are averaged; %d BatchNorm layers keep their newest statistics", live)
+
+
+def check_batch_norm_sees_enough(network: nn.Cell, config: Config, ranks: int) -> None:
+    """Refuse BatchNorm over a single value a channel: less its own mean that is 0, whatever the picture shows.
+
+    Accumulated steps do not help: each has its own statistics.
+
+    Args:
+        network: the whole one, frozen as it will be trained.
+        config: the recipe.
+        ranks: number of processes, which share their statistics under `train.bn_sync sync`.
+
+    Raises:
+        ConfigError: a layer that is not frozen sees one picture of one pixel.
+    """
+    data = config.data
+    pictures = data.batch_size * (ranks if config.train.bn_sync == "sync" else 1)
+    if pictures > 1 or not live_batch_norms(network):
+        return
+    size = data.augmentation.train_size or data.preprocessing.image_size
+    values = values_per_channel(network, (data.preprocessing.channels, size, size))
+    single = [name for name, count in values.items() if count == 1]
+    if single:
+        pattern = re.escape(single[0])
+        more = f" and {len(single) - 1} more" if len(single) > 1 else ""
+        raise ConfigError(
+            f"data.batch_size 1: BatchNorm {single[0]}{more} sees one value a channel (a 1x1 map of {size}x{size} "
+            "pictures), makes 0 of it and learns nothing\n"
+            "use data.batch_size 2 or more, larger pictures, or freeze its statistics with "
+            rf"finetune.freeze_patterns ['{pattern}\.(gamma|beta)']"
+        )

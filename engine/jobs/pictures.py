@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from common.errors import DataError
 from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import log_leaks
 from datazoo.pictures import Splits
@@ -20,7 +21,7 @@ def open_splits(config: DataConfig) -> Splits:
     """Load the splits, find pictures that cannot be decoded and copies of training pictures in val and test.
 
     Raises:
-        DataError: what is asked for is not there, damaged or contradictory.
+        DataError: what is asked for is not there, damaged or contradictory, or a single class.
     """
     splits = load_splits(
         config.source,
@@ -30,6 +31,12 @@ def open_splits(config: DataConfig) -> Splits:
             include={"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
         ),
     )
+    if len(splits.train.classes) < 2:
+        where = config.path if config.path is not None else config.source
+        raise DataError(
+            f"{where}: one class only ({', '.join(splits.train.classes)}), and there is nothing to tell apart\n"
+            "is data.path one level off? Pictures are looked for in <data.path>/<split>/<class>/"
+        )
     splits = check_splits(splits, on_bad_image=config.on_bad_image, resize=config.preprocessing.resize)
     copies = log_leaks(splits)
     return replace(splits, leaking=frozenset(b for (a, b), count in copies.items() if count and a == "train"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from mindspore import nn
 
 from common.errors import NetError, RunError
+from common.finite import first_not_finite
 from engine.config.schema import LoraConfig
 from engine.jobs.network import add_adapters, build_network
 from engine.run.checkpoint import Sidecar, read_checkpoint, verify
@@ -31,7 +32,12 @@ def restore_network(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
     network = build_network(options, len(sidecar.classes))
     if sidecar.lora:
         add_adapters(network, LoraConfig.model_validate(sidecar.lora))
-    load_weights(network, read_checkpoint(checkpoint))
+    weights = read_checkpoint(checkpoint)
+    if (name := first_not_finite(weights)) is not None:
+        raise RunError(
+            f"checkpoint {checkpoint}: {name} holds NaN or infinity: the run diverged; take another checkpoint"
+        )
+    load_weights(network, weights)
     return network, sidecar
 
 

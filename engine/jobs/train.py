@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from mindspore import nn
 from mindspore.train import Model
 
 from common.errors import RunStopped
-from common.launcher_protocol import note_run_folder
-from common.log import log_to_file
+from common.log import log_kept, log_to_file
 from common.names import printable
 from datazoo.pictures import Splits
 from datazoo.pipeline.reader import naming_bad_pictures
 from engine.callbacks.base import RunCallback
 from engine.callbacks.resources import ResourceSampler
-from engine.callbacks.step_monitor import StepMonitor
+from engine.callbacks.step_monitor import DIVERGED_REMEDY, StepMonitor
 from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.config import Config
 from engine.jobs.agreement import check_ranks_agree
-from engine.jobs.feed import FeatureSource, Feed, make_feed
-from engine.jobs.network import build_network, load_published_weights, prepare_network
-from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver, make_step
+from engine.jobs.begin import Beginning
+from engine.jobs.feed import Feed
+from engine.jobs.network import build_network, load_published_weights
+from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver
 from engine.jobs.pictures import open_splits, with_split_folders
-from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
+from engine.jobs.prepare import PreparedRun, prepare_run
+from engine.jobs.results import evaluate_best, parameter_counts, require_finite_loss, save_what_changed
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
 from engine.run.records import EpochEnd, EpochRecord, Progress
-from engine.run.resume import ResumePoint, cut_metrics, open_run
+from engine.run.run_data import RunData
+from engine.run.run_folder import RunFolder
 from engine.run.summary import Costs, Stopwatch, write_summary
-from engine.runtime.start import Runtime, check_device, describe_environment
+from engine.runtime.start import Runtime, check_device
 from engine.step.evaluation import Evaluator
 from engine.step.train_step import TrainStep
-from netzoo.count import count_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
         config: the recipe.
         runtime: device and rank.
         resume: `auto`, a run folder or a checkpoint to go on from; None starts a new run.
-        resume_force: go on although the recipe is another one.
+        resume_force: go on although the recipe or the files are others; never with other classes.
 
     Raises:
         RunStopped: after SIGTERM, when everything is saved.
@@ -57,56 +58,50 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     config = with_split_folders(config, splits)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
-    load_published_weights(network, config.finetune)
+    load_published_weights(network, config.finetune, splits.train.classes)
 
-    start = open_run(config, runtime, resume, resume_force)
-    run = start.run
-    log_to_file(run.logs / f"rank_{runtime.rank}.log")
-    print(f"run folder: {printable(run.path)}")
-    if not runtime.is_main:
-        _train_in_folder(config, splits, network, runtime, start)
-        return run.path
-    note_run_folder(run.path)
-    with run.status():
-        run.write_inputs(config, splits.train.classes, describe_environment(runtime))
-        _train_in_folder(config, splits, network, runtime, start)
+    beginning = Beginning(config, runtime, RunData.of(splits))
+    resources = ResourceSampler() if runtime.is_main else None
+    try:
+        with log_kept() as messages:
+            watch = Stopwatch()
+            checkpoint = beginning.find(resume, resume_force)
+            prepared = prepare_run(config, splits, network, runtime, checkpoint, watch)
+            run = beginning.begin()
+            log_to_file(run.logs / f"rank_{runtime.rank}.log", messages)
+        print(f"run folder: {printable(run.path)}")
+        with run.status() if runtime.is_main else nullcontext():
+            if resources is not None:
+                resources.write_to(run.path / "resources.jsonl")
+                beginning.write_inputs(run)
+            beginning.settle(run, prepared.progress)
+            _train_in_folder(config, splits, runtime, run, prepared, resources, watch)
+    finally:
+        if resources is not None:
+            resources.close()
+        beginning.release()
     return run.path
 
 
-def _train_in_folder(config: Config, splits: Splits, network: nn.Cell, runtime: Runtime, start: ResumePoint) -> None:
-    run, watch = start.run, Stopwatch()
-    resources = ResourceSampler(run.path / "resources.jsonl") if runtime.is_main else None
-
-    # -- network and batches ---------------------------------------------------------------------------------------
-    views = config.data.features.views
-    prepared = prepare_network(
-        network, config, runtime, lambda layers: FeatureSource(config, layers, runtime).of(splits.train, views)
-    )
-    feed = make_feed(config, splits, runtime, prepared.front)
-    watch.features_done()
-    logger.info("%s", count_parameters(network))
-
-    # -- training step ---------------------------------------------------------------------------------------------
-    global_batch = config.data.batch_size * runtime.world_size
-    progress = Progress(config.train.epochs, feed.train.steps_per_epoch, global_batch)
-    step, optimizer = make_step(config, splits, network, prepared.trained, runtime.world_size)
-    evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime)
-
-    # -- where it goes on ------------------------------------------------------------------------------------------
-    state = TrainingState(step, network, progress, runtime, config.train.bn_sync, config.finetune.wise_ft_alpha)
-    if start.checkpoint is not None:
-        state.go_on_from(start.checkpoint)
-    if runtime.is_main:
-        progress.history.extend(cut_metrics(run.metrics, progress.step))
+def _train_in_folder(
+    config: Config,
+    splits: Splits,
+    runtime: Runtime,
+    run: RunFolder,
+    prepared: PreparedRun,
+    resources: ResourceSampler | None,
+    watch: Stopwatch,
+) -> None:
+    network, feed, progress, state = prepared.network, prepared.feed, prepared.progress, prepared.state
 
     # -- loop ------------------------------------------------------------------------------------------------------
     signals = StopOnSignal(progress, runtime)
     saver = make_saver(config, splits, network, run if runtime.is_main else None, progress, state)
-    callbacks = [make_lr_setter(config, optimizer, progress), signals, saver]
+    callbacks = [make_lr_setter(config, prepared.optimizer, progress), signals, saver]
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]
     print(describe_length(config, splits, progress))
-    fit(config, Parts(step, feed, evaluator, progress, state, signals, runtime), callbacks)
+    fit(config, Parts(prepared.step, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
         raise RunStopped(f"stopped by SIGTERM after step {progress.step}; go on with --resume {run.path}")
@@ -114,7 +109,7 @@ def _train_in_folder(config: Config, splits: Splits, network: nn.Cell, runtime: 
         print(progress.stop_reason)
 
     # -- results ---------------------------------------------------------------------------------------------------
-    results = evaluate_best(run, network, feed, evaluator, splits, runtime)
+    results = evaluate_best(run, network, feed, prepared.evaluator, splits, runtime)
     if resources is not None:
         costs = Costs(parameter_counts(network), resources.summary(), watch, save_what_changed(config, network, run))
         write_summary(run, config, progress, results, costs)
@@ -142,7 +137,10 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
         callbacks: in any order; they hear of every window of steps and of every epoch.
     """
     progress, state = parts.progress, parts.state
-    monitor = StepMonitor(progress, config.train.log_every, callbacks, parts.runtime.gather_array)
+    scale_falls = config.amp.loss_scale == "dynamic"
+    monitor = StepMonitor(
+        progress, config.train.log_every, callbacks, parts.runtime.gather_array, scale_falls=scale_falls
+    )
     best = BestEpoch(config.train.early_stopping, progress)
     model = Model(parts.step)
     try:
@@ -158,6 +156,7 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
                     callback.on_interrupt()
                 break
             state.unite()
+            state.check_finite()
             record = monitor.epoch_record()
             if record.epoch % config.train.eval_every == 0 or record.epoch == progress.epochs:
                 record = _validated(record, parts)
@@ -175,4 +174,10 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
 def _validated(record: EpochRecord, parts: Parts) -> EpochRecord:
     started = time.perf_counter()
     result = parts.state.evaluate(lambda: parts.evaluator(parts.feed.held_out["val"]))
+    saved = parts.progress.last_checkpoint or "none yet"
+    require_finite_loss(
+        result,
+        f"val after epoch {record.epoch} (step {record.step})",
+        f"last good checkpoint: {saved}\n{DIVERGED_REMEDY}, or a lower amp.level",
+    )
     return record.with_validation(result, time.perf_counter() - started)

@@ -10,7 +10,9 @@ from typing import TypeVar
 import numpy as np
 from mindspore import nn
 
-from common.errors import RunError
+from common.errors import RunError, TrainingError
+from common.finite import first_not_finite
+from engine.callbacks.step_monitor import DIVERGED_REMEDY
 from engine.run.checkpoint import load_state, read_checkpoint, verify
 from engine.run.records import Progress
 from engine.runtime.parameters import assign, assign_all, values_of
@@ -61,9 +63,33 @@ class TrainingState:
         self._statistics.unite()
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The parameters to save."""
+        """The parameters to save.
+
+        Raises:
+            TrainingError: one of them is not finite.
+        """
         with self._evaluated.in_place():
-            return values_of(self._network)
+            values = values_of(self._network)
+        self._require_finite(values)
+        return values
+
+    def check_finite(self) -> None:
+        """Look at the weights that train, those that are evaluated, and BatchNorm's statistics.
+
+        Raises:
+            TrainingError: one of them is not finite, which a loss may hide: ReLU makes 0 of NaN on a CPU.
+        """
+        self._require_finite({weight.name: weight.asnumpy() for weight in self._step.weights})
+        self.weights()
+
+    def _require_finite(self, values: Mapping[str, np.ndarray]) -> None:
+        if (name := first_not_finite(values)) is None:
+            return
+        progress = self._progress
+        raise TrainingError(
+            f"{name} is not finite any more after step {progress.step} (epoch {progress.epoch + 1}); "
+            f"last good checkpoint: {progress.last_checkpoint or 'none yet'}\n{DIVERGED_REMEDY}"
+        )
 
     def rest(self) -> tuple[dict[str, np.ndarray], Mapping[str, object]]:
         """What going on needs beside the weights: (arrays, plain values)."""
@@ -94,4 +120,5 @@ class TrainingState:
             assign(layer.draws, arrays[f"dropout.{index}"])
         self._statistics.restore(arrays)
         self._progress.restore(notes)
+        self._progress.last_checkpoint = str(checkpoint)
         logger.info("going on from %s", checkpoint)

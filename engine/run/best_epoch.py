@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.finite import is_finite
 from engine.config.schema import EarlyStoppingConfig
 from engine.run.records import EpochRecord, Progress
 
@@ -26,17 +27,18 @@ class BestEpoch:
     def judge(self, record: EpochRecord) -> bool:
         """Return whether this epoch is the best so far; stop the run if none has been for too long."""
         progress, score = self._progress, self.score(record)
-        if score is None:
+        if score is None or not is_finite(score):
             return False
         sign = -1 if self._config.monitor == "val_loss" else 1
-        if progress.best_score is None or sign * (score - progress.best_score) > self._config.min_delta:
+        best = progress.best_score
+        if best is None or not is_finite(best) or sign * (score - best) > self._config.min_delta:
             progress.best_score, progress.best_epoch = score, record.epoch
             progress.evaluations_without_improvement = 0
             return True
         progress.evaluations_without_improvement += 1
         if self._config.enabled and progress.evaluations_without_improvement >= self._config.patience:
             progress.stop(
-                f"early stopping: {self._config.monitor} has not improved on {progress.best_score:.4f} "
+                f"early stopping: {self._config.monitor} has not improved on {best:.4f} "
                 f"(epoch {progress.best_epoch}) for {self._config.patience} evaluations"
             )
         return False

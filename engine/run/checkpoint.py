@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from safetensors.numpy import save
 from common.bounded_json import read_json
 from common.errors import RunError
 from common.files import atomic_link, atomic_path, sha256_of, write_json
+from common.finite import finite_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -50,25 +52,29 @@ class Sidecar:
             values = read_json(path, strict=False)
             if not isinstance(values["classes"], list):
                 raise TypeError("classes are no list")
-            return _checked(cls(**{**values, "classes": tuple(values["classes"])}))
-        except OSError as error:
+            sidecar = cls(**{**values, "classes": tuple(values["classes"])})
+            sidecar.check_types()
+            return sidecar
+        except FileNotFoundError as error:
             raise RunError(
                 f"checkpoint {checkpoint}: its sidecar {path.name} is missing; "
                 "without classes and preprocessing its answers mean nothing"
             ) from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"checkpoint {checkpoint}: its sidecar {path.name} is not readable ({error})") from error
 
+    def check_types(self) -> None:
+        """Look at what is read from here before the weights are.
 
-def _checked(sidecar: Sidecar) -> Sidecar:
-    """Refuse a sidecar whose parts are of other kinds than were written, or too many."""
-    kinds: dict[str, type] = {"epoch": int, "step": int, "sha256": str, "preprocessing": dict, "model": dict}
-    for name, kind in kinds.items():
-        if not isinstance(getattr(sidecar, name), kind):
-            raise TypeError(f"{name} is no {kind.__name__}")
-    if not 1 <= len(sidecar.classes) <= MAX_CLASSES or not all(isinstance(name, str) for name in sidecar.classes):
-        raise TypeError(f"classes are not 1 to {MAX_CLASSES:,} names")
-    return sidecar
+        Raises:
+            TypeError: a value is of another type.
+        """
+        whole = all(isinstance(v, int) and not isinstance(v, bool) for v in (self.epoch, self.step))
+        named = 1 <= len(self.classes) <= MAX_CLASSES and all(isinstance(name, str) for name in self.classes)
+        described = all(isinstance(v, dict) for v in (self.preprocessing, self.model, self.parameters))
+        scored = self.score is None or isinstance(self.score, int | float)
+        if not (whole and named and described and scored and isinstance(self.sha256, str)):
+            raise TypeError("a value is of another type than was written")
 
 
 def verify(checkpoint: Path) -> Sidecar:
@@ -151,7 +157,7 @@ class CheckpointStore:
             ms.save_checkpoint(tensors, str(path))
             digest = sha256_of(path)
         with atomic_path(target.with_suffix(".state")) as path:
-            notes = {"notes": json.dumps(dict(snapshot.state_notes))}
+            notes = {"notes": json.dumps(finite_or_none(snapshot.state_notes))}
             path.write_bytes(save(dict(snapshot.state), metadata=notes))
             state_digest = sha256_of(path)
         sidecar = {
@@ -171,21 +177,43 @@ class CheckpointStore:
 
     def _remove_old(self) -> None:
         best = (self._folder / "best.ckpt").resolve()
-        for index, path in enumerate(newest_first(self._folder)):
+        for index, (path, sidecar) in enumerate(_readable(self._folder)):
             if index < self._keep:
                 continue
             # Only the newest ones are ever gone on from.
             path.with_suffix(".state").unlink(missing_ok=True)
-            kept = self._keep_every and Sidecar.read(path).epoch % self._keep_every == 0
+            kept = self._keep_every and sidecar.epoch % self._keep_every == 0
             if path.resolve() != best and not kept:
                 path.unlink()
                 path.with_suffix(".json").unlink()
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """Return the checkpoints of a folder that have a sidecar, newest first."""
-    whole = [path for path in folder.glob("epoch_*.ckpt") if path.with_suffix(".json").is_file()]
-    return sorted(whole, key=lambda path: Sidecar.read(path).step, reverse=True)
+    """Return the checkpoints of a folder that have a readable sidecar, newest first."""
+    return [path for path, _ in _readable(folder)]
+
+
+def with_unreadable_sidecar(folder: Path) -> list[tuple[Path, RunError]]:
+    """Return the other checkpoints whose sidecar is there, each with what is wrong."""
+    found = []
+    for path in _with_sidecar(folder):
+        try:
+            Sidecar.read(path)
+        except RunError as error:
+            found.append((path, error))
+    return found
+
+
+def _with_sidecar(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("epoch_*.ckpt") if path.with_suffix(".json").is_file())
+
+
+def _readable(folder: Path) -> list[tuple[Path, Sidecar]]:
+    found = []
+    for path in _with_sidecar(folder):
+        with contextlib.suppress(RunError):
+            found.append((path, Sidecar.read(path)))
+    return sorted(found, key=lambda pair: pair[1].step, reverse=True)
 
 
 def load_state(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
 
 from common.errors import RunError
 from common.results import EvaluationResult
 
 logger = logging.getLogger(__name__)
+
+
+def whole_number(value: object) -> int:
+    """Return a count as it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"a count was expected, not {value!r}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,28 @@ class EpochRecord:
     val_loss: float | None = None
     eval_seconds: float = 0.0
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> EpochRecord:
+        """Read a line of metrics.jsonl; null is a number that was not finite, or was not measured.
+
+        Raises:
+            ValueError, KeyError: a value is of another type, or missing.
+        """
+        known: dict[str, Any] = {}
+        for field_ in fields(cls):
+            if field_.name not in values and field_.default is not MISSING:
+                continue
+            value = values[field_.name]
+            if field_.name in ("epoch", "step"):
+                known[field_.name] = whole_number(value)
+            elif value is None:
+                known[field_.name] = None if field_.default is None else math.nan
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                known[field_.name] = float(value)
+            else:
+                raise ValueError(f"{field_.name} is {value!r}")
+        return cls(**known)
+
     def with_validation(self, result: EvaluationResult, seconds: float) -> EpochRecord:
         """The same epoch, evaluated."""
         return replace(self, val_top1=result.top1, val_top5=result.top5, val_loss=result.loss, eval_seconds=seconds)
@@ -75,6 +110,7 @@ _RESTORED = (
     "epoch_correct",
     "epoch_seconds",
     "overflows",
+    "epoch_overflows",
     "best_score",
     "best_epoch",
     "evaluations_without_improvement",
@@ -97,6 +133,7 @@ class Progress:
     epoch_seconds: float = 0.0
     lr: float = 0.0
     overflows: int = 0
+    epoch_overflows: int = 0
     best_score: float | None = None
     best_epoch: int | None = None
     evaluations_without_improvement: int = 0
@@ -116,7 +153,7 @@ class Progress:
             RunError: the global batch was another one, and the run stopped inside an epoch, where steps would not fit.
         """
         for name in _RESTORED:
-            setattr(self, name, values[name])
+            setattr(self, name, values.get(name, getattr(self, name)))  # an older version did not save all of them
         if values["global_batch"] == self.global_batch:
             return
         change = f"global batch {self.global_batch}, was {values['global_batch']}"
@@ -136,6 +173,7 @@ class Progress:
         """Count a finished epoch."""
         self.epoch, self.step_in_epoch = record.epoch, 0
         self.epoch_loss = self.epoch_correct = self.epoch_seconds = 0.0
+        self.epoch_overflows = 0
         self.history.append(record)
 
     def stop(self, reason: str) -> None:

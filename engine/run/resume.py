@@ -1,22 +1,21 @@
-"""Where a run goes on: which folder, which checkpoint, and whether the recipe is still the same."""
+"""Where a run goes on: which folder, which checkpoint, and whether recipe and data are still the same."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import RunError
-from common.files import atomic_path
+from common.files import atomic_path, read_json_lines, remove_leftovers
 from engine.config import Config
-from engine.run.checkpoint import Sidecar, load_state, newest_first, verify
-from engine.run.records import EpochRecord
+from engine.run.checkpoint import Sidecar, load_state, newest_first, verify, with_unreadable_sidecar
+from engine.run.lock import RunLock
+from engine.run.records import EpochRecord, whole_number
+from engine.run.run_data import RunData, check_same_classes, check_same_files, read_classes
 from engine.run.run_folder import RunFolder
-from engine.runtime.start import Runtime
+from engine.run.unfinished import newest_unfinished
 
 logger = logging.getLogger(__name__)
 
@@ -26,58 +25,77 @@ _FREE_KEYS = ("output_dir", "data.workers", "data.features.cache_dir", "train.ch
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """A run, and the checkpoint it goes on from; None starts it over in its folder."""
+    """A run, and the checkpoint it goes on from; None starts it over in its folder.
+
+    Args:
+        run: its folder.
+        checkpoint: what is gone on from.
+        damaged: newer checkpoints that cannot be gone on from.
+        lock: keeps other processes out of the folder.
+    """
 
     run: RunFolder
     checkpoint: Path | None
+    damaged: tuple[Path, ...] = ()
+    lock: RunLock | None = None
+
+    def clear(self) -> None:
+        """Take away what is in the way of going on: damaged checkpoints, what killed writers left half-written."""
+        for checkpoint in self.damaged:
+            for path in checkpoint.parent.glob(f"{checkpoint.stem}.*"):
+                path.rename(path.with_name(f"damaged_{path.name}"))
+        self.run.checkpoints.mkdir(exist_ok=True)
+        removed = sum(remove_leftovers(folder) for folder in (self.run.path, self.run.checkpoints, self.run.logs))
+        if removed:
+            logger.info("%s: %d half-written files of killed processes removed", self.run.path, removed)
 
 
-def open_run(config: Config, runtime: Runtime, resume: str | None, force: bool) -> ResumePoint:
-    """Make a run folder, or find the one to go on in; the main rank decides, all ranks learn of it.
-
-    Args:
-        config: the recipe.
-        runtime: the ranks.
-        resume: `auto`, a run folder, a checkpoint, or None.
-        force: go on although the recipe is another one.
-    """
-    chosen = ""
-    if runtime.is_main:
-        point = find_resume_point(resume, config, force) if resume is not None else None
-        point = point or ResumePoint(RunFolder.create(config), None)
-        chosen = json.dumps([str(point.run.path), str(point.checkpoint) if point.checkpoint else None])
-    run, checkpoint = json.loads(runtime.from_main(chosen))
-    return ResumePoint(RunFolder(Path(run)), Path(checkpoint) if checkpoint else None)
-
-
-def find_resume_point(wanted: str, config: Config, force: bool) -> ResumePoint | None:
-    """Find where to go on.
+def find_resume_point(wanted: str, config: Config, force: bool, data: RunData | None = None) -> ResumePoint | None:
+    """Find where to go on, hold the folder, and change nothing in it.
 
     Args:
         wanted: `auto`, a run folder, or a checkpoint file.
         config: the recipe of this start.
-        force: go on although the recipe is another one.
+        force: go on although the recipe or the files are others.
+        data: the data of this start; None compares none.
 
     Returns:
         None where `auto` finds no unfinished run of this name and seed.
 
     Raises:
-        RunError: no such run or checkpoint, or another recipe without `force`.
+        RunError: no such run or checkpoint, one that another process writes, or, without `force`, another recipe or
+            other pictures; other classes whatever `force` is.
     """
+    path: Path | None = None
     if wanted == "auto":
-        run = _newest_unfinished(config)
-        if run is None:
+        found = newest_unfinished(config)
+        if found is None:
             logger.info("resume auto: no unfinished run of %s, seed %d: a new one", config.name, config.train.seed)
             return None
-        checkpoint = _newest_good(run)
+        run, lock = found
     else:
         path = Path(wanted)
-        run = RunFolder.open(path if path.is_dir() else path.absolute().parent.parent)
-        checkpoint = _newest_good(run) if path.is_dir() else _chosen(run, path)
-    if checkpoint is None:
-        logger.warning("resume: %s has no whole checkpoint: starting over in it", run.path)
-    _check_recipe(run.read_config(), config, force)
-    return ResumePoint(run, checkpoint)
+        run = _open(path if path.is_dir() else path.absolute().parent.parent)
+        lock = RunLock(run.path)
+    try:
+        damaged: tuple[Path, ...] = ()
+        if path is None or path.is_dir():
+            checkpoint, damaged = _newest_good(run)
+        else:
+            checkpoint = _chosen(run, path)
+        if checkpoint is None:
+            logger.warning("resume: %s has no whole checkpoint: starting over in it", run.path)
+        was = None if data is None else RunData.read(run.data)
+        if data is not None:
+            _check_classes(run, checkpoint, was, data)
+        if (run.path / "config.yaml").is_file():
+            _check_recipe(run.read_config(), config, force)
+        if data is not None and was is not None:
+            check_same_files(run.path, was, data, force)
+    except BaseException:
+        lock.release()
+        raise
+    return ResumePoint(run, checkpoint, damaged, lock)
 
 
 def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]:
@@ -95,70 +113,52 @@ def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]
 
 
 def cut_metrics(path: Path, step: int) -> list[EpochRecord]:
-    """Remove the lines after `step`, which will be written again, and return the epochs that stay."""
+    """Remove the lines after `step`, which will be written again, and the broken ones; return the epochs that stay."""
     if not path.is_file():
         return []
+    lines, broken = read_json_lines(path)
     kept, epochs = [], []
-    names = {field.name for field in fields(EpochRecord)}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line, values in lines:
         try:
-            values = json.loads(line)
-        except ValueError:  # a line that was being written when the process died
+            epoch = EpochRecord.from_json(values) if values["kind"] == "epoch" else None
+            stays = whole_number(values["step"]) <= step
+        except (KeyError, ValueError, OverflowError):
+            broken += 1
             continue
-        if values["step"] <= step:
+        if stays:
             kept.append(line)
-            if values["kind"] == "epoch":
-                epochs.append(EpochRecord(**{k: v for k, v in values.items() if k in names}))
+            if epoch is not None:
+                epochs.append(epoch)
+    if broken:
+        logger.warning("%s: %d broken lines left out", path, broken)
     with atomic_path(path) as whole:
-        whole.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        whole.write_bytes(b"".join(line + b"\n" for line in kept))
     return epochs
 
 
-def _newest_unfinished(config: Config) -> RunFolder | None:
-    stem = f"{config.name}-seed{config.train.seed}"
-    found = []
-    for path in (config.output_dir / stem, *config.output_dir.glob(f"{stem}-*")):
-        if (path != config.output_dir / stem and not path.name[len(stem) + 1 :].isdigit()) or not path.is_dir():
-            continue
-        status = _status(path)
-        if status.get("state") == "finished" or not (path / "config.yaml").is_file():
-            continue
-        if status.get("host") == platform.node() and _alive(status.get("pid")):
-            logger.warning("resume auto: %s is still running (process %s): left alone", path, status["pid"])
-            continue
-        found.append((path.stat().st_mtime, path))
-    return RunFolder.open(max(found)[1]) if found else None
+def _open(path: Path) -> RunFolder:
+    """A run folder that was named; what is missing beside its recipe is written anew."""
+    made = path / "checkpoints"
+    if (path / "config.yaml").is_file() or (made.is_dir() and not any(made.iterdir())):
+        return RunFolder(path)  # or one whose run died before it had written anything
+    return RunFolder.open(path)
 
 
-def _status(path: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads((path / "status.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def _alive(pid: object) -> bool:
-    if not isinstance(pid, int) or pid == os.getpid():
-        return False
-    try:
-        # A dead process that was not waited for yet is no run any more.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def _newest_good(run: RunFolder) -> Path | None:
+def _newest_good(run: RunFolder) -> tuple[Path | None, tuple[Path, ...]]:
+    damaged = []
+    for checkpoint, error in with_unreadable_sidecar(run.checkpoints):
+        logger.warning("%s; set aside", error)
+        damaged.append(checkpoint)
     for checkpoint in newest_first(run.checkpoints):
         try:
             verify(checkpoint)
             load_state(checkpoint)
         except RunError as error:
             logger.warning("%s; set aside, going on from the one before", error)
-            for path in checkpoint.parent.glob(f"{checkpoint.stem}.*"):
-                path.rename(path.with_name(f"damaged_{path.name}"))
+            damaged.append(checkpoint)
             continue
-        return checkpoint
-    return None
+        return checkpoint, tuple(damaged)
+    return None, tuple(damaged)
 
 
 def _chosen(run: RunFolder, path: Path) -> Path:
@@ -171,6 +171,20 @@ def _chosen(run: RunFolder, path: Path) -> Path:
             "(.ckpt, .json, .state) away to go on from this one"
         )
     return checkpoint
+
+
+def _check_classes(run: RunFolder, checkpoint: Path | None, was: RunData | None, data: RunData) -> None:
+    classes = was.classes if was is not None else read_classes(run.path / "classes.json")
+    if classes is not None:
+        check_same_classes(f"resume {run.path}", classes, data.classes)
+    for path in (checkpoint, run.checkpoints / "best.ckpt"):
+        if path is None:
+            continue
+        try:
+            sidecar = Sidecar.read(path)
+        except RunError:  # a best checkpoint that is not there, or damaged: told where it is needed
+            continue
+        check_same_classes(f"resume {path}", sidecar.classes, data.classes)
 
 
 def _check_recipe(old: Config, new: Config, force: bool) -> None:

@@ -17,6 +17,7 @@ from common.results import EvaluationResult
 from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import dump_config, load_config
 from engine.config.schema import Config
+from engine.run.run_data import RunData
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,29 @@ class RunFolder:
         """One JSON line per window of steps and per epoch."""
         return self.path / "metrics.jsonl"
 
-    def write_inputs(self, config: Config, classes: tuple[str, ...], environment: Mapping[str, object]) -> None:
-        """Write what the run was started with."""
+    @property
+    def data(self) -> Path:
+        """What the run is trained on."""
+        return self.path / "data.json"
+
+    def write_inputs(
+        self, config: Config, classes: tuple[str, ...], environment: Mapping[str, object], data: RunData | None = None
+    ) -> None:
+        """Write what the run is started with.
+
+        Args:
+            config: the recipe.
+            classes: names in label order.
+            environment: versions, host and device.
+            data: fingerprints of the pictures.
+        """
         with atomic_path(self.path / "config.yaml") as path:
             path.write_text(dump_config(config), encoding="utf-8")
         write_json(self.path / "classes.json", list(classes))
         write_json(self.path / "preprocessing.json", config.data.preprocessing.model_dump(mode="json"))
         write_json(self.path / "environment.json", environment)
+        if data is not None:
+            data.write(self.data)
 
     @contextlib.contextmanager
     def status(self) -> Iterator[None]:

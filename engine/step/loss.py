@@ -22,7 +22,7 @@ def class_weights(config: LossConfig, labels: np.ndarray, num_classes: int) -> n
         float32 weights of shape (C,); `balanced` gives N / (C * count), so that the mean over pictures is 1.
 
     Raises:
-        ConfigError: the number of given weights is not C.
+        ConfigError: the number of given weights is not C, or no training picture counts.
     """
     if config.class_weights == "none":
         return None
@@ -31,7 +31,15 @@ def class_weights(config: LossConfig, labels: np.ndarray, num_classes: int) -> n
         return (len(labels) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
     if len(config.class_weights) != num_classes:
         raise ConfigError(f"loss.class_weights: {len(config.class_weights)} weights for {num_classes} classes")
-    return np.asarray(config.class_weights, np.float32)
+    with np.errstate(over="ignore"):
+        weights = np.asarray(config.class_weights, np.float32)
+    total = float((weights * np.bincount(labels, minlength=num_classes)).sum())
+    if not 0 < total < np.inf:
+        raise ConfigError(
+            f"loss.class_weights: the weights of all training pictures add up to {total:g} in float32; "
+            "give some class that has pictures a weight of the order of 1"
+        )
+    return weights
 
 
 class NetworkWithLoss(nn.Cell):
@@ -57,7 +65,17 @@ class NetworkWithLoss(nn.Cell):
             label: int32 (B,), or float32 (B, C) where labels are mixed.
         """
         logits = ops.cast(self.network(image), ms.float32)
-        loss = ops.cross_entropy(logits, label, weight=self.weights, label_smoothing=self.label_smoothing)
+        if self.weights is not None and label.ndim == 1:
+            loss = self._weighted(logits, label)
+        else:
+            loss = ops.cross_entropy(logits, label, weight=self.weights, label_smoothing=self.label_smoothing)
         hard = label if label.ndim == 1 else ops.argmax(label, 1)
         correct = ops.cast(ops.equal(ops.cast(ops.argmax(logits, 1), ms.int32), ops.cast(hard, ms.int32)), ms.float32)
         return loss, correct.sum()
+
+    def _weighted(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Mean weighted loss; 0 for a batch in which no picture counts, where the mean would be 0/0."""
+        counts = ops.gather(self.weights, label, 0).sum() > 0
+        weights = ops.select(counts, self.weights, ops.ones_like(self.weights))
+        loss = ops.cross_entropy(logits, label, weight=weights, label_smoothing=self.label_smoothing)
+        return loss * ops.cast(counts, ms.float32)

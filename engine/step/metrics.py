@@ -42,7 +42,8 @@ class ClassificationCounts:
         ahead = (logits > own) | ((logits == own) & (columns < labels[:, None]))
         self.top5_hits += int((ahead.sum(1) < 5).sum())
         peak = logits.max(1)
-        self.loss_sum += float((np.log(np.exp(logits - peak[:, None]).sum(1)) + peak - logits[rows, labels]).sum())
+        with np.errstate(invalid="ignore", over="ignore"):  # answers that are no numbers make a loss that is none
+            self.loss_sum += float((np.log(np.exp(logits - peak[:, None]).sum(1)) + peak - logits[rows, labels]).sum())
 
     def result(self, classes: Sequence[str], all_sum: Callable[[np.ndarray], np.ndarray]) -> EvaluationResult:
         """Sum over the ranks, then divide once.

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from common.errors import WeightsError
+from common.finite import first_not_finite
 from netzoo.weights.name_maps import detect_layout, to_mindspore_names, without_bookkeeping
 from netzoo.weights.wrappers import flat, unwrap
 
@@ -44,6 +45,8 @@ def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str
     tensors = reader(path)
     if not tensors:
         raise WeightsError(f"{path}: holds no tensors")
+    if (name := first_not_finite(tensors)) is not None:
+        raise WeightsError(f"{path}: the tensor {name} holds NaN or infinity; take another copy or checkpoint")
     try:
         tensors = unwrap(without_bookkeeping(tensors), parameters)
         logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))

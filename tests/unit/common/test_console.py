@@ -12,7 +12,7 @@ import pytest
 
 from common.door import run_door
 from common.errors import DataError
-from common.log import log_to_file
+from common.log import log_kept, log_to_file
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1", "utf-8"])
@@ -44,7 +44,8 @@ def test_an_error_shows_control_characters_of_a_name_as_escapes(
 def test_a_log_file_holds_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", list(root.handlers))
-    log_to_file(tmp_path / "logs" / "rank_0.log")
+    with log_kept() as kept:
+        log_to_file(tmp_path / "logs" / "rank_0.log", kept)
     logging.getLogger("datazoo").warning("left out: %s", "\udcb9\udcb7\x1b.png")
     root.handlers[-1].close()
     assert "left out: \\xb9\\xb7\\x1b.png\n" in (tmp_path / "logs" / "rank_0.log").read_text(encoding="utf-8")

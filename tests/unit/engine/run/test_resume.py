@@ -75,8 +75,9 @@ def test_a_damaged_state_is_set_aside_too(tmp_path: Path, caplog: pytest.LogCapt
     (run.checkpoints / "epoch_0002.state").write_bytes(b"")
 
     point = find_resume_point(str(run.path), config(tmp_path), force=False)
-
     assert point is not None
+    point.clear()
+
     assert point.checkpoint is not None
     assert point.checkpoint.name == "epoch_0001.ckpt"
     assert "set aside" in caplog.text

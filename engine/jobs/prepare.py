@@ -1,0 +1,86 @@
+"""Everything that a run needs before its first step, made before anything is written."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from mindspore import nn
+
+from datazoo.pictures import Splits
+from engine.config import Config
+from engine.jobs.feed import FeatureSource, Feed, make_feed
+from engine.jobs.network import prepare_network
+from engine.jobs.parts import make_step
+from engine.jobs.training_state import TrainingState
+from engine.run.records import Progress
+from engine.run.summary import Stopwatch
+from engine.runtime.start import Runtime
+from engine.step.evaluation import Evaluator
+from engine.step.optimizer import GroupedOptimizer
+from engine.step.train_step import TrainStep
+from netzoo.count import count_parameters
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """What a run is made of.
+
+    Args:
+        network: all parameters; what is saved.
+        feed: batches to train on and to evaluate with.
+        step: the training step.
+        optimizer: gets the learning rate.
+        evaluator: of the network at inference.
+        progress: where the run stands.
+        state: what is saved and gone on from.
+    """
+
+    network: nn.Cell
+    feed: Feed
+    step: TrainStep
+    optimizer: GroupedOptimizer
+    evaluator: Evaluator
+    progress: Progress
+    state: TrainingState
+
+
+def prepare_run(
+    config: Config, splits: Splits, network: nn.Cell, runtime: Runtime, checkpoint: Path | None, watch: Stopwatch
+) -> PreparedRun:
+    """Make the parts of a run, and put them where it goes on.
+
+    Args:
+        config: the recipe.
+        splits: training, validation and test pictures.
+        network: with its published weights.
+        runtime: device and rank.
+        checkpoint: what the run goes on from, or None.
+        watch: is told when the features are there.
+
+    Raises:
+        BadInput: recipe, data and checkpoint do not fit together.
+    """
+    # -- network and batches ---------------------------------------------------------------------------------------
+    views = config.data.features.views
+    prepared = prepare_network(
+        network, config, runtime, lambda layers: FeatureSource(config, layers, runtime).of(splits.train, views)
+    )
+    feed = make_feed(config, splits, runtime, prepared.front)
+    watch.features_done()
+    logger.info("%s", count_parameters(network))
+
+    # -- training step ---------------------------------------------------------------------------------------------
+    global_batch = config.data.batch_size * runtime.world_size
+    progress = Progress(config.train.epochs, feed.train.steps_per_epoch, global_batch)
+    step, optimizer = make_step(config, splits, network, prepared.trained, runtime.world_size)
+    evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime)
+
+    # -- where it goes on ------------------------------------------------------------------------------------------
+    state = TrainingState(step, network, progress, runtime, config.train.bn_sync, config.finetune.wise_ft_alpha)
+    if checkpoint is not None:
+        state.go_on_from(checkpoint)
+    return PreparedRun(network, feed, step, optimizer, evaluator, progress, state)
