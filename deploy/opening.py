@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from common.environment import check_numbers
 from common.errors import BundleError
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.bundle import Bundle, read_bundle
@@ -22,8 +24,10 @@ def open_classifier(source: Path, model: str | None = None, batch_size: int = 16
 
     Raises:
         BundleError: not one of these, or damaged.
+        ConfigError: an environment variable that must be a number is none.
         RunError: a run or checkpoint that cannot be used.
     """
+    check_numbers(os.environ)
     if source.suffix in (".onnx", ".mindir") and source.is_file():
         return _of_file(source, batch_size)
     if (source / MANIFEST).is_file():

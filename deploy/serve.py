@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from common.door import EXIT_OK, DoorParser, run_door
-from deploy.opening import open_classifier
+from common.door import EXIT_OK, DoorParser, open_door
 
 
 def main(argv: Sequence[str]) -> int:
     """Load the bundle, then serve until Ctrl-C."""
     options = _parse(argv)
-    classifier = open_classifier(options.bundle, options.format)
+    # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
     import uvicorn
 
+    from deploy.opening import open_classifier
     from deploy.use.server_app import Limits, create_app
 
+    classifier = open_classifier(options.bundle, options.format)
     limits = replace(Limits(), body_bytes=int(options.max_megabytes * 1024 * 1024), pixels=options.max_pixels)
     if options.host not in ("127.0.0.1", "::1", "localhost"):
         print(f"listening on {options.host}: whoever reaches this machine can use the server", file=sys.stderr)
@@ -52,4 +53,4 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main, outlives_reader=True)

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from common import ports
-from common.door import EXIT_FAILED, EXIT_OK, run_door
+from common.door import EXIT_FAILED, EXIT_OK, open_door
 from launch.plan import JobRequest
 
 _LEAST_BYTES = 1 << 30  # free space for checkpoints below which we warn
@@ -205,4 +205,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

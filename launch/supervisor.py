@@ -16,8 +16,9 @@ from launch.plan import JobRequest, make_plan
 
 DEFAULT_PORT = 8118
 _LONGEST_WAIT = 60.0
-# Ended well; input that another start cannot mend; Ctrl-C; SIGTERM, after which whoever sent it starts the job again.
-_FINAL_CODES = (0, 2, 130, 143)
+# Ended well; input that another start cannot mend; a closed terminal, Ctrl-C or SIGTERM, after which whoever sent it
+# starts the job again.
+_FINAL_CODES = (0, 2, 129, 130, 143)
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Supervisor:
             outcome = execution.run()
             self.outcomes.append(outcome)
             if outcome.code != 0:
-                self._report(outcome, plan.log_dir)
+                self._report(outcome, execution)
             final = read_final(plan.log_dir)
             if final and self.max_restarts:
                 self.say(f"not started again, it would end the same way: {final.splitlines()[0]}")
@@ -81,9 +82,11 @@ class Supervisor:
             self.say(note)
         return port
 
-    def _report(self, outcome: Outcome, log_dir: Path) -> None:
-        self.say(f"job: {outcome}; all logs in {log_dir}")
-        for line in outcome.tail:
+    def _report(self, outcome: Outcome, execution: Execution) -> None:
+        self.say(f"job: {outcome}; all logs in {execution.plan.log_dir}")
+        # A job that was asked to stop has said where it stands, if there was still someone to pass it on.
+        last = [line for line in outcome.tail[-1:] if not execution.shown(line)]
+        for line in last if outcome.stopped else outcome.tail:
             self.say(f"  | {line}")
 
     def _summarise(self) -> None:

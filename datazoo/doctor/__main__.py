@@ -8,21 +8,22 @@ there are bad pictures, or pictures of one split that are also in another, and w
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
+from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
 from common.errors import DataError
-from datazoo.doctor.check import check_pictures
-from datazoo.doctor.copies import duplicates_within, leaks_between
-from datazoo.pictures import PictureSet
-from datazoo.sources.image_folder import scan
+
+if TYPE_CHECKING:
+    from datazoo.pictures import PictureSet
 
 
 def _describe(pictures: PictureSet) -> str:
+    import numpy as np
+
+    from datazoo.doctor.copies import duplicates_within
+
     counts = np.array(list(pictures.class_counts().values()))
     balance = f"{counts.min()} to {counts.max()} a class"
     return (
@@ -42,6 +43,11 @@ def main(argv: Sequence[str]) -> int:
 def _print_report(folder: Path, workers: int | None) -> bool:
     if not folder.is_dir():
         raise DataError(f"dataset folder {folder} does not exist")
+    # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
+    from datazoo.doctor.check import check_pictures
+    from datazoo.doctor.copies import leaks_between
+    from datazoo.sources.image_folder import scan
+
     names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     names.sort(key=lambda name: (["train", "val", "test"].index(name) if name in ("train", "val", "test") else 3, name))
     if not names:
@@ -71,4 +77,4 @@ def _print_report(folder: Path, workers: int | None) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mindspore.train import Model
 from common.errors import RunStopped
 from common.launcher_protocol import note_run_folder
 from common.log import log_to_file
+from common.signals import stop_words
 from datazoo.pictures import Splits
 from engine.callbacks.base import RunCallback
 from engine.callbacks.resources import ResourceSampler
@@ -48,7 +50,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
         resume_force: go on although the recipe is another one.
 
     Raises:
-        RunStopped: after SIGTERM, when everything is saved.
+        RunStopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
@@ -58,14 +60,12 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
 
     start = open_run(config, runtime, resume, resume_force)
     run = start.run
-    log_to_file(run.logs / f"rank_{runtime.rank}.log")
-    print(f"run folder: {run.path}")
-    if not runtime.is_main:
-        _train_in_folder(config, splits, network, runtime, start)
-        return run.path
-    note_run_folder(run.path)
-    with run.status():
-        run.write_inputs(config, splits.train.classes, describe_environment(runtime))
+    with run.status() if runtime.is_main else nullcontext():
+        log_to_file(run.logs / f"rank_{runtime.rank}.log")
+        print(f"run folder: {run.path}")
+        if runtime.is_main:
+            note_run_folder(run.path)
+            run.write_inputs(config, splits.train.classes, describe_environment(runtime))
         _train_in_folder(config, splits, network, runtime, start)
     return run.path
 
@@ -106,7 +106,8 @@ def _train_in_folder(config: Config, splits: Splits, network: nn.Cell, runtime: 
     fit(config, Parts(step, feed, evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
-        raise RunStopped(f"stopped by SIGTERM after step {progress.step}; go on with --resume {run.path}")
+        words = stop_words(progress.interrupted_by)
+        raise RunStopped(f"{words} after step {progress.step}; go on with --resume {run.path}", progress.interrupted_by)
     if progress.stop_reason:
         print(progress.stop_reason)
 
