@@ -103,6 +103,7 @@ class Execution:
     _told: set[int] = field(default_factory=set)
     _blamed: dict[str, int] = field(default_factory=dict)
     _scheduler_lost: bool = False
+    _killed: bool = False
     _shown: deque[str] = field(default_factory=lambda: deque(maxlen=50))
 
     def run(self) -> Outcome:
@@ -125,6 +126,7 @@ class Execution:
             pump = threading.Thread(target=self._pump, args=(launcher.stdout, log), daemon=True)
             pump.start()
             hung = self._wait(launcher)
+            self._killed = launcher.poll() == -signal.SIGKILL
             launcher.kill()
             launcher.wait()  # before psutil waits for it and keeps its exit code
             self._end_all()
@@ -143,7 +145,10 @@ class Execution:
             if self._scheduler_is_lost():
                 self._scheduler_lost = True
                 return False
-            failed = self._blamed or any(record.code for record in read_ranks(self.plan.log_dir))
+            ranks = read_ranks(self.plan.log_dir)
+            if 0 < self.plan.ranks == len(ranks) and all(record.code for record in ranks):
+                return False  # msrun would wait for its scheduler now
+            failed = self._blamed or any(record.code for record in ranks)
             if failed and deadline is None:
                 deadline = time.monotonic() + _GRACE
             if deadline is not None and time.monotonic() > deadline:
@@ -181,8 +186,8 @@ class Execution:
             return Outcome(stop_code(self.stopping), seconds=seconds)
         if self._scheduler_lost:
             return Outcome(137, host=platform.node(), seconds=seconds, program="scheduler")
-        if code < 0 and not self._blamed and not hung and self.plan.command[0] in ("msrun", "mpirun"):
-            return Outcome(128 - code, host=platform.node(), seconds=seconds, program=self.plan.command[0])
+        if self._killed and len(self.plan.processes) > 1:
+            return Outcome(137, host=platform.node(), seconds=seconds, program=self.plan.command[0])
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:
             code = EXIT_HUNG
