@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common import ports
 from common.errors import LaunchError
-from common.launcher_protocol import read_final, read_run_folder
+from common.launcher_protocol import heartbeat_file, read_final, read_run_folder
 from launch.execution import EXIT_HUNG, Execution, Outcome
 from launch.plan import JobRequest, make_plan
 
@@ -30,7 +30,7 @@ class Supervisor:
         log_dir: gets a folder `attempt_1`, ... per start.
         max_restarts: how often it may be started again.
         hang_seconds: longest time between two steps; None never takes a job for hung.
-        first_wait: seconds before the first restart; doubles with each, up to a minute.
+        first_wait: seconds before the first restart; doubles with each start that makes no step, up to a minute.
         say: prints a line.
     """
 
@@ -44,7 +44,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Return the job's exit code."""
-        request = self.request
+        request, in_a_row = self.request, 0
         while True:
             attempt = len(self.outcomes) + 1
             plan = make_plan(request, self.log_dir / f"attempt_{attempt}", self._port(attempt))
@@ -62,7 +62,8 @@ class Supervisor:
             folder = read_run_folder(plan.log_dir)
             if folder is not None:
                 request = dataclasses.replace(request, arguments=resumed(self.request.arguments, folder))
-            wait = min(_LONGEST_WAIT, self.first_wait * 2 ** (attempt - 1))
+            in_a_row = 1 if heartbeat_file(plan.log_dir).exists() else in_a_row + 1  # it had made steps
+            wait = min(_LONGEST_WAIT, self.first_wait * 2 ** (in_a_row - 1))
             goes_on = f"going on in {folder}" if folder else "from the beginning"
             self.say(f"restart {attempt} of {self.max_restarts} in {wait:.0f} s, {goes_on}")
             time.sleep(wait)
