@@ -96,24 +96,29 @@ class RunFolder:
 
         A signal that ends the process is told at once, as the main thread may never get there.
         """
-        writing = threading.Lock()  # handlers may run in another thread
+        writing = threading.RLock()  # handlers may run in another thread
+        came: list[int] = []
 
         def on_signal(number: int, frame: FrameType | None, previous: Any) -> None:
+            came.append(number)
             with writing, contextlib.suppress(OSError):
                 self._write_status("stopped", reason=stop_words(number))
             pass_to(previous, number, frame)
 
-        self._write_status("running", pid=os.getpid(), host=platform.node())
         try:
             with handling(on_signal):
+                with writing:
+                    self._write_status("running", pid=os.getpid(), host=platform.node())
                 yield
         except (KeyboardInterrupt, RunStopped) as error:
             with writing:
                 self._write_status("stopped", reason=str(error) or "interrupted")
             raise
         except Exception as error:
+            # After a signal, an error is what a library made of the interruption.
             with writing, contextlib.suppress(OSError):  # a full disk is told by the error itself
-                self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
+                if not came:
+                    self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
             raise
         with writing:
             self._write_status("finished")
