@@ -92,8 +92,7 @@ def pid_of(victim: str, attempt: Path, launcher: int) -> int | None:
     if victim == "launcher":
         return launcher
     if victim == "msrun":
-        children = psutil.Process(launcher).children()
-        return next((child.pid for child in children if "msrun" in " ".join(child.cmdline())), None)
+        return next((process.pid for process in processes_of(attempt) if "--join=True" in process.cmdline()), None)
     scheduler = read_scheduler(attempt)
     ranks = [scheduler] if victim == "scheduler" else [r for r in read_ranks(attempt) if f"rank {r.rank}" == victim]
     return next((r.pid for r in ranks if r is not None and r.code is None and process_name(r.pid)), None)

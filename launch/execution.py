@@ -22,6 +22,7 @@ import psutil
 
 from common.launcher_protocol import (
     FOLDER_VARIABLE,
+    RankRecord,
     first_failed,
     heartbeat_file,
     read_ranks,
@@ -146,9 +147,9 @@ class Execution:
                 self._scheduler_lost = True
                 return False
             ranks = read_ranks(self.plan.log_dir)
-            if 0 < self.plan.ranks == len(ranks) and all(record.code for record in ranks):
-                return False  # msrun would wait for its scheduler now
             failed = self._blamed or any(record.code for record in ranks)
+            if failed and len(ranks) == self.plan.ranks and all(map(_is_over, ranks)):
+                return False  # msrun would wait for its scheduler now
             if failed and deadline is None:
                 deadline = time.monotonic() + _GRACE
             if deadline is not None and time.monotonic() > deadline:
@@ -242,6 +243,13 @@ class Execution:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(processes, timeout=5)
+        with contextlib.suppress(ChildProcessError):  # none is left
+            while os.waitpid(-1, os.WNOHANG)[0]:  # orphans that had ended before they were looked for
+                pass
+
+
+def _is_over(record: RankRecord) -> bool:
+    return bool(record.code) or (record.host == platform.node() and process_name(record.pid) is None)
 
 
 def _begin_child(launcher: int) -> None:
