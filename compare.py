@@ -8,10 +8,17 @@ test accuracy; runs of the same name are one recipe: mean and range over its see
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 
-from common.door import run_door
-from report.compare import main
+from common.door import open_door
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compare; see `report.compare`."""
+    from report import compare  # here, not above: Ctrl-C is answered from `open_door` on
+
+    return compare.main(argv)
+
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

@@ -7,10 +7,9 @@ A checkpoint by its path:  python eval.py --checkpoint runs/lenet5_digits-seed0/
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from common.door import EXIT_OK, run_door
+from common.door import EXIT_OK, open_door
 from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
 from engine.runtime.environment import prepare_environment
 
@@ -41,4 +40,4 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main, outlives_reader=True)

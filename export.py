@@ -10,11 +10,10 @@ Every file is loaded back in a fresh process and run on the pictures of --split.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.door import EXIT_OK, run_door
+from common.door import EXIT_OK, open_door
 from common.names import printable
 from deploy.bundle.manifest import FILE_NAMES
 from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
@@ -81,4 +80,4 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main, outlives_reader=True)

@@ -15,17 +15,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
+from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
 from common.errors import BundleError
 from common.names import printable
-from deploy.opening import open_classifier
-from deploy.use.picture_files import find_pictures
-from deploy.use.prediction import predict_files
-from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
 
 
 def main(argv: Sequence[str]) -> int:
     """Predict every picture; print, and write what was asked for."""
+    # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
+    from deploy.opening import open_classifier
+    from deploy.use.picture_files import find_pictures
+    from deploy.use.prediction import predict_files
+    from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
+
     options = _parse(argv)
     classifier = open_classifier(options.model, options.format, options.batch_size)
     top_k = min(options.top_k, len(classifier.classes))
@@ -74,4 +76,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

@@ -9,10 +9,9 @@ Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config c
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from common.door import EXIT_OK, run_door
+from common.door import EXIT_OK, open_door
 from common.names import printable
 from engine.runtime.environment import prepare_environment
 
@@ -46,4 +45,4 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main, outlives_reader=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 import time
 import traceback
@@ -14,14 +15,15 @@ from typing import Any, NoReturn
 
 from common.errors import ConfigError, RunStopped
 from common.launcher_protocol import note_final
-from common.lifetime import leave_job
+from common.lifetime import end_with_launcher, leave_job, leave_now
 from common.names import printable, printable_lines
+from common.signals import STOP_SIGNALS, StopHandler, last_line, stop_code, stop_words, watch_signals
+from common.streams import EXIT_READER_GONE, ReaderGone, guard_console
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130  # Ctrl-C
-EXIT_STOPPED = 143  # SIGTERM: the run has saved where it stands
+EXIT_INTERRUPTED = 130  # Ctrl-C; SIGTERM is 143, a closed terminal 129: see common.signals
 
 
 class DoorParser(argparse.ArgumentParser):
@@ -41,11 +43,40 @@ class DoorParser(argparse.ArgumentParser):
         raise ConfigError(f"command line: {message} (see {self.prog} --help)")
 
 
+def open_door(main: Callable[[Sequence[str]], int], *, outlives_reader: bool = False) -> NoReturn:
+    """Be a program: run a door with the command line's arguments and end with its exit code.
+
+    Comes before anything slow is imported: what is imported before it can still be interrupted with a traceback.
+
+    Args:
+        main: takes the arguments without the program's name, returns the exit code.
+        outlives_reader: whether the work goes on when nobody reads its output any more; if not, that ends it with 141.
+    """
+    stop = watch_signals()
+    guard_console(outlives_reader)
+    end_with_launcher()
+    code = run_door(main, sys.argv[1:], stop=stop)
+    try:
+        sys.stdout.flush()
+    except ReaderGone:
+        code = EXIT_READER_GONE
+    if stop.number is not None:
+        leave_now(stop_code(stop.number))
+    # A server answers a signal itself, then sends it again to its own thread, where it waits to be found.
+    if raised := signal.sigpending() & set(STOP_SIGNALS):
+        last_line(stop_words(min(raised)))
+        leave_now(stop_code(min(raised)))
+    if code in map(stop_code, STOP_SIGNALS):
+        leave_now(code)  # what was saved is saved; MindSpore's threads need not be asked
+    sys.exit(code)
+
+
 def run_door(
     main: Callable[[Sequence[str]], int],
     argv: Sequence[str],
     *,
     crash_folder: Path = Path("runs"),
+    stop: StopHandler | None = None,
 ) -> int:
     """Run a door and turn what it raises into an exit code.
 
@@ -54,13 +85,18 @@ def run_door(
         argv: those arguments; with `--debug` among them, errors keep their traceback.
         crash_folder: where the traceback of an unexpected error is written; the code is 1. Errors with an `exit_code`
             and files that cannot be opened need none: their message says it all.
+        stop: knows whether a signal came; what is raised after one is its doing, whatever a library made of it.
 
     Returns:
-        0, 1, 2, 130 after Ctrl-C, 143 after SIGTERM, or what `main` returned. A rank among others that fails does not
-        return but ends.
+        0, 1, 2, 130 after Ctrl-C, 143 after SIGTERM, 129 after a closed terminal, 141 when nobody reads the output, or
+        what `main` returned. A rank among others that fails does not return but ends.
     """
     show_any_name()
-    return leave_job(_run(main, argv, crash_folder))
+    try:
+        code = _run(main, argv, crash_folder, stop)
+    except KeyboardInterrupt:  # while an error was being told
+        code = EXIT_INTERRUPTED
+    return leave_job(code if stop is None or stop.number is None else stop_code(stop.number))
 
 
 def show_any_name() -> None:
@@ -70,16 +106,20 @@ def show_any_name() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path) -> int:
+def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path, stop: StopHandler | None) -> int:
     try:
         return main(argv)
     except RunStopped as stopped:
         print(printable_lines(str(stopped)), file=sys.stderr)
-        return EXIT_STOPPED
+        return stopped.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print("stopped by Ctrl-C", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except ReaderGone:
+        return EXIT_READER_GONE
     except Exception as error:
+        if stop is not None and stop.number is not None:
+            return EXIT_INTERRUPTED
         if "--debug" in argv:
             raise
         if (code := getattr(error, "exit_code", None)) is not None:

@@ -73,4 +73,13 @@ class ParityError(JobFailed):
 
 
 class RunStopped(Exception):
-    """A run that was asked to stop has saved where it stands; the next start goes on from there."""
+    """A run that was asked to stop has saved where it stands; the next start goes on from there.
+
+    Args:
+        message: what the user reads.
+        number: the signal that asked.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number

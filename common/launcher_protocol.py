@@ -12,10 +12,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from common.environment import whole_number
+from common.errors import ConfigError
 from common.files import write_json
 
 FOLDER_VARIABLE = "LAUNCH_LOG_DIR"
-_HEARTBEAT, _FINAL, _RUN_FOLDER = "heartbeat", "final.txt", "run_folder.txt"
+_HEARTBEAT, _FINAL, _RUN_FOLDER, _SCHEDULER = "heartbeat", "final.txt", "run_folder.txt", "scheduler.json"
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,19 @@ def worker_log(folder: Path, rank: int) -> Path:
 
 
 def note_start() -> None:
-    """This rank runs, here, as this process."""
-    _note()
+    """This rank, or the scheduler, runs, here, as this process.
+
+    Raises:
+        ConfigError: the launcher's folder cannot be written.
+    """
+    try:
+        _note()
+    except OSError as error:
+        folder = os.environ.get(FOLDER_VARIABLE)
+        raise ConfigError(
+            f"environment variable {FOLDER_VARIABLE}={folder}: cannot be written ({error.strerror}); "
+            "unset it, or name the folder of the launcher"
+        ) from error
 
 
 def note_end(code: int) -> None:
@@ -96,6 +109,14 @@ def first_failed(folder: Path, pid: int | None = None, rank: int | None = None) 
     return next((record for record in records if record.code is None), None)
 
 
+def read_scheduler(folder: Path) -> RankRecord | None:
+    """Return where MindSpore's scheduler runs, if it does so on this host and has said so; its rank means nothing."""
+    try:
+        return RankRecord(**json.loads((folder / _SCHEDULER).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def read_final(folder: Path) -> str | None:
     """Return why the job said that starting it again would end the same way, if it did."""
     return _read(folder / _FINAL)
@@ -108,11 +129,12 @@ def read_run_folder(folder: Path) -> str | None:
 
 def _note(code: int | None = None, ended: float | None = None) -> None:
     folder = launcher_folder()
-    if folder is None or os.environ.get("MS_ROLE") == "MS_SCHED":
+    if folder is None:
         return
-    rank = int(os.environ.get("RANK_ID", "0"))
+    rank = whole_number("RANK_ID", os.environ) or 0
+    name = _SCHEDULER if os.environ.get("MS_ROLE") == "MS_SCHED" else f"rank_{rank}.json"
     folder.mkdir(parents=True, exist_ok=True)  # on the other nodes of an mpirun
-    write_json(folder / f"rank_{rank}.json", asdict(RankRecord(rank, platform.node(), os.getpid(), code, ended)))
+    write_json(folder / name, asdict(RankRecord(rank, platform.node(), os.getpid(), code, ended)))
 
 
 def _write(path: Path, text: str) -> None:

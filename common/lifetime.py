@@ -1,15 +1,23 @@
-"""How a process ends among others."""
+"""How a process lives and ends among others."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import platform
 import signal
 import sys
+import threading
+import time
+from pathlib import Path
 
-from common.launcher_protocol import note_end
+from common.errors import ConfigError
+from common.launcher_protocol import launcher_folder, note_end
 
+LAUNCHER_VARIABLE = "LAUNCH_PROCESS"  # host:pid:start of the launcher
 _PR_SET_PDEATHSIG = 1
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def end_with_parent() -> None:
@@ -17,14 +25,52 @@ def end_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def end_with_launcher() -> None:
+    """Make sure that this process does not outlive the launcher that started it, if one did.
+
+    The kernel kills it with its parent. Between the two stand msrun or mpirun, and a parent may end before the kernel
+    was asked: so a thread also looks for the launcher itself.
+    """
+    if launcher_folder() is None:
+        return
+    end_with_parent()
+    name = os.environ.get(LAUNCHER_VARIABLE, "")
+    if name.rsplit(":", 2)[0] == platform.node():
+        threading.Thread(target=_end_with, args=(name,), name="launcher", daemon=True).start()
+
+
+def process_name(pid: int) -> str | None:
+    """Name a process for all time: host, pid, and when it was started; None if it does not live."""
+    try:
+        # The command, in brackets, may hold anything; state is the first field after it, the start time the 20th.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else f"{platform.node()}:{pid}:{fields[19]}"
+
+
 def leave_job(code: int) -> int:
     """Return the exit code, or, for a rank that failed among others, end the process with it at once.
 
     A clean shutdown of MindSpore's cluster waits for the peers, which are waiting for this rank.
     """
-    note_end(code)
-    if code and "MS_ROLE" in os.environ:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    with contextlib.suppress(OSError, ConfigError):  # the launcher's folder is gone, or was refused: it knows the code
+        note_end(code)
+    if code and os.environ.get("MS_ROLE"):
+        leave_now(code)
     return code
+
+
+def leave_now(code: int) -> None:
+    """End this process, with what it has printed but without asking its libraries."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _end_with(name: str) -> None:
+    pid = int(name.split(":")[-2])
+    while process_name(pid) == name:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from common.environment import check_numbers
 from common.errors import BundleError, RunError
 from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
@@ -27,8 +29,10 @@ def open_classifier(source: Path, model: str | None = None, batch_size: int = 16
 
     Raises:
         BundleError: not one of these, or damaged.
+        ConfigError: an environment variable that must be a number is none.
         RunError: a run or checkpoint that cannot be used.
     """
+    check_numbers(os.environ)
     if source.suffix in (".onnx", ".mindir") and source.is_file():
         return _of_file(source, batch_size)
     if (source / MANIFEST).is_file():

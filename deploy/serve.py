@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from common.door import EXIT_OK, DoorParser, run_door
+from common.door import EXIT_OK, DoorParser, open_door
 from common.errors import ConfigError
-from deploy.opening import open_classifier
-from deploy.use.host_names import is_local, names_of
 
 GRACE_SECONDS = 5
 """For answers that are on their way when the server is told to stop."""
@@ -27,13 +25,16 @@ GRACE_SECONDS = 5
 def main(argv: Sequence[str]) -> int:
     """Load the bundle, then serve until Ctrl-C or SIGTERM."""
     options = _parse(argv)
-    classifier = open_classifier(options.bundle, options.format)
+    # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
     import uvicorn
 
+    from deploy.opening import open_classifier
+    from deploy.use.host_names import is_local, names_of
     from deploy.use.http_protocol import BoundedProtocol
     from deploy.use.server_app import create_app
     from deploy.use.service import Limits
 
+    classifier = open_classifier(options.bundle, options.format)
     limits = replace(Limits(), body_bytes=int(options.max_megabytes * 1024 * 1024), pixels=options.max_pixels)
     names = names_of(options.host, options.allow_host)
     config = uvicorn.Config(
@@ -103,4 +104,4 @@ def _megabytes(text: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main, outlives_reader=True)

@@ -5,19 +5,32 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import platform
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from common.launcher_protocol import FOLDER_VARIABLE, first_failed, heartbeat_file, read_ranks, worker_log
+from common.launcher_protocol import (
+    FOLDER_VARIABLE,
+    RankRecord,
+    first_failed,
+    heartbeat_file,
+    read_ranks,
+    read_scheduler,
+    worker_log,
+)
+from common.lifetime import LAUNCHER_VARIABLE, end_with_parent, process_name
+from common.signals import STOP_SIGNALS, handling, let_signals_end, stop_code, stop_words
 from launch.console import worth_showing
 from launch.plan import Plan
 
@@ -40,6 +53,7 @@ class Outcome:
         host: where it ran.
         tail: last lines of its log.
         seconds: from start to end.
+        program: that ended first, if it was no rank: `scheduler`, `msrun`.
     """
 
     code: int
@@ -47,11 +61,18 @@ class Outcome:
     host: str = ""
     tail: tuple[str, ...] = ()
     seconds: float = 0.0
+    program: str = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether someone asked the job to stop."""
+        return self.code in map(stop_code, STOP_SIGNALS)
 
     def __str__(self) -> str:
         if self.code == 0:
             return f"finished after {self.seconds:.0f} s"
-        who = f"rank {self.rank} on {self.host}: " if self.rank is not None else ""
+        who = f"rank {self.rank}" if self.rank is not None else self.program
+        who = f"{who} on {self.host}: " if who else ""
         return f"{who}{describe_code(self.code)} after {self.seconds:.0f} s"
 
 
@@ -59,8 +80,8 @@ def describe_code(code: int) -> str:
     """Say what an exit code means."""
     if code == EXIT_HUNG:
         return "no step for too long"
-    if code == 143:
-        return "stopped by SIGTERM (exit code 143)"
+    if code in map(stop_code, STOP_SIGNALS):
+        return f"{stop_words(code - 128)} (exit code {code})"
     if code > 128:
         return f"killed by {signal.Signals(code - 128).name} (exit code {code})"
     return f"exit code {code}"
@@ -77,28 +98,36 @@ class Execution:
 
     plan: Plan
     hang_seconds: float | None = None
-    stopping: bool = False
+    stopping: int = 0
+    """The signal that asked the job to stop, if one did."""
+    _asked_again: bool = False
+    _told: set[int] = field(default_factory=set)
     _blamed: dict[str, int] = field(default_factory=dict)
+    _scheduler_lost: bool = False
+    _killed: bool = False
+    _shown: deque[str] = field(default_factory=lambda: deque(maxlen=50))
 
     def run(self) -> Outcome:
-        """Run until the job ends; a SIGTERM in between is passed to every rank."""
+        """Run until the job ends; a signal to stop is passed to every rank, a second one ends them all at once."""
         _adopt_orphans()
         self.plan.log_dir.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        with (self.plan.log_dir / "launcher.log").open("w", encoding="utf-8") as log, self._pass_on_sigterm():
+        with (self.plan.log_dir / "launcher.log").open("w", encoding="utf-8") as log, handling(self._stop):
             launcher = subprocess.Popen(
                 self.plan.command,
-                env={**os.environ, **self.plan.environment},
+                env={**os.environ, **self.plan.environment, LAUNCHER_VARIABLE: process_name(os.getpid()) or ""},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C and SIGTERM reach the ranks by us alone
+                preexec_fn=partial(_begin_child, os.getpid()),
             )
             pump = threading.Thread(target=self._pump, args=(launcher.stdout, log), daemon=True)
             pump.start()
             hung = self._wait(launcher)
+            self._killed = launcher.poll() == -signal.SIGKILL
             launcher.kill()
             launcher.wait()  # before psutil waits for it and keeps its exit code
             self._end_all()
@@ -110,7 +139,17 @@ class Execution:
         while launcher.poll() is None:
             if self._hangs():
                 return True
-            failed = self._blamed or any(record.code for record in read_ranks(self.plan.log_dir))
+            if self._asked_again:
+                return False
+            if self.stopping:
+                self._tell_ranks()
+            if self._scheduler_is_lost():
+                self._scheduler_lost = True
+                return False
+            ranks = read_ranks(self.plan.log_dir)
+            failed = self._blamed or any(record.code for record in ranks)
+            if failed and len(ranks) == self.plan.ranks and all(map(_is_over, ranks)):
+                return False  # msrun would wait for its scheduler now
             if failed and deadline is None:
                 deadline = time.monotonic() + _GRACE
             if deadline is not None and time.monotonic() > deadline:
@@ -126,6 +165,7 @@ class Execution:
 
     def _pump(self, stream: Iterator[str], log: object) -> None:
         for line in worth_showing(self._noted(stream, log)):
+            self._shown.append(line.rstrip("\n"))
             with contextlib.suppress(OSError):
                 sys.stdout.write(line)
                 sys.stdout.flush()
@@ -143,6 +183,12 @@ class Execution:
     def _outcome(self, code: int, hung: bool, seconds: float) -> Outcome:
         if code == 0 and not hung and not self._blamed:
             return Outcome(0, seconds=seconds)
+        if self._asked_again:
+            return Outcome(stop_code(self.stopping), seconds=seconds)
+        if self._scheduler_lost:
+            return Outcome(137, host=platform.node(), seconds=seconds, program="scheduler")
+        if self._killed and len(self.plan.processes) > 1:
+            return Outcome(137, host=platform.node(), seconds=seconds, program=self.plan.command[0])
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:
             code = EXIT_HUNG
@@ -157,21 +203,30 @@ class Execution:
         log = own if own.exists() else self.plan.log_dir / "launcher.log"
         return Outcome(code, record.rank, record.host, _tail(log), seconds)
 
-    @contextlib.contextmanager
-    def _pass_on_sigterm(self) -> Iterator[None]:
-        def pass_on(number: int, frame: object) -> None:
-            self.stopping = True
-            for process in self._processes():
-                with contextlib.suppress(psutil.Error):
-                    if process.pid in {record.pid for record in read_ranks(self.plan.log_dir)}:
-                        process.send_signal(signal.SIGTERM)
+    def shown(self, line: str) -> bool:
+        """Whether the job's last lines on the console hold this one."""
+        return line in self._shown
 
-        before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _stop(self, number: int, frame: object, previous: object) -> None:
+        self._asked_again = bool(self.stopping)
+        self.stopping = number
+
+    def _tell_ranks(self) -> None:
+        """Pass the signal on to the ranks that have not had it; those that are only starting get it later."""
+        untold = {record.pid for record in read_ranks(self.plan.log_dir)} - self._told
+        for process in self._processes() if untold else ():
+            if process.pid in untold:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(self.stopping)
+        self._told |= untold
+
+    def _scheduler_is_lost(self) -> bool:
+        """Whether MindSpore's scheduler has ended before the ranks; they would notice after a minute."""
+        scheduler = read_scheduler(self.plan.log_dir)
+        if scheduler is None or scheduler.host != platform.node() or process_name(scheduler.pid) is not None:
+            return False
+        ranks = read_ranks(self.plan.log_dir)
+        return bool(ranks) and all(record.code is None for record in ranks)
 
     def _processes(self) -> list[psutil.Process]:
         """The job's processes, known by the log folder in their environment."""
@@ -188,6 +243,21 @@ class Execution:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(processes, timeout=5)
+        with contextlib.suppress(ChildProcessError):  # none is left
+            while os.waitpid(-1, os.WNOHANG)[0]:  # orphans that had ended before they were looked for
+                pass
+
+
+def _is_over(record: RankRecord) -> bool:
+    return bool(record.code) or (record.host == platform.node() and process_name(record.pid) is None)
+
+
+def _begin_child(launcher: int) -> None:
+    """Run in msrun, mpirun or a single rank, before it is one."""
+    let_signals_end()
+    end_with_parent()
+    if os.getppid() != launcher:  # it ended before the kernel was asked
+        os._exit(1)
 
 
 def _adopt_orphans() -> None:

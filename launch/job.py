@@ -7,12 +7,13 @@ run_export.sh. Flags that are not listed here go to the door (train.py --help li
 from __future__ import annotations
 
 import argparse
-import sys
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.door import EXIT_OK, run_door
+from common.door import EXIT_OK, open_door
+from common.environment import check_numbers
 from common.errors import LaunchError
 from launch import preflight
 from launch.plan import ROOT, JobRequest, make_plan
@@ -21,6 +22,7 @@ from launch.supervisor import DEFAULT_PORT, Supervisor
 
 def main(argv: Sequence[str]) -> int:
     """Check, then run the job; the exit code is the job's."""
+    check_numbers(os.environ)
     options, arguments = _parser().parse_known_args(list(argv))
     request = _request(options, arguments)
     log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
@@ -88,4 +90,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main, outlives_reader=True)

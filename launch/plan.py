@@ -116,6 +116,11 @@ class Plan:
     processes: tuple[Process, ...]
     log_dir: Path
 
+    @property
+    def ranks(self) -> int:
+        """How many of the processes are ranks."""
+        return sum(process.environment.get("MS_ROLE") != "MS_SCHED" for process in self.processes)
+
     def __str__(self) -> str:
         start = Process("started on this node", self.command, self.environment)
         return "\n".join(map(str, (start, *self.processes)))

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from common import ports
-from common.door import EXIT_FAILED, EXIT_OK, run_door
+from common.door import EXIT_FAILED, EXIT_OK, open_door
 from common.names import printable
 from launch.plan import JobRequest
 
@@ -208,4 +208,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

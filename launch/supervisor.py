@@ -10,14 +10,15 @@ from pathlib import Path
 
 from common import ports
 from common.errors import LaunchError
-from common.launcher_protocol import read_final, read_run_folder
+from common.launcher_protocol import heartbeat_file, read_final, read_run_folder
 from launch.execution import EXIT_HUNG, Execution, Outcome
 from launch.plan import JobRequest, make_plan
 
 DEFAULT_PORT = 8118
 _LONGEST_WAIT = 60.0
-# Ended well; input that another start cannot mend; Ctrl-C; SIGTERM, after which whoever sent it starts the job again.
-_FINAL_CODES = (0, 2, 130, 143)
+# Ended well; input that another start cannot mend; a closed terminal, Ctrl-C or SIGTERM, after which whoever sent it
+# starts the job again.
+_FINAL_CODES = (0, 2, 129, 130, 143)
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Supervisor:
         log_dir: gets a folder `attempt_1`, ... per start.
         max_restarts: how often it may be started again.
         hang_seconds: longest time between two steps; None never takes a job for hung.
-        first_wait: seconds before the first restart; doubles with each, up to a minute.
+        first_wait: seconds before the first restart; doubles with each start that makes no step, up to a minute.
         say: prints a line.
     """
 
@@ -43,7 +44,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Return the job's exit code."""
-        request = self.request
+        request, in_a_row = self.request, 0
         while True:
             attempt = len(self.outcomes) + 1
             plan = make_plan(request, self.log_dir / f"attempt_{attempt}", self._port(attempt))
@@ -51,7 +52,7 @@ class Supervisor:
             outcome = execution.run()
             self.outcomes.append(outcome)
             if outcome.code != 0:
-                self._report(outcome, plan.log_dir)
+                self._report(outcome, execution)
             final = read_final(plan.log_dir)
             if final and self.max_restarts:
                 self.say(f"not started again, it would end the same way: {final.splitlines()[0]}")
@@ -61,7 +62,8 @@ class Supervisor:
             folder = read_run_folder(plan.log_dir)
             if folder is not None:
                 request = dataclasses.replace(request, arguments=resumed(self.request.arguments, folder))
-            wait = min(_LONGEST_WAIT, self.first_wait * 2 ** (attempt - 1))
+            in_a_row = 1 if heartbeat_file(plan.log_dir).exists() else in_a_row + 1  # it had made steps
+            wait = min(_LONGEST_WAIT, self.first_wait * 2 ** (in_a_row - 1))
             goes_on = f"going on in {folder}" if folder else "from the beginning"
             self.say(f"restart {attempt} of {self.max_restarts} in {wait:.0f} s, {goes_on}")
             time.sleep(wait)
@@ -81,9 +83,11 @@ class Supervisor:
             self.say(note)
         return port
 
-    def _report(self, outcome: Outcome, log_dir: Path) -> None:
-        self.say(f"job: {outcome}; all logs in {log_dir}")
-        for line in outcome.tail:
+    def _report(self, outcome: Outcome, execution: Execution) -> None:
+        self.say(f"job: {outcome}; all logs in {execution.plan.log_dir}")
+        # A job that was asked to stop has said where it stands, if there was still someone to pass it on.
+        last = [line for line in outcome.tail[-1:] if not execution.shown(line)]
+        for line in last if outcome.stopped else outcome.tail:
             self.say(f"  | {line}")
 
     def _summarise(self) -> None:

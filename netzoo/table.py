@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Sequence
 from typing import get_args
 
-from common.door import EXIT_OK, DoorParser, run_door
+from common.door import EXIT_OK, DoorParser, open_door
 from netzoo.options import HeadOptions
 from netzoo.registry import NetworkOptions, network_sections
 
@@ -55,4 +54,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.door import EXIT_OK, DoorParser, run_door
+from common.door import EXIT_OK, DoorParser, open_door
 from common.errors import ReportError
 from common.files import write_text
 from common.names import printable
@@ -60,4 +59,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from common.door import EXIT_OK, DoorParser, run_door
+from common.door import EXIT_OK, DoorParser, open_door
 from common.files import write_text
 from report import curves
 from report.bar_chart import Bar, bar_chart
@@ -79,4 +78,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

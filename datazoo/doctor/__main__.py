@@ -8,23 +8,24 @@ there are bad pictures, or pictures of one split that are also in another, and w
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from common.door import EXIT_FAILED, EXIT_OK, DoorParser, run_door
+from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
 from common.errors import DataError
 from common.names import printable
-from datazoo.doctor.check import check_pictures
-from datazoo.doctor.copies import duplicates_within, leaks_between
-from datazoo.pictures import PictureSet
-from datazoo.sources.image_folder import scan
 from datazoo.sources.split_names import SPLITS, SplitName, find_split, split_meant_by, sub_folders
+
+if TYPE_CHECKING:
+    from datazoo.pictures import PictureSet
 
 
 def _describe(pictures: PictureSet) -> str:
+    import numpy as np
+
+    from datazoo.doctor.copies import duplicates_within
+
     counts = np.array(list(pictures.class_counts().values()))
     balance = f"{counts.min()} to {counts.max()} a class"
     return (
@@ -61,6 +62,11 @@ def main(argv: Sequence[str]) -> int:
 def _print_report(folder: Path, workers: int | None) -> bool:
     if not folder.is_dir():
         raise DataError(f"dataset folder {printable(folder)} does not exist")
+    # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
+    from datazoo.doctor.check import check_pictures
+    from datazoo.doctor.copies import leaks_between
+    from datazoo.sources.image_folder import scan
+
     names = sorted(sub_folders(folder), key=lambda name: (_place(split_meant_by(name)), name))
     if not names:
         raise DataError(f"{printable(folder)} has no split folders (train, val, test)")
@@ -90,4 +96,4 @@ def _print_report(folder: Path, workers: int | None) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import ParityError
+from common.lifetime import end_with_parent
+from common.signals import let_signals_end
 from deploy.export.mindir_runtime import open_runtime
 
 ROWS = 32
@@ -72,4 +74,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    let_signals_end()
+    end_with_parent()
     sys.exit(main())

@@ -13,6 +13,7 @@ from mindspore.train import Model
 from common.errors import RunStopped
 from common.log import log_kept, log_to_file
 from common.names import printable
+from common.signals import stop_words
 from datazoo.pictures import Splits
 from datazoo.pipeline.reader import naming_bad_pictures
 from engine.callbacks.base import RunCallback
@@ -51,7 +52,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
         resume_force: go on although the recipe or the files are others; never with other classes.
 
     Raises:
-        RunStopped: after SIGTERM, when everything is saved.
+        RunStopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
@@ -68,14 +69,14 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
             checkpoint = beginning.find(resume, resume_force)
             prepared = prepare_run(config, splits, network, runtime, checkpoint, watch)
             run = beginning.begin()
-            log_to_file(run.logs / f"rank_{runtime.rank}.log", messages)
-        print(f"run folder: {printable(run.path)}")
-        with run.status() if runtime.is_main else nullcontext():
-            if resources is not None:
-                resources.write_to(run.path / "resources.jsonl")
-                beginning.write_inputs(run)
-            beginning.settle(run, prepared.progress)
-            _train_in_folder(config, splits, runtime, run, prepared, resources, watch)
+            with run.status() if runtime.is_main else nullcontext():
+                log_to_file(run.logs / f"rank_{runtime.rank}.log", messages)
+                print(f"run folder: {printable(run.path)}")
+                if resources is not None:
+                    resources.write_to(run.path / "resources.jsonl")
+                    beginning.write_inputs(run)
+                beginning.settle(run, prepared.progress)
+                _train_in_folder(config, splits, runtime, run, prepared, resources, watch)
     finally:
         if resources is not None:
             resources.close()
@@ -104,7 +105,8 @@ def _train_in_folder(
     fit(config, Parts(prepared.step, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
-        raise RunStopped(f"stopped by SIGTERM after step {progress.step}; go on with --resume {run.path}")
+        words = stop_words(progress.interrupted_by)
+        raise RunStopped(f"{words} after step {progress.step}; go on with --resume {run.path}", progress.interrupted_by)
     if progress.stop_reason:
         print(progress.stop_reason)
 

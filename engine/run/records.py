@@ -138,7 +138,7 @@ class Progress:
     best_epoch: int | None = None
     evaluations_without_improvement: int = 0
     stop_reason: str | None = None
-    interrupted: bool = False
+    interrupted_by: int = 0
     last_checkpoint: str | None = None
     history: list[EpochRecord] = field(default_factory=list)
 
@@ -163,6 +163,11 @@ class Progress:
             )
         logger.warning("%s: this run goes on, but not as it would have", change)
         self.step = self.epoch * self.steps_per_epoch
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal (`interrupted_by`) has stopped the run."""
+        return self.interrupted_by != 0
 
     @property
     def is_over(self) -> bool:

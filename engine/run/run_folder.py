@@ -6,14 +6,18 @@ import contextlib
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from common.errors import RunError, RunStopped
 from common.files import atomic_path, write_json
 from common.results import EvaluationResult
+from common.signals import handling, pass_to, stop_words
 from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import dump_config, load_config
 from engine.config.schema import Config
@@ -105,18 +109,36 @@ class RunFolder:
 
     @contextlib.contextmanager
     def status(self) -> Iterator[None]:
-        """Say in status.json that the run is running, then how it ended: finished, stopped or failed."""
-        self._write_status("running", pid=os.getpid(), host=platform.node())
+        """Say in status.json that the run is running, then how it ended: finished, stopped or failed.
+
+        A signal that ends the process is told at once, as the main thread may never get there.
+        """
+        writing = threading.RLock()  # handlers may run in another thread
+        came: list[int] = []
+
+        def on_signal(number: int, frame: FrameType | None, previous: Any) -> None:
+            came.append(number)
+            with writing, contextlib.suppress(OSError):
+                self._write_status("stopped", reason=stop_words(number))
+            pass_to(previous, number, frame)
+
         try:
-            yield
+            with handling(on_signal):
+                with writing:
+                    self._write_status("running", pid=os.getpid(), host=platform.node())
+                yield
         except (KeyboardInterrupt, RunStopped) as error:
-            self._write_status("stopped", reason=str(error) or "interrupted")
+            with writing:
+                self._write_status("stopped", reason=str(error) or "interrupted")
             raise
         except Exception as error:
-            with contextlib.suppress(OSError):  # a full disk is told by the error itself
-                self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
+            # After a signal, an error is what a library made of the interruption.
+            with writing, contextlib.suppress(OSError):  # a full disk is told by the error itself
+                if not came:
+                    self._write_status("failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
             raise
-        self._write_status("finished")
+        with writing:
+            self._write_status("finished")
 
     def write_evaluation(
         self, result: EvaluationResult, split: str, checkpoint: str, sha256: str, leaking: bool

@@ -8,8 +8,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.launcher_protocol import launcher_folder, note_start
-from common.lifetime import end_with_parent
+from common.environment import THREADS, check_numbers, whole_number
+from common.launcher_protocol import note_start
 from engine.runtime.mpi import join_mpi, started_by_mpirun
 
 if TYPE_CHECKING:
@@ -32,21 +32,21 @@ def prepare_environment(
         One line of text for each change that a user may want to know about.
 
     Raises:
+        ConfigError: a variable that must be a number is none, or the launcher's folder cannot be written.
         RuntimeError: MindSpore is loaded already, so the changes would come too late.
     """
     if "mindspore" in sys.modules and environ is os.environ:
         raise RuntimeError("prepare_environment() must run before mindspore is imported")
     environ.setdefault("GLOG_v", "3")
     if config.threads:
-        environ["OMP_NUM_THREADS"] = str(config.threads)
+        environ[THREADS] = str(config.threads)
+    check_numbers(environ)
     notes = _limit_threads(environ)
     # On AVX-512 processors the oneDNN inside MindSpore 2.10 has no fast kernel for the plain layout that MindSpore
     # hands it and takes its reference convolution: 5 to 10 times slower a step (benchmarks/cpu_isa.py).
     if "ONEDNN_MAX_CPU_ISA" not in environ and "avx512f" in _cpu_flags(cpu_info):
         environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
         notes.append("AVX-512 processor: ONEDNN_MAX_CPU_ISA=AVX2 set, its convolutions are the faster ones here")
-    if launcher_folder() is not None:
-        end_with_parent()  # a launcher that is killed leaves no rank behind
     if started_by_mpirun(environ):
         notes += join_mpi(environ)
     note_start()
@@ -56,10 +56,10 @@ def prepare_environment(
 def _limit_threads(environ: Mapping[str, str]) -> list[str]:
     """Keep this process on OMP_NUM_THREADS cores: MindSpore's own thread pool only heeds the cores it may run on."""
     cores = sorted(os.sched_getaffinity(0))
-    threads = int(environ.get("OMP_NUM_THREADS", len(cores)))
+    threads = whole_number(THREADS, environ) or len(cores)
     if threads >= len(cores):
         return []
-    rank = int(environ.get("RANK_ID", environ.get("OMPI_COMM_WORLD_RANK", "0")))
+    rank = whole_number("RANK_ID", environ) or whole_number("OMPI_COMM_WORLD_RANK", environ) or 0
     mine = sorted({cores[(rank * threads + i) % len(cores)] for i in range(threads)})
     os.sched_setaffinity(0, mine)
     return [f"{threads} compute thread(s): this process keeps to core(s) {', '.join(map(str, mine))} of {len(cores)}"]

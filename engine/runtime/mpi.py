@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from common.environment import whole_number
 from common.launcher_protocol import launcher_folder
 
 # What Open MPI and MPICH (and its descendants) set in every process that they start.
@@ -23,8 +24,8 @@ _SCHEDULER_PATIENCE = 30.0  # seconds that the scheduler may take to end after i
 
 def started_by_mpirun(environ: Mapping[str, str]) -> bool:
     """Whether this process is one of several that mpirun started, and msrun did not."""
-    size = next((environ[name] for name in _SIZE_VARIABLES if name in environ), "1")
-    return int(size) > 1 and "MS_ROLE" not in environ
+    size = next((size for name in _SIZE_VARIABLES if (size := whole_number(name, environ))), 1)
+    return size > 1 and "MS_ROLE" not in environ
 
 
 def join_mpi(environ: MutableMapping[str, str]) -> list[str]:
@@ -82,8 +83,8 @@ def _write_to_own_log(rank: int) -> None:
 def _scheduler_address(hosts: list[str], environ: Mapping[str, str]) -> tuple[str, int]:
     others = [host for host in hosts if host != hosts[0]]
     host = environ.get("MS_SCHED_HOST") or (_address_towards(others[0]) if others else "127.0.0.1")
-    if "MS_SCHED_PORT" in environ:
-        return host, int(environ["MS_SCHED_PORT"])
+    if port := whole_number("MS_SCHED_PORT", environ):
+        return host, port
     with socket.socket() as probe:
         probe.bind(("", 0))
         return host, probe.getsockname()[1]

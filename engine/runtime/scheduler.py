@@ -7,9 +7,12 @@ import sys
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from common.lifetime import end_with_parent
+    from common.launcher_protocol import note_start
+    from common.lifetime import end_with_launcher, end_with_parent
 
-    end_with_parent()
+    end_with_parent()  # and by nothing else: rank 0 has blocked the signals that would stop both
+    end_with_launcher()
+    note_start()
     import mindspore as ms
     from mindspore.communication import init
 

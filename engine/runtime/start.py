@@ -16,6 +16,7 @@ import numpy as np
 from mindspore import nn
 from mindspore.communication import get_group_size, get_rank, init
 
+from common.environment import whole_number
 from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
 from engine.config.schema import AmpConfig, RuntimeConfig
@@ -104,7 +105,7 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
     device = _choose_device(config.platform)
     ms.set_context(mode=ms.GRAPH_MODE if config.mode == "graph" else ms.PYNATIVE_MODE)
     if device == "Ascend" and not distributed:
-        ms.set_device(device, int(os.environ.get("DEVICE_ID", "0")))
+        ms.set_device(device, whole_number("DEVICE_ID", os.environ) or 0)
     else:  # the launcher has given each rank its own card
         ms.set_device(device)
     if config.threads:

@@ -5,13 +5,12 @@ python -m netzoo.weights.convert mobilenet_v2.safetensors mobilenet_v2.ckpt
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mindspore import save_checkpoint
 
-from common.door import EXIT_OK, DoorParser, run_door
+from common.door import EXIT_OK, DoorParser, open_door
 from common.errors import WeightsError
 from common.files import atomic_path
 from common.log import log_to_console
@@ -62,4 +61,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_door(main, sys.argv[1:]))
+    open_door(main)
