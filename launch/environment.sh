@@ -60,6 +60,8 @@ _environment_install() {
     if ! "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
         _environment_fail "libgomp.so.1, which MindSpore needs, is missing (Debian: apt-get install libgomp1)"
     fi
+    # Without a compiler, or if it fails, training runs on MindSpore's own operators: a line says so.
+    (cd -- "${lock%/*}" && "$venv/bin/python" -m kernels.build) || true
 }
 
 _environment_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
