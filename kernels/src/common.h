@@ -101,10 +101,11 @@ void for_each(int64_t count, int64_t floats_each, Body body) {
   for (int64_t i = 0; i < count; ++i) body(i);
 }
 
-// Working memory for each thread, made before the threads start: running out of memory there would end the process.
+// Working memory for each thread, zeros at first; made before the threads start, where running out of memory would end
+// the process.
 class Scratch {
  public:
-  explicit Scratch(int64_t floats) : size_((floats + 15) / 16 * 16), memory_(new float[size_ * thread_count()]) {}
+  explicit Scratch(int64_t floats) : size_((floats + 15) / 16 * 16), memory_(new float[size_ * thread_count()]()) {}
   float* mine() const { return memory_.get() + size_ * thread_index(); }
 
  private:

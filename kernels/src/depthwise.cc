@@ -17,6 +17,7 @@ using kernels::Scratch;
 using kernels::Shape;
 
 constexpr int kTaps = 9;
+constexpr int64_t kLongRow = 32;  // from here on, rows are computed one by one, straight into the output
 
 template <int stride, int padding>
 struct Geometry {
@@ -42,10 +43,9 @@ struct Geometry {
   int64_t offset(int tap) const { return tap / 3 / stride * pitch + tap % 3 / stride; }
 };
 
-// Writes phases of `x` with zeros around it.
+// Writes `x` into phases, between the zeros that are its padding.
 template <int stride, int padding>
 void split(const Geometry<stride, padding>& g, const float* x, float* phases) {
-  std::fill_n(phases, g.phases_size(), 0.f);
   for (int64_t y = 0; y < g.height; ++y, x += g.width) {
     const int64_t row = y + padding;
     float* first = phases + row % stride * stride * g.phase_size() + row / stride * g.pitch;
@@ -169,10 +169,18 @@ void forward(const Arguments& arguments) {
     split(g, x + plane * shape.plane(), phases);
     const float* tap[kTaps];
     taps_of(g, phases, tap);
-    weighted_sum<kTaps>(tap, weight + plane % shape.channels * kTaps, sums, g.count);
+    const float* w = weight + plane % shape.channels * kTaps;
     float* out = y + plane * g.out_height * g.out_width;
-    for (int64_t row = 0; row < g.out_height; ++row)
-      std::copy_n(sums + row * g.pitch, g.out_width, out + row * g.out_width);
+    if (g.out_width >= kLongRow) {
+      for (int64_t row = 0; row < g.out_height; ++row, out += g.out_width) {
+        weighted_sum<kTaps>(tap, w, out, g.out_width);
+        for (const float*& t : tap) t += g.pitch;
+      }
+    } else {
+      weighted_sum<kTaps>(tap, w, sums, g.count);
+      for (int64_t row = 0; row < g.out_height; ++row)
+        std::copy_n(sums + row * g.pitch, g.out_width, out + row * g.out_width);
+    }
   });
 }
 
@@ -194,7 +202,6 @@ void backward(const Arguments& arguments) {
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
     float *phases = scratch.mine(), *gradients = phases + g.phases_size(), *dy_start = gradients + g.phases_size();
     float* dy_rows = dy_start + g.reach;  // dy in rows of `pitch`, zeros before, between and behind them
-    std::fill_n(dy_start, dy_size, 0.f);
     double sums[kTaps] = {};
     for (int64_t picture = 0; picture < shape.batch; ++picture) {
       const int64_t plane = picture * shape.channels + channel;
