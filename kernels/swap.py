@@ -36,6 +36,8 @@ class KernelReport:
     def __str__(self) -> str:
         if self.unavailable:
             return f"CPU kernels: {self.unavailable}; MindSpore's own operators run"
+        if not (self.convolutions or self.batch_norms or self.poolings):
+            return "CPU kernels: no layer of these is one that they compute"
         return (
             f"CPU kernels run {self.convolutions} depthwise convolutions, {self.batch_norms} BatchNorm layers "
             f"({self.with_relu6} with their ReLU6) and {self.poolings} poolings"
