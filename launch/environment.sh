@@ -86,6 +86,8 @@ _environment_install() {
         mv -f -- "$stamp.new" "$stamp"
     fi
     _environment_openmp "$venv"
+    # Without a compiler, or if it fails, training runs on MindSpore's own operators: a line says so.
+    (cd -- "${lock%/*}" && "$venv/bin/python" -m kernels.build) || true
 }
 
 _environment_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)

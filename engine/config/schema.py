@@ -226,6 +226,9 @@ class RuntimeConfig(Section):
     mode: Literal["graph", "pynative"] = Field("graph", description="pynative is for debugging")
     run_distribute: bool = Field(False, description="insist on being one of several processes (msrun or mpirun)")
     threads: int | None = Field(None, ge=1, description="compute threads per process; null leaves it to MindSpore")
+    kernels: bool = Field(
+        True, description="on a CPU, train on the project's own kernels (kernels/) where a C++ compiler is there"
+    )
 
 
 class Config(Section):

@@ -19,6 +19,7 @@ from engine.run.run_data import check_same_classes
 from engine.runtime.start import Runtime
 from engine.step.amp import to_mixed_precision
 from engine.step.batch_norm import use_sync_batch_norm
+from kernels.swap import KernelReport, apply_kernels
 from netzoo.batch_norms import live_batch_norms, values_per_channel
 from netzoo.blocks import is_head
 from netzoo.classifier import logits_network
@@ -80,6 +81,8 @@ def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features
         use_sync_batch_norm(network)
     # The part that trains, where the outputs of the frozen front are cached.
     front, evaluated = split_frozen(network) if config.data.features.enabled else (None, logits_network(network))
+    # Faster layers for a CPU, in what is trained and evaluated here; a front is exported as it is.
+    use_cpu_kernels(evaluated, config, runtime)
     # Every rank draws other dropout masks and starts from the main rank's weights.
     seed_dropout(network, config.train.seed * runtime.world_size + runtime.rank)
     runtime.broadcast(network)
@@ -147,6 +150,19 @@ def solve_head(network: nn.Cell, init: str, features: CachedFeatures) -> None:
     logger.info(
         "head: solved by %s on cached features of %d pictures, %d view(s) each", init, len(features.labels), views
     )
+
+
+def use_cpu_kernels(network: nn.Cell, config: Config, runtime: Runtime) -> None:
+    """Let the kernels in `kernels/` compute what they can, and say what came of it."""
+    if not config.runtime.kernels:
+        report = KernelReport(unavailable="runtime.kernels is false")
+    elif runtime.device != "CPU":
+        report = KernelReport(unavailable=f"this is {runtime.device}")
+    elif config.amp.level != "O0":
+        report = KernelReport(unavailable=f"they compute in float32, amp.level is {config.amp.level}")
+    else:
+        report = apply_kernels(network)
+    logger.info("%s", report)
 
 
 def add_adapters(network: nn.Cell, config: LoraConfig) -> LoraReport:

@@ -41,6 +41,7 @@ def prepare_environment(
     if config.threads:
         environ[THREADS] = str(config.threads)
     check_numbers(environ)
+    _let_idle_threads_sleep(environ)
     notes = _limit_threads(environ)
     # On AVX-512 processors the oneDNN inside MindSpore 2.10 has no fast kernel for the plain layout that MindSpore
     # hands it and takes its reference convolution: 5 to 10 times slower a step (benchmarks/cpu_isa.py).
@@ -51,6 +52,11 @@ def prepare_environment(
         notes += join_mpi(environ)
     note_start()
     return notes
+
+
+def _let_idle_threads_sleep(environ: MutableMapping[str, str]) -> None:
+    """Keep OpenMP's threads, on which kernels/ computes, from spinning on the cores that MindSpore's threads need."""
+    environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _limit_threads(environ: Mapping[str, str]) -> list[str]:

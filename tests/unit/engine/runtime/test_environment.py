@@ -52,3 +52,10 @@ def test_one_thread_means_one_core_and_ranks_take_different_ones(rank: int) -> N
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == [str(sorted(os.sched_getaffinity(0))[rank])]
+
+
+@pytest.mark.parametrize(("users", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_idle_threads_sleep_unless_the_user_says_otherwise(tmp_path, users, expected):
+    environ = dict(users)
+    prepared(tmp_path, AVX512, environ)
+    assert environ["OMP_WAIT_POLICY"] == expected

@@ -1,0 +1,1 @@
+"""Kernels in C++ for the layers that take MindSpore longest on a CPU."""

@@ -1,0 +1,130 @@
+"""MindSpore's layers on the compiled kernels: each is, to everyone who looks at it, the layer whose place it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+
+from kernels.operators import batch_norm, depthwise_convolution, frozen_batch_norm, pooling
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A depthwise 3x3 convolution: (B, C, H, W) to (B, C, H/stride, W/stride), float32 both.
+
+    Args:
+        layer: whose weight it takes over; one that `suits_depthwise`.
+        library: the compiled kernels.
+    """
+
+    def __init__(self, layer: nn.Conv2d, library: Path) -> None:
+        padding = padding_of(layer)
+        if padding is None:
+            raise ValueError(f"{layer} is padded differently on different sides")
+        super().__init__(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,
+            layer.stride,
+            pad_mode=layer.pad_mode,
+            padding=layer.padding,
+            group=layer.group,
+            weight_init="zeros",
+        )
+        self.weight = layer.weight
+        self.convolve = depthwise_convolution(library, layer.stride[0], padding)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight)
+
+
+def suits_depthwise(layer: nn.Cell) -> bool:
+    """Whether a layer is a convolution that `DepthwiseConv2d` computes."""
+    return (
+        type(layer) is nn.Conv2d
+        and layer.group == layer.in_channels == layer.out_channels
+        and tuple(layer.kernel_size) == (3, 3)
+        and tuple(layer.stride) in ((1, 1), (2, 2))
+        and tuple(layer.dilation) == (1, 1)
+        and not layer.has_bias
+        and padding_of(layer) in (0, 1)
+    )
+
+
+def padding_of(layer: nn.Conv2d) -> int | None:
+    """The padding of a convolution, if it is the same on all sides."""
+    if layer.pad_mode == "valid":
+        return 0
+    if layer.pad_mode == "pad":
+        sides = {layer.padding} if isinstance(layer.padding, int) else set(layer.padding)
+        return sides.pop() if len(sides) == 1 else None
+    return None
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm, or BatchNorm and ReLU6: (B, C, H, W) to the same, float32.
+
+    Like MindSpore's it follows the mode, unless `use_batch_statistics` is set.
+
+    Args:
+        layer: whose parameters and settings it takes over; what trains is settled before.
+        library: the compiled kernels.
+        relu6: whether it applies ReLU6 to its output.
+    """
+
+    def __init__(self, layer: nn.BatchNorm2d, library: Path, relu6: bool) -> None:
+        momentum = layer.momentum  # of the new statistics; the constructor asks for that of the old ones
+        super().__init__(
+            layer.num_features,
+            eps=layer.eps,
+            momentum=1.0 - momentum,
+            use_batch_statistics=layer.use_batch_statistics,
+        )
+        for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+            setattr(self, name, getattr(layer, name))
+        trains = layer.gamma.requires_grad or layer.beta.requires_grad
+        self.by_batch = batch_norm(library, relu6)
+        self.by_running = frozen_batch_norm(library, relu6, trains)
+        self.settings = Tensor([layer.eps, momentum], ms.float32)
+        self.eps_only = Tensor([layer.eps], ms.float32)
+
+    def construct(self, x: Tensor) -> Tensor:
+        if self.use_batch_statistics is False or (self.use_batch_statistics is None and not self.training):
+            return self.by_running(x, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.eps_only)
+        out = self.by_batch(x, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.settings)
+        y = ops.depend(out[0], ops.assign(self.moving_mean, ops.stop_gradient(out[3])))
+        return ops.depend(y, ops.assign(self.moving_variance, ops.stop_gradient(out[4])))
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """2x2 maxima: (B, C, H, W) to (B, C, H/2, W/2), float32 both."""
+
+    def __init__(self, library: Path) -> None:
+        super().__init__(2, 2)
+        self.reduce = pooling(library, "Max")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.reduce(x)
+
+
+class AvgPool2d(nn.AvgPool2d):
+    """2x2 averages: (B, C, H, W) to (B, C, H/2, W/2), float32 both."""
+
+    def __init__(self, library: Path) -> None:
+        super().__init__(2, 2)
+        self.reduce = pooling(library, "Average")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.reduce(x)
+
+
+def suits_pooling(layer: nn.Cell) -> bool:
+    """Whether a layer is a pooling that `MaxPool2d` or `AvgPool2d` computes."""
+    return (
+        type(layer) in (nn.MaxPool2d, nn.AvgPool2d)
+        and layer.kernel_size in (2, (2, 2))
+        and layer.stride in (2, (2, 2))
+        and layer.pad_mode == "VALID"
+        and not getattr(layer, "is_expand", False)  # AvgPool2d with one of its further options
+    )

@@ -1,0 +1,152 @@
+"""The compiled kernels as MindSpore operators, each with its gradient; all tensors are float32.
+
+A kernel that is called with tensors that do not suit it computes nothing, and MindSpore raises a RuntimeError with its
+return value, which `STATUS` says in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mindspore import Tensor, ops
+
+STATUS = {
+    1: "another number of tensors than the kernel takes",
+    2: "a tensor that is not float32",
+    3: "a tensor of a shape that does not suit the others",
+    4: "not enough memory",
+}
+"""What the kernels return where they do not return 0 (kernels/src/common.h)."""
+
+Shape = Sequence[int]
+
+
+def _custom(
+    library: Path,
+    kernel: str,
+    shapes: Callable[..., Any],
+    dtypes: Callable[..., Any],
+    bprop: Callable[..., Any] | None = None,
+) -> ops.Custom:
+    return ops.Custom(f"{library}:{kernel}", out_shape=shapes, out_dtype=dtypes, func_type="aot", bprop=bprop)
+
+
+def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custom:
+    """Make the operator x (N, C, H, W), weight (C, 1, 3, 3) -> y.
+
+    Args:
+        library: the compiled kernels.
+        stride: 1 or 2.
+        padding: 0 or 1, on all sides.
+    """
+
+    def out_shape(x: Shape, weight: Shape) -> Shape:
+        height, width = ((size + 2 * padding - 3) // stride + 1 for size in x[2:])
+        return [x[0], x[1], height, width]
+
+    variant = f"Stride{stride}Padding{padding}"
+    backward = _custom(
+        library,
+        f"DepthwiseBackward{variant}",
+        lambda dy, weight, x: (x, weight),
+        lambda dy, weight, x: (x, weight),
+    )
+
+    def bprop(x: Tensor, weight: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
+        gradients = backward(dout, weight, x)
+        return gradients[0], gradients[1]
+
+    return _custom(library, f"DepthwiseForward{variant}", out_shape, lambda x, weight: x, bprop)
+
+
+def batch_norm(library: Path, relu6: bool) -> ops.Custom:
+    """Make BatchNorm by the statistics of the batch.
+
+    The operator takes x (N, C, H, W), gamma, beta, moving mean, moving variance, each (C,), and (eps, momentum); it
+    returns y, the batch's mean, 1 / its deviation, and what the two moving statistics become.
+
+    Args:
+        library: the compiled kernels.
+        relu6: whether a ReLU6 follows.
+    """
+    name = "BatchNormRelu6" if relu6 else "BatchNorm"
+    backward = _custom(
+        library,
+        f"{name}Backward",
+        lambda dy, x, gamma, beta, mean, inverse: (x, gamma, beta),
+        lambda dy, x, gamma, beta, mean, inverse: (x, gamma, beta),
+    )
+
+    def bprop(
+        x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, settings: Tensor, out: Any, dout: Any
+    ) -> tuple[Tensor, ...]:
+        gradients = backward(dout[0], x, gamma, beta, out[1], out[2])
+        zeros = ops.zeros_like(mean)
+        return gradients[0], gradients[1], gradients[2], zeros, zeros, ops.zeros_like(settings)
+
+    return _custom(
+        library,
+        f"{name}Forward",
+        lambda x, gamma, beta, mean, variance, settings: (x, mean, variance, mean, variance),
+        lambda x, gamma, beta, mean, variance, settings: (x, mean, variance, mean, variance),
+        bprop,
+    )
+
+
+def frozen_batch_norm(library: Path, relu6: bool, trains: bool) -> ops.Custom:
+    """Make BatchNorm by its running statistics: x, gamma, beta, mean, variance, (eps,) -> y.
+
+    Args:
+        library: the compiled kernels.
+        relu6: whether a ReLU6 follows.
+        trains: whether gamma or beta need a gradient; without, theirs is zero.
+    """
+    name = "FrozenBatchNormRelu6" if relu6 else "FrozenBatchNorm"
+    if trains:
+        backward = _custom(
+            library,
+            f"{name}BackwardTraining",
+            lambda dy, x, gamma, beta, mean, variance, eps: (x, gamma, beta),
+            lambda dy, x, gamma, beta, mean, variance, eps: (x, gamma, beta),
+        )
+    else:
+        backward = _custom(
+            library,
+            f"{name}Backward",
+            lambda dy, x, gamma, beta, mean, variance, eps: x,
+            lambda dy, x, gamma, beta, mean, variance, eps: x,
+        )
+
+    def bprop(
+        x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, eps: Tensor, out: Tensor, dout: Tensor
+    ) -> tuple[Tensor, ...]:
+        gradients = backward(dout, x, gamma, beta, mean, variance, eps)
+        zeros = ops.zeros_like(gamma)
+        if trains:
+            return gradients[0], gradients[1], gradients[2], zeros, zeros, ops.zeros_like(eps)
+        return gradients, zeros, zeros, zeros, zeros, ops.zeros_like(eps)
+
+    return _custom(
+        library,
+        f"{name}Forward",
+        lambda x, gamma, beta, mean, variance, eps: x,
+        lambda x, gamma, beta, mean, variance, eps: x,
+        bprop,
+    )
+
+
+def pooling(library: Path, kind: str) -> ops.Custom:
+    """Make 2x2 pooling with stride 2: x (N, C, H, W) -> y (N, C, H // 2, W // 2).
+
+    Args:
+        library: the compiled kernels.
+        kind: `Max` or `Average`.
+    """
+    backward = _custom(library, f"{kind}PoolBackward", lambda dy, x: x, lambda dy, x: x)
+
+    def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        return (backward(dout, x),)
+
+    return _custom(library, f"{kind}PoolForward", lambda x: [x[0], x[1], x[2] // 2, x[3] // 2], lambda x: x, bprop)

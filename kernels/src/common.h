@@ -1,0 +1,122 @@
+// What every kernel shares: MindSpore's calling convention, checks of what it hands over, and the loop over threads.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <new>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace kernels {
+
+// What a kernel returns; kernels/operators.py says them in words.
+enum Status : int { kDone = 0, kWrongCount = 1, kWrongType = 2, kWrongShape = 3, kNoMemory = 4 };
+
+// The shape of feature maps; a plane is one channel of one picture.
+struct Shape {
+  int64_t batch, channels, height, width;
+
+  int64_t plane() const { return height * width; }
+  int64_t planes() const { return batch * channels; }
+  bool operator==(const Shape& other) const {
+    return batch == other.batch && channels == other.channels && height == other.height && width == other.width;
+  }
+};
+
+inline void require(bool condition, Status otherwise) {
+  if (!condition) throw otherwise;
+}
+
+// The tensors of one call: inputs first, then outputs; all are float32.
+class Arguments {
+ public:
+  Arguments(int count, void** data, int* ranks, int64_t** shapes, const char** types)
+      : count_(count), data_(data), ranks_(ranks), shapes_(shapes), types_(types) {}
+
+  void expect(int count) const {
+    require(count_ == count, kWrongCount);
+    for (int i = 0; i < count; ++i) require(std::strcmp(types_[i], "float32") == 0, kWrongType);
+  }
+  // Feature maps (batch, channels, height, width), none of them empty.
+  Shape maps(int i) const {
+    require(ranks_[i] == 4, kWrongShape);
+    const int64_t* s = shapes_[i];
+    require(s[0] > 0 && s[1] > 0 && s[2] > 0 && s[3] > 0, kWrongShape);
+    return {s[0], s[1], s[2], s[3]};
+  }
+  void expect_maps(int i, const Shape& shape) const { require(maps(i) == shape, kWrongShape); }
+  void expect_vectors(std::initializer_list<int> indices, int64_t length) const {
+    for (int i : indices) require(ranks_[i] == 1 && shapes_[i][0] == length, kWrongShape);
+  }
+  const float* input(int i) const { return static_cast<const float*>(data_[i]); }
+  float* output(int i) const { return static_cast<float*>(data_[i]); }
+
+ private:
+  int count_;
+  void** data_;
+  int* ranks_;
+  int64_t** shapes_;
+  const char** types_;
+};
+
+template <class Body>
+int guarded(Body body) noexcept {
+  try {
+    body();
+    return kDone;
+  } catch (Status status) {
+    return status;
+  } catch (const std::bad_alloc&) {
+    return kNoMemory;
+  }
+}
+
+inline int thread_count() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+inline int thread_index() {
+#ifdef _OPENMP
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
+
+// Below this many floats, waking other threads takes longer than the work.
+constexpr int64_t kWorthSharing = 1 << 15;
+
+// Calls body(i) for every i below count. What one i writes no other reads, so any number of threads gives the same.
+template <class Body>
+void for_each(int64_t count, int64_t floats_each, Body body) {
+#pragma omp parallel for schedule(static) if (count * floats_each > kWorthSharing)
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
+// Working memory for each thread, zeros at first; made before the threads start, where running out of memory would end
+// the process.
+class Scratch {
+ public:
+  explicit Scratch(int64_t floats) : size_((floats + 15) / 16 * 16), memory_(new float[size_ * thread_count()]()) {}
+  float* mine() const { return memory_.get() + size_ * thread_index(); }
+
+ private:
+  int64_t size_;
+  std::unique_ptr<float[]> memory_;
+};
+
+}  // namespace kernels
+
+// Makes `body`, which takes Arguments, callable by MindSpore (mindspore.ops.Custom, func_type "aot").
+#define KERNEL(name, ...)                                                                                  \
+  extern "C" int name(int count, void** data, int* ranks, int64_t** shapes, const char** types, void*, void*) { \
+    return kernels::guarded([&] { __VA_ARGS__(kernels::Arguments(count, data, ranks, shapes, types)); });  \
+  }

@@ -1,0 +1,110 @@
+// Pooling of 2x2 windows that do not overlap; a last odd row or column belongs to no window.
+
+#include <algorithm>
+
+#include "common.h"
+
+namespace {
+
+using kernels::Arguments;
+using kernels::Shape;
+
+Shape halved(const Shape& shape) {
+  kernels::require(shape.height >= 2 && shape.width >= 2, kernels::kWrongShape);
+  return {shape.batch, shape.channels, shape.height / 2, shape.width / 2};
+}
+
+inline float larger(float a, float b) { return a < b ? b : a; }
+
+// x -> y; combine(upper left, upper right, lower left, lower right)
+template <class Combine>
+void forward(const Arguments& arguments, Combine combine) {
+  arguments.expect(2);
+  const Shape shape = arguments.maps(0), out = halved(shape);
+  arguments.expect_maps(1, out);
+  const float* x = arguments.input(0);
+  float* y = arguments.output(1);
+
+  kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
+    for (int64_t row = 0; row < out.height; ++row) {
+      const float* upper = x + plane * shape.plane() + 2 * row * shape.width;
+      const float* lower = upper + shape.width;
+      float* to = y + plane * out.plane() + row * out.width;
+#pragma omp simd
+      for (int64_t i = 0; i < out.width; ++i)
+        to[i] = combine(upper[2 * i], upper[2 * i + 1], lower[2 * i], lower[2 * i + 1]);
+    }
+  });
+}
+
+void max_forward(const Arguments& arguments) {
+  forward(arguments, [](float a, float b, float c, float d) { return larger(larger(a, b), larger(c, d)); });
+}
+
+void average_forward(const Arguments& arguments) {
+  forward(arguments, [](float a, float b, float c, float d) { return (a + b + c + d) * 0.25f; });
+}
+
+// Zeros where no window reaches.
+void clear_odd_edges(const Shape& shape, float* plane) {
+  if (shape.width % 2)
+    for (int64_t row = 0; row < shape.height; ++row) plane[(row + 1) * shape.width - 1] = 0.f;
+  if (shape.height % 2) std::fill_n(plane + (shape.height - 1) * shape.width, shape.width, 0.f);
+}
+
+// dy, x -> dx: to the first of the largest, row by row, as MindSpore does.
+void max_backward(const Arguments& arguments) {
+  arguments.expect(3);
+  const Shape shape = arguments.maps(1), out = halved(shape);
+  arguments.expect_maps(0, out);
+  arguments.expect_maps(2, shape);
+  const float *dy = arguments.input(0), *x = arguments.input(1);
+  float* dx = arguments.output(2);
+
+  kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
+    for (int64_t row = 0; row < out.height; ++row) {
+      const int64_t start = plane * shape.plane() + 2 * row * shape.width;
+      const float *upper = x + start, *lower = upper + shape.width;
+      const float* from = dy + plane * out.plane() + row * out.width;
+      float *upper_out = dx + start, *lower_out = upper_out + shape.width;
+#pragma omp simd
+      for (int64_t i = 0; i < out.width; ++i) {
+        const float a = upper[2 * i], b = upper[2 * i + 1], c = lower[2 * i], d = lower[2 * i + 1];
+        const float above = larger(a, b), below = larger(c, d);
+        const float to_above = above < below ? 0.f : from[i], to_below = above < below ? from[i] : 0.f;
+        upper_out[2 * i] = a < b ? 0.f : to_above;
+        upper_out[2 * i + 1] = a < b ? to_above : 0.f;
+        lower_out[2 * i] = c < d ? 0.f : to_below;
+        lower_out[2 * i + 1] = c < d ? to_below : 0.f;
+      }
+    }
+    clear_odd_edges(shape, dx + plane * shape.plane());
+  });
+}
+
+// dy, x (for its shape) -> dx
+void average_backward(const Arguments& arguments) {
+  arguments.expect(3);
+  const Shape shape = arguments.maps(1), out = halved(shape);
+  arguments.expect_maps(0, out);
+  arguments.expect_maps(2, shape);
+  const float* dy = arguments.input(0);
+  float* dx = arguments.output(2);
+
+  kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
+    for (int64_t row = 0; row < 2 * out.height; ++row) {
+      const float* from = dy + plane * out.plane() + row / 2 * out.width;
+      float* to = dx + plane * shape.plane() + row * shape.width;
+#pragma omp simd
+      for (int64_t i = 0; i < out.width; ++i) to[2 * i] = to[2 * i + 1] = from[i] * 0.25f;
+    }
+    clear_odd_edges(shape, dx + plane * shape.plane());
+  });
+}
+
+}  // namespace
+
+KERNEL(MaxPoolForward, max_forward)
+KERNEL(MaxPoolBackward, max_backward)
+KERNEL(AveragePoolForward, average_forward)
+KERNEL(AveragePoolBackward, average_backward)

@@ -1,0 +1,116 @@
+"""Exchanging a network's layers for those on the compiled kernels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mindspore import nn
+
+from kernels.build import KernelsUnavailable, library
+from kernels.cells import AvgPool2d, BatchNorm2d, DepthwiseConv2d, MaxPool2d, suits_depthwise, suits_pooling
+from netzoo.compiled import forget_compiled_graphs
+from netzoo.replace import replace_cell
+
+
+@dataclass(frozen=True)
+class KernelReport:
+    """How many layers run on the kernels now, or why none does.
+
+    Args:
+        convolutions: depthwise 3x3.
+        batch_norms: BatchNorm.
+        with_relu6: of those, the ones that compute the ReLU6 behind them too.
+        poolings: 2x2 pooling.
+        unavailable: why MindSpore's own operators run; empty if they do not.
+    """
+
+    convolutions: int = 0
+    batch_norms: int = 0
+    with_relu6: int = 0
+    poolings: int = 0
+    unavailable: str = ""
+
+    def __str__(self) -> str:
+        if self.unavailable:
+            return f"CPU kernels: {self.unavailable}; MindSpore's own operators run"
+        if not (self.convolutions or self.batch_norms or self.poolings):
+            return "CPU kernels: no layer of these is one that they compute"
+        return (
+            f"CPU kernels run {self.convolutions} depthwise convolutions, {self.batch_norms} BatchNorm layers "
+            f"({self.with_relu6} with their ReLU6) and {self.poolings} poolings"
+        )
+
+
+def apply_kernels(network: nn.Cell) -> KernelReport:
+    """Exchange the layers of a network that the kernels compute, and compile the kernels where that was not done yet.
+
+    Parameters stay the same objects, under the same names. To be called when it is settled what trains, and before
+    anything wraps the network: cells that wrap it keep what they compiled before.
+
+    Args:
+        network: on a CPU, in float32; it is changed in place.
+    """
+    places = list(_places(network))
+    if not places:
+        return KernelReport()
+    try:
+        compiled = library()
+    except KernelsUnavailable as error:
+        return KernelReport(unavailable=str(error))
+    for place in places:
+        cell = place.make(compiled)
+        replace_cell(place.parent, place.key, cell.set_train(place.layer.training))
+        if place.relu6 is not None:
+            replace_cell(place.parent, place.relu6, nn.Identity())
+    forget_compiled_graphs(network)
+    kinds = Counter(place.kind for place in places)
+    with_relu6 = sum(place.relu6 is not None for place in places)
+    return KernelReport(kinds["convolution"], kinds["batch_norm"], with_relu6, kinds["pooling"])
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A layer to be exchanged.
+
+    Args:
+        parent: the cell that holds it.
+        key: its name in there.
+        layer: the layer.
+        relu6: the name of the ReLU6 that reads its output, and nothing else does.
+    """
+
+    parent: nn.Cell
+    key: str
+    layer: nn.Cell
+    relu6: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Convolution, batch_norm or pooling."""
+        if isinstance(self.layer, nn.Conv2d):
+            return "convolution"
+        return "batch_norm" if isinstance(self.layer, nn.BatchNorm2d) else "pooling"
+
+    def make(self, compiled: Path) -> nn.Cell:
+        """The cell that takes the layer's place."""
+        if isinstance(self.layer, nn.Conv2d):
+            return DepthwiseConv2d(self.layer, compiled)
+        if isinstance(self.layer, nn.BatchNorm2d):
+            return BatchNorm2d(self.layer, compiled, self.relu6 is not None)
+        return MaxPool2d(compiled) if isinstance(self.layer, nn.MaxPool2d) else AvgPool2d(compiled)
+
+
+def _places(network: nn.Cell) -> Iterator[_Place]:
+    for _, parent in network.cells_and_names():
+        children = list(parent.name_cells().items())
+        for position, (key, layer) in enumerate(children):
+            if suits_depthwise(layer) or suits_pooling(layer):
+                yield _Place(parent, key, layer)
+            elif type(layer) is nn.BatchNorm2d:
+                # Only a SequentialCell says what reads a layer's output.
+                following = children[position + 1 :] if isinstance(parent, nn.SequentialCell) else []
+                relu6 = following[0][0] if following and type(following[0][1]) is nn.ReLU6 else None
+                yield _Place(parent, key, layer, relu6)

@@ -1,0 +1,89 @@
+// Runs every kernel on buffers of exactly the right size, for the sanitizers to watch.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+using Sizes = std::vector<int64_t>;
+using Kernel = int (*)(int, void**, int*, int64_t**, const char**, void*, void*);
+
+#define DECLARE(name) extern "C" int name(int, void**, int*, int64_t**, const char**, void*, void*);
+DECLARE(DepthwiseForwardStride1Padding0)
+DECLARE(DepthwiseForwardStride1Padding1)
+DECLARE(DepthwiseForwardStride2Padding0)
+DECLARE(DepthwiseForwardStride2Padding1)
+DECLARE(DepthwiseBackwardStride1Padding0)
+DECLARE(DepthwiseBackwardStride1Padding1)
+DECLARE(DepthwiseBackwardStride2Padding0)
+DECLARE(DepthwiseBackwardStride2Padding1)
+DECLARE(BatchNormForward)
+DECLARE(BatchNormRelu6Forward)
+DECLARE(BatchNormBackward)
+DECLARE(BatchNormRelu6Backward)
+DECLARE(FrozenBatchNormForward)
+DECLARE(FrozenBatchNormRelu6Forward)
+DECLARE(FrozenBatchNormBackward)
+DECLARE(FrozenBatchNormRelu6Backward)
+DECLARE(FrozenBatchNormBackwardTraining)
+DECLARE(FrozenBatchNormRelu6BackwardTraining)
+DECLARE(MaxPoolForward)
+DECLARE(MaxPoolBackward)
+DECLARE(AveragePoolForward)
+DECLARE(AveragePoolBackward)
+
+static void run(Kernel kernel, std::vector<Sizes> shapes) {
+  std::vector<float*> buffers;
+  std::vector<void*> data;
+  std::vector<int> ranks;
+  std::vector<int64_t*> sizes;
+  for (Sizes& shape : shapes) {
+    int64_t count = 1;
+    for (int64_t size : shape) count *= size;
+    buffers.push_back(static_cast<float*>(std::malloc(count * sizeof(float))));
+    for (int64_t i = 0; i < count; ++i) buffers.back()[i] = 0.1f * (i * 7 % 100);
+    data.push_back(buffers.back());
+    ranks.push_back(shape.size());
+    sizes.push_back(shape.data());
+  }
+  const std::vector<const char*> types(shapes.size(), "float32");
+  const int status = kernel(shapes.size(), data.data(), ranks.data(), sizes.data(),
+                            const_cast<const char**>(types.data()), nullptr, nullptr);
+  if (status) {
+    std::printf("status %d\n", status);
+    std::exit(1);
+  }
+  for (float* buffer : buffers) std::free(buffer);
+}
+
+static void depthwise(Kernel forward, Kernel backward, Sizes x, int stride, int padding) {
+  const int64_t height = x[2] + 2 * padding - 3, width = x[3] + 2 * padding - 3;
+  if (height < 0 || width < 0) return;
+  const Sizes y = {x[0], x[1], height / stride + 1, width / stride + 1}, weight = {x[1], 1, 3, 3};
+  run(forward, {x, weight, y});
+  run(backward, {y, weight, x, x, weight});
+}
+
+int main() {
+  for (int64_t height : {1, 2, 3, 4, 7, 8, 15, 16, 33, 40}) {
+    for (int64_t width : {1, 2, 3, 5, 7, 8, 14, 17, 32, 41}) {
+      const Sizes x = {2, 3, height, width}, c = {3};
+      depthwise(DepthwiseForwardStride1Padding0, DepthwiseBackwardStride1Padding0, x, 1, 0);
+      depthwise(DepthwiseForwardStride1Padding1, DepthwiseBackwardStride1Padding1, x, 1, 1);
+      depthwise(DepthwiseForwardStride2Padding0, DepthwiseBackwardStride2Padding0, x, 2, 0);
+      depthwise(DepthwiseForwardStride2Padding1, DepthwiseBackwardStride2Padding1, x, 2, 1);
+      for (Kernel kernel : {BatchNormForward, BatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {2}, x, c, c, c, c});
+      for (Kernel kernel : {BatchNormBackward, BatchNormRelu6Backward}) run(kernel, {x, x, c, c, c, c, x, c, c});
+      for (Kernel kernel : {FrozenBatchNormForward, FrozenBatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {1}, x});
+      for (Kernel kernel : {FrozenBatchNormBackward, FrozenBatchNormRelu6Backward})
+        run(kernel, {x, x, c, c, c, c, {1}, x});
+      for (Kernel kernel : {FrozenBatchNormBackwardTraining, FrozenBatchNormRelu6BackwardTraining})
+        run(kernel, {x, x, c, c, c, c, {1}, x, c, c});
+      if (height < 2 || width < 2) continue;
+      const Sizes y = {2, 3, height / 2, width / 2};
+      for (Kernel kernel : {MaxPoolForward, AveragePoolForward}) run(kernel, {x, y});
+      for (Kernel kernel : {MaxPoolBackward, AveragePoolBackward}) run(kernel, {y, x, x});
+    }
+  }
+  std::puts("clean");
+}

@@ -1,0 +1,39 @@
+"""Tensors that do not suit a kernel."""
+
+import re
+
+import numpy as np
+import pytest
+
+from kernels.build import SOURCES
+from kernels.operators import STATUS
+
+
+def zeros(*shape):
+    return np.zeros(shape, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays", "status"),
+    [
+        ("MaxPoolForward", [zeros(1, 1, 2, 2)], 1),
+        ("MaxPoolForward", [zeros(1, 2, 2), zeros(1, 1, 1, 1)], 3),
+        ("MaxPoolForward", [zeros(1, 1, 1, 2), zeros(1, 1, 1, 1)], 3),
+        ("AveragePoolForward", [zeros(1, 1, 4, 4), zeros(1, 1, 2, 1)], 3),
+        ("DepthwiseForwardStride1Padding0", [zeros(1, 1, 2, 9), zeros(1, 1, 3, 3), zeros(1, 1, 1, 7)], 3),
+        ("DepthwiseForwardStride1Padding1", [zeros(1, 2, 4, 4), zeros(1, 1, 3, 3), zeros(1, 2, 4, 4)], 3),
+        ("DepthwiseForwardStride2Padding1", [zeros(0, 2, 4, 4), zeros(2, 1, 3, 3), zeros(0, 2, 2, 2)], 3),
+        ("FrozenBatchNormForward", [zeros(1, 2, 4, 4), *[zeros(2)] * 3, zeros(3), zeros(1), zeros(1, 2, 4, 4)], 3),
+    ],
+)
+def test_are_refused_before_anything_is_read(call, name, arrays, status):
+    assert call(name, *arrays) == status
+
+
+def test_other_types_are_refused(call):
+    assert call("MaxPoolForward", zeros(1, 1, 2, 2), zeros(1, 1, 1, 1), dtype=b"float16") == 2
+
+
+def test_every_status_has_its_words():
+    codes = {int(code) for code in re.findall(r"\bk\w+ = (\d)\b", (SOURCES / "common.h").read_text().split("};")[0])}
+    assert codes == {0, *STATUS}

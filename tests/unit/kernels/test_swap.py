@@ -1,0 +1,188 @@
+"""A network whose layers were exchanged is the same network."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn, ops
+
+import kernels.swap
+from kernels.build import KernelsUnavailable
+from kernels.cells import AvgPool2d, BatchNorm2d, DepthwiseConv2d, MaxPool2d
+from kernels.swap import apply_kernels
+from netzoo import create_net
+from netzoo.freeze import freeze
+from netzoo.lora import add_lora, merge_lora
+
+pytestmark = pytest.mark.usefixtures("graph_mode", "compiled")
+
+CLOSE = {"rtol": 1e-3, "atol": 1e-5}
+
+
+def small_mobilenet(**options):
+    ms.set_seed(0)
+    settings = {"width_mult": 0.35, "inverted_residual_setting": ((1, 16, 1, 1), (6, 24, 2, 2)), "last_channel": 64}
+    network = create_net("mobilenetv2", num_classes=5, **{**settings, **options})
+    rng = np.random.default_rng(0)
+    for parameter in network.get_parameters():
+        if "moving_mean" in parameter.name:
+            parameter.set_data(ms.Tensor(rng.normal(size=parameter.shape, scale=0.1).astype(np.float32)))
+        if "moving_variance" in parameter.name:
+            parameter.set_data(ms.Tensor(rng.uniform(0.5, 2, size=parameter.shape).astype(np.float32)))
+    return network
+
+
+def pictures(size=(33, 31), channels=3):
+    return ms.Tensor(np.random.default_rng(1).normal(size=(4, channels, *size)).astype(np.float32))
+
+
+def kinds(network):
+    return [type(cell) for _, cell in network.cells_and_names()]
+
+
+def values(network):
+    return {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
+
+
+def assert_close(values, expected):
+    """Compare arrays by name, each at the scale of its largest value."""
+    assert values.keys() == expected.keys()
+    for name, value in values.items():
+        scale = max(np.abs(expected[name]).max(), 1e-3)
+        np.testing.assert_allclose(value / scale, expected[name] / scale, atol=2e-4, err_msg=name)
+
+
+def outputs_and_gradients(network, x):
+    """Output, and gradients of its sum with fixed weights, by input and parameter name."""
+    weights = ms.ParameterTuple(network.trainable_params())
+
+    class Total(nn.Cell):
+        def __init__(self):
+            super().__init__(auto_prefix=False)
+            self.network = network
+
+        def construct(self, x):
+            y = self.network(x)
+            return (ops.sin(ops.arange(0, y.size).reshape(y.shape).astype(ms.float32)) * y).sum(), y
+
+    total = Total().set_train(network.training)
+    (_, y), (dx, gradients) = ops.value_and_grad(total, 0, weights=weights, has_aux=True)(x)
+    named = {weight.name: gradient.asnumpy() for weight, gradient in zip(weights, gradients, strict=True)}
+    return y.asnumpy(), {"input": dx.asnumpy(), **named}
+
+
+def test_mobilenetv2_exchanges_every_depthwise_convolution_and_batch_norm():
+    network = small_mobilenet()
+    report = apply_kernels(network)
+    assert (report.convolutions, report.batch_norms, report.with_relu6, report.poolings) == (3, 10, 7, 0)
+    assert nn.ReLU6 not in kinds(network)
+    assert nn.BatchNorm2d not in kinds(network)
+    assert str(report).startswith("CPU kernels run 3 depthwise convolutions, 10 BatchNorm layers (7 with their ReLU6)")
+
+
+def test_parameters_stay_the_same_objects_in_the_same_order():
+    network = small_mobilenet()
+    before = list(network.get_parameters())
+    names = [parameter.name for parameter in before]
+    apply_kernels(network)
+    assert [id(parameter) for parameter in network.get_parameters()] == [id(parameter) for parameter in before]
+    assert [parameter.name for parameter in before] == names
+
+
+def test_random_numbers_drawn_afterwards_stay_the_same():
+    ms.set_seed(0)
+    network = create_net("lenet5_improved", num_classes=3)
+    np.random.seed(5)
+    expected = np.random.get_state()[1].copy()
+    apply_kernels(network)
+    np.testing.assert_array_equal(np.random.get_state()[1], expected)
+
+
+@pytest.mark.parametrize("frozen", [(), (r".*gamma",), (r"features\..*",)], ids=["live", "scales", "backbone"])
+def test_training_computes_what_mindspore_s_operators_compute(frozen):
+    own, ours = small_mobilenet(), small_mobilenet()
+    for network in (own, ours):
+        freeze(network, "none", frozen)
+        network.set_train()
+    apply_kernels(ours)
+    y, gradients = outputs_and_gradients(own, pictures())
+    our_y, our_gradients = outputs_and_gradients(ours, pictures())
+    np.testing.assert_allclose(our_y, y, **CLOSE)
+    assert_close(our_gradients, gradients)
+    assert_close(values(ours), values(own))  # running statistics too
+
+
+def test_evaluation_normalises_by_running_statistics_and_keeps_them():
+    own, ours = small_mobilenet().set_train(False), small_mobilenet().set_train(False)
+    apply_kernels(ours)
+    before = values(ours)
+    np.testing.assert_allclose(ours(pictures()).asnumpy(), own(pictures()).asnumpy(), **CLOSE)
+    for name, value in values(ours).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_evaluation_between_training_steps_sees_the_new_statistics():
+    network = small_mobilenet()
+    apply_kernels(network)
+    first = network.set_train(False)(pictures()).asnumpy()
+    network.set_train()(pictures())
+    assert not np.allclose(network.set_train(False)(pictures()).asnumpy(), first)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_lenet5_s_pooling(pooling):
+    networks = []
+    for _ in range(2):
+        ms.set_seed(0)
+        networks.append(create_net("lenet5_modern", num_classes=3, pooling=pooling).set_train())
+    own, ours = networks
+    report = apply_kernels(ours)
+    assert report.poolings == 1
+    assert {MaxPool2d, AvgPool2d} & set(kinds(ours))
+    y, gradients = outputs_and_gradients(own, pictures((28, 28), channels=1))
+    our_y, our_gradients = outputs_and_gradients(ours, pictures((28, 28), channels=1))
+    np.testing.assert_allclose(our_y, y, **CLOSE)
+    assert_close(our_gradients, gradients)
+
+
+def test_adapters_may_come_before_or_after():
+    targets = r"features\.\d+\.conv\.\d+|dense"
+    results = []
+    for order in ("before", "after"):
+        network = small_mobilenet()
+        if order == "after":
+            apply_kernels(network)
+        add_lora(network, targets, rank=2)
+        if order == "before":
+            apply_kernels(network)
+        results.append(network.set_train(False)(pictures()).asnumpy())
+        assert {DepthwiseConv2d, BatchNorm2d} <= set(kinds(network))
+        merge_lora(network)
+        results.append(network(pictures()).asnumpy())
+    for result in results[1:]:
+        np.testing.assert_allclose(result, results[0], **CLOSE)
+
+
+def test_other_layers_stay():
+    layers = nn.SequentialCell(
+        nn.Conv2d(4, 4, 3, group=2),
+        nn.Conv2d(4, 4, 5, group=4, pad_mode="pad", padding=2),
+        nn.Conv2d(4, 4, 3, group=4, pad_mode="same"),
+        nn.Conv2d(4, 4, 3, group=4, pad_mode="pad", padding=(0, 1, 0, 1)),
+        nn.Conv2d(4, 4, 3, group=4, pad_mode="valid", has_bias=True),
+        nn.MaxPool2d(3, 2),
+        nn.ReLU6(),
+    )
+    before = kinds(layers)
+    assert apply_kernels(layers).convolutions == 0
+    assert kinds(layers) == before
+
+
+def test_without_kernels_the_network_stays_and_the_reason_is_told(monkeypatch):
+    def fail():
+        raise KernelsUnavailable("no C++ compiler")
+
+    monkeypatch.setattr(kernels.swap, "library", fail)
+    network = small_mobilenet()
+    before = kinds(network)
+    assert str(apply_kernels(network)) == "CPU kernels: no C++ compiler; MindSpore's own operators run"
+    assert kinds(network) == before
