@@ -47,11 +47,10 @@ def write_handover(folder: Path, manifest: Manifest, spec: PreprocessingSpec, tr
     ]
     script += [" ".join(convert_command(manifest, variant)) for variant in VARIANTS]
     (lite / "convert.sh").write_text("\n".join(script) + "\n", encoding="utf-8")
-    shape = ",".join(str(size) for size in (1, spec.channels, spec.image_size, spec.image_size))
+    # No --inputShapes: the converter has fixed the shape, and may have put the channels last.
     (lite / "benchmark.sh").write_text(
         "#!/bin/sh\n# Run on the device, in the folder of the bundle, with Lite's benchmark on the PATH.\n"
-        f"benchmark --modelFile=lite/${{1:-fp32}}.ms --inputShapes={shape} "
-        "--numThreads=${2:-1} --warmUpLoopCount=3 --loopCount=50\n",
+        "benchmark --modelFile=lite/${1:-fp32}.ms --numThreads=${2:-1} --warmUpLoopCount=3 --loopCount=50\n",
         encoding="utf-8",
     )
 

@@ -1,7 +1,9 @@
 """Name what a picture shows with MindSpore Lite: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K].
 
-Needs mindspore_lite (from MindSpore Lite's release page), numpy and Pillow; nothing of the training kit.
+Needs Python 3.7 or later, mindspore_lite (2.0.0 on PyPI is for 3.7), numpy and Pillow; nothing of the training kit.
 """
+
+from __future__ import annotations
 
 import json
 import sys
@@ -11,18 +13,30 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+BICUBIC = getattr(Image, "Resampling", Image).BICUBIC  # its place before Pillow 9.1
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Turn any picture into upright RGB; of 16-bit gray the high byte is kept."""
+    image = ImageOps.exif_transpose(image) or image
+    if image.mode == "F":
+        raise ValueError("floating-point pixels (mode F) have no agreed range; save the picture with 8 bits")
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
+    return image.convert("RGB")
+
 
 def preprocess(image: Image.Image, spec: dict[str, Any]) -> np.ndarray:
     """Turn a Pillow picture into float32 (1, C, H, W), as preprocessing.json says."""
-    image = ImageOps.exif_transpose(image).convert("RGB")
+    image = to_rgb(image)
     if spec["resize"]:
         (width, height), shorter = image.size, spec["resize"]
         if width < height:
             size = shorter, int(np.float32(height) / np.float32(width) * np.float32(shorter))
         else:
             size = int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
-        image = image.resize((size[0], image.height), Image.Resampling.BICUBIC)  # rows first, then columns
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        image = image.resize((size[0], image.height), BICUBIC)  # rows first, then columns
+        image = image.resize(size, BICUBIC)
     border, side = spec["pad"], spec["image_size"]
     pixels = np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)))
     missing = [max(side - length, 0) for length in pixels.shape[:2]]
@@ -53,19 +67,22 @@ def run(model: Any, batch: np.ndarray) -> np.ndarray:
     (tensor,) = model.get_inputs()
     if tensor.shape[-1] == batch.shape[1] and tensor.shape[1] != batch.shape[1]:
         batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))  # the converter chose NHWC
-    model.resize([tensor], [list(batch.shape)])
-    (tensor,) = model.get_inputs()
+    if list(tensor.shape) != list(batch.shape):
+        model.resize([tensor], [list(batch.shape)])
+        (tensor,) = model.get_inputs()
     tensor.set_data_from_numpy(batch)
     outputs: np.ndarray = model.predict([tensor])[0].get_data_to_numpy()
-    return outputs
+    return outputs.copy()  # what Lite gives is a view of its buffer, which the next call overwrites
 
 
 def main() -> None:
     """Print the best classes of one picture."""
+    if len(sys.argv) < 4:
+        sys.exit("usage: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K]")
     bundle, model, picture = map(Path, sys.argv[1:4])
     top_k = int(sys.argv[4]) if len(sys.argv) > 4 else 5
     spec = json.loads((bundle / "preprocessing.json").read_text(encoding="utf-8"))
-    labels = (bundle / "labels.txt").read_text(encoding="utf-8").splitlines()
+    labels = (bundle / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
     kind = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["output_kind"]
     with Image.open(picture) as image:
         outputs = run(open_model(model), preprocess(image, spec))[0]
