@@ -27,7 +27,7 @@ if [[ $what == all || $what == checks ]]; then
     step ruff format --check .
     step mypy .
     step lint-imports
-    mapfile -d '' -t scripts < <(find . \( -name .venv -o -name .git -o -name runs -o -name cache \) -prune \
+    mapfile -d '' -t scripts < <(find . \( -name .venv -o -name '.lite*' -o -name .git -o -name runs -o -name cache \) -prune \
         -o \( -name '*.sh' -o -path ./.ci/run \) -type f -print0)
     step shellcheck --external-sources "${scripts[@]}"
 fi

@@ -28,13 +28,14 @@ class LiteEnvironment(BaseModel):
     Args:
         folder: where lite.json lies.
         version: of Lite.
-        libraries: folder of the runtime's libraries.
+        libraries: folders of the libraries.
         headers: folders for the compiler.
         python: interpreter that imports mindspore_lite, or None.
         worker: compiled program that runs .ms files, or None.
         converter: compiled program that converts, or None.
         converter_lite: the release's own converter, or None.
         package: folder `mindspore_lite` of the wheel, or the release.
+        emulator: program and options that run the compiled programs of another processor.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,12 +43,13 @@ class LiteEnvironment(BaseModel):
     folder: Path = Path()
     version: str
     package: Path
-    libraries: Path
+    libraries: tuple[Path, ...]
     headers: tuple[Path, ...]
     python: Path | None = None
     worker: Path | None = None
     converter: Path | None = None
     converter_lite: Path | None = None
+    emulator: tuple[str, ...] = ()
 
     def languages(self) -> tuple[Language, ...]:
         """Ways in which it runs .ms files."""
@@ -58,16 +60,31 @@ class LiteEnvironment(BaseModel):
         """A path of the description, absolute."""
         return self.folder / path
 
-    def variables(self, libraries: Path | None = None) -> dict[str, str]:
+    def program(self, program: Path) -> list[str]:
+        """The start of a command that runs one of its compiled programs."""
+        search = ":".join(str(self.path(folder)) for folder in self.libraries)
+        guest = ["-E", f"LD_LIBRARY_PATH={search}"] if self.emulator else []
+        return [*self.emulator, *guest, str(self.path(program))]
+
+    def variables(self) -> dict[str, str]:
         """Environment variables of its processes: libraries found, errors logged and nothing else."""
         own = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "MS_"))}
-        search = [str(libraries or self.path(self.libraries)), os.environ.get("LD_LIBRARY_PATH", "")]
-        return {**own, "GLOG_v": "3", "LD_LIBRARY_PATH": ":".join(filter(None, search))}
+        own["GLOG_v"] = "3"
+        if not self.emulator:
+            own["LD_LIBRARY_PATH"] = ":".join(
+                [*(str(self.path(folder)) for folder in self.libraries), *filter(None, [own.get("LD_LIBRARY_PATH")])]
+            )
+        return own
 
 
-def lite_folder() -> Path:
-    """Where Lite is or will be set up; the variable LITE_ENV names another folder."""
-    return Path(os.environ.get("LITE_ENV") or REPOSITORY / ".lite").absolute()
+def lite_folder(target: str | None = None) -> Path:
+    """Where Lite is or will be set up; the variable LITE_ENV names another folder.
+
+    Args:
+        target: another processor than this machine's, such as `aarch64`.
+    """
+    folder = Path(os.environ.get("LITE_ENV") or REPOSITORY / ".lite").absolute()
+    return folder.with_name(f"{folder.name}-{target}") if target else folder
 
 
 def find_lite(folder: Path | None = None) -> LiteEnvironment:
@@ -87,8 +104,8 @@ def find_lite(folder: Path | None = None) -> LiteEnvironment:
         raise LiteError(f"MindSpore Lite is not set up in {place}; run: {SETUP}") from None
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         raise LiteError(f"{place / DESCRIPTION} cannot be read; run: {SETUP} --again") from error
-    needed = (environment.python, environment.worker, environment.converter, environment.libraries)
-    gone = [str(path) for path in needed if path and not environment.path(path).exists()]
-    if gone:
-        raise LiteError(f"MindSpore Lite in {place} is not whole ({gone[0]} is gone); run: {SETUP} --again")
+    programs = (environment.python, environment.worker, environment.converter, environment.converter_lite)
+    for path in (*filter(None, programs), *environment.libraries):
+        if not environment.path(path).exists():
+            raise LiteError(f"MindSpore Lite in {place} is not whole ({path} is gone); run: {SETUP} --again")
     return environment
