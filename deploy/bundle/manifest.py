@@ -100,6 +100,10 @@ class LiteResult(_Value):
     n: int
     max_abs_diff: float
     top1_agreement: float
+    runtime: str | None = Field(default=None, description="version of Lite, and the language that ran the file")
+    pictures: str | None = Field(default=None, description="which pictures; calibration pictures are training pictures")
+    accuracy: Accuracy | None = Field(default=None, description="null: the pictures have no labels")
+    latency: Latency | None = Field(default=None, description="beside the float32 ONNX file in onnxruntime")
 
 
 class Checkpoint(_Value):
@@ -126,6 +130,7 @@ class Manifest(_Value):
     models: dict[str, ModelFile]
     refused: dict[str, Refused]
     lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
+    lite_refused: dict[str, Refused] = Field(default_factory=dict, description="what this Lite cannot do, and why")
     versions: dict[str, str]
     git_commit: str | None
     files: dict[str, str] = Field(description="SHA-256 of every other file of the bundle, by relative path")

@@ -82,7 +82,9 @@ def input_name(manifest: Manifest) -> str:
     return manifest.models["onnx"].input.name if "onnx" in manifest.models else "x"
 
 
-def quantisation_config(manifest: Manifest, spec: PreprocessingSpec, count: int) -> str:
+def quantisation_config(
+    manifest: Manifest, spec: PreprocessingSpec, count: int, pictures: str = "lite/calibration"
+) -> str:
     """Configuration of full post-training quantisation; its pictures are cropped already."""
     mean, std = ([round(255 * value, 4) for value in values] for values in (spec.mean, spec.std))
     return f"""\
@@ -96,7 +98,7 @@ bias_correction=true
 per_channel=true
 
 [data_preprocess_param]
-calibrate_path={input_name(manifest)}:lite/calibration
+calibrate_path={input_name(manifest)}:{pictures}
 calibrate_size={count}
 input_type=IMAGE
 image_to_format={"RGB" if spec.color == "rgb" else "GRAY"}
