@@ -24,7 +24,7 @@ def open_classifier(source: Path, model: str | None = None, batch_size: int = 16
         BundleError: not one of these, or damaged.
         RunError: a run or checkpoint that cannot be used.
     """
-    if source.suffix in (".onnx", ".mindir") and source.is_file():
+    if source.suffix in (".onnx", ".mindir", ".ms") and source.is_file():
         return _of_file(source, batch_size)
     if (source / MANIFEST).is_file():
         return _of_bundle(read_bundle(source), model, batch_size)
@@ -52,11 +52,13 @@ def _of_bundle(bundle: Bundle, model: str | None, batch_size: int) -> Classifier
     name, entry = bundle.model(model)
     if entry.runtime == "mindspore":
         _start_mindspore()
+    spec = bundle.preprocessing
+    picture_shape = (spec.channels, spec.image_size, spec.image_size)
     return Classifier(
         origin=f"{bundle.path.resolve().name} ({name})",
-        runtime=open_runtime(bundle.path / entry.file, entry.batch),
+        runtime=open_runtime(bundle.path / entry.file, entry.batch, picture_shape=picture_shape),
         classes=bundle.classes,
-        spec=bundle.preprocessing,
+        spec=spec,
         kind=bundle.manifest.output_kind,
         batch_size=None if entry.runtime == "onnxruntime" or entry.batch else batch_size,
         takes_pictures=entry.preprocessing == "inside",

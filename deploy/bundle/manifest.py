@@ -18,8 +18,12 @@ FILE_NAMES = {
     "onnx_fp16": "model_fp16.onnx",
     "onnx_int8": "model_int8.onnx",
     "onnx_picture": "model_picture.onnx",
+    "ms": "model.ms",
+    "ms_fp16": "model_fp16.ms",
+    "ms_int8": "model_int8.ms",
 }
-"""Names of the formats, with the file each is written to. `onnx_picture` has the preprocessing inside."""
+"""Names of the formats, with the file each is written to. `onnx_picture` has the preprocessing inside; those of
+MindSpore Lite (`ms`) need it set up."""
 
 OutputKind = Literal["logits", "softmax", "sigmoid"]
 
@@ -71,7 +75,7 @@ class ModelFile(_Value):
     """One model file."""
 
     file: str
-    runtime: Literal["mindspore", "onnxruntime", "ascend"]
+    runtime: Literal["mindspore", "onnxruntime", "mindspore_lite", "ascend"]
     precision: Literal["float32", "float16", "int8"]
     preprocessing: Literal["outside", "inside"]
     batch: int | None = Field(description="fixed batch size; null takes any")

@@ -101,13 +101,25 @@ def _command(
         command += ["--fp16=on"] if variant == "fp16" else []
         return command + ([f"--configFile={config}"] if config else [])
     arguments = [str(model), output, shape, "1" if variant == "fp16" else "0", *([str(config)] if config else [])]
+    check_converter(environment, variant)
     if environment.converter and (variant == "int8" or not environment.python):
         return [*environment.program(environment.converter), *arguments]
+    assert environment.python is not None
+    return [str(environment.path(environment.python)), str(PROGRAMS / "convert.py"), *arguments]
+
+
+def check_converter(environment: LiteEnvironment, variant: Variant) -> None:
+    """Refuse what an environment cannot convert.
+
+    Raises:
+        LiteError: it has no converter for this variant.
+    """
+    if environment.converter_lite or environment.converter:
+        return
     if variant == "int8":
         raise LiteError(
             "full quantisation: the wheel's Python converter opens the file it calibrates by the wrong kind; "
             "the C++ one does it (install g++, then set up again: python -m deploy.lite setup --again)"
         )
-    if environment.python:
-        return [str(environment.path(environment.python)), str(PROGRAMS / "convert.py"), *arguments]
-    raise LiteError(f"MindSpore Lite in {environment.folder} has no converter")
+    if environment.python is None:
+        raise LiteError(f"MindSpore Lite in {environment.folder} has no converter")

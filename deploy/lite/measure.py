@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from common.files import atomic_path, write_json
 from deploy.bundle.bundle import Bundle, hash_files
-from deploy.bundle.manifest import MANIFEST, Latency, LiteResult, Refused
+from deploy.bundle.manifest import MANIFEST, LiteResult, Refused
 from deploy.export.handover import quantisation_config
+from deploy.export.latency import lite_latency
 from deploy.export.lite_convert import VARIANTS, ModelSource, Variant, convert
 from deploy.export.parity import accuracy_of
 from deploy.lite.pictures import CheckPictures
@@ -20,8 +19,6 @@ from deploy.use.lite_environment import Language, LiteEnvironment, LiteError
 from deploy.use.lite_runtime import LiteCrash, LiteRuntime
 from deploy.use.runtimes import OnnxRuntime
 
-CALLS = 40
-LATENCY_SECONDS = 20.0
 WAYS = {"python": "Python", "cpp": "C++"}
 # What Lite's log says, and what it means.
 _MEANINGS = {
@@ -104,14 +101,14 @@ class Checker:
 
     def _run(self, path: Path) -> LiteResult:
         runtime = LiteRuntime(path, _picture_shape(self._bundle), 1, environment=self._running, language=self._language)
+        pictures = self._pictures
         try:
-            outputs = runtime(self._pictures.inputs)
-            latency = None if self._running.emulator else self._latency(runtime)
+            outputs = runtime(pictures.inputs)
+            latency = None if self._running.emulator else lite_latency(runtime, self._onnx, pictures.inputs[:1])
         finally:
             runtime.close()
         if outputs.shape != self._expected.shape or not np.isfinite(outputs).all():
             raise LiteError(f"{path.name}: outputs of shape {outputs.shape}, or not finite")
-        pictures = self._pictures
         emulated = f", {self._target} under qemu" if self._target else ""
         return LiteResult(
             file=f"lite/{path.name}",
@@ -125,28 +122,13 @@ class Checker:
             latency=latency,
         )
 
-    def _latency(self, runtime: LiteRuntime) -> Latency:
-        """In turns with onnxruntime, so that a busy machine slows both; the pipe is not counted."""
-        picture = self._pictures.inputs[:1]
-        own: list[float] = []
-        other: list[float] = []
-        end = time.monotonic() + LATENCY_SECONDS
-        while len(own) < CALLS and (len(own) < 5 or time.monotonic() < end):
-            runtime(picture)
-            own.append(1000 * runtime.seconds_of_last)
-            start = time.perf_counter()
-            self._onnx(picture)
-            other.append(1000 * (time.perf_counter() - start))
-        milliseconds, reference = median(own[3:]), median(other[3:])  # the first calls allocate and plan
-        return Latency(milliseconds=milliseconds, float32_milliseconds=reference, ratio=milliseconds / reference)
-
 
 def bundle_source(bundle: Bundle) -> ModelSource:
     """A bundle's ONNX file as what Lite converts, with its calibration pictures."""
     model = bundle.manifest.models["onnx"]
     folder = bundle.path.absolute() / "lite" / "calibration"
     count = len(list(folder.glob("*.png")))
-    config = quantisation_config(bundle.manifest, bundle.preprocessing, count, str(folder)) if count else None
+    config = quantisation_config(model.input.name, bundle.preprocessing, count, str(folder)) if count else None
     return ModelSource(bundle.path / model.file, model.input.name, _picture_shape(bundle), config)
 
 

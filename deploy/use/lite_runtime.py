@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import subprocess
 import sys
@@ -34,12 +35,13 @@ class LiteRuntime:
     Args:
         path: the file.
         shape: (C, H, W) of a picture.
-        threads: of one call; None takes 1.
+        threads: of one call; None takes all cores.
         environment: where Lite is; None takes the one that is set up.
         language: `python` or `cpp`; None takes the first that is there.
         seconds: longest time of an answer.
 
     Attributes:
+        input_shape: of the file's own input, (1, H, W, C) or (1, C, H, W).
         seconds_of_last: time that Lite took for the last picture.
 
     Raises:
@@ -58,12 +60,15 @@ class LiteRuntime:
     ) -> None:
         self._environment = environment or find_lite()
         self._path = path
-        self._command = worker_command(self._environment, path, shape, threads or 1, language)
+        self._command = worker_command(
+            self._environment, path, shape, threads or len(os.sched_getaffinity(0)), language
+        )
         self._seconds = seconds
         self._shape = shape
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+        self.input_shape: tuple[int, ...] = ()
         self.seconds_of_last = 0.0
         self._start()
 
@@ -108,9 +113,11 @@ class LiteRuntime:
         )
         with self._time_limit(START_SECONDS) as late:
             said = self._stdout.readline()
-        if said != b"ready\n":
+        word, *sizes = said.split() or [b""]
+        if word != b"ready":
             why = self._why(late.is_set(), START_SECONDS)
             raise LiteError(f"{self._path}: MindSpore Lite {self._environment.version} cannot load it: {why}")
+        self.input_shape = tuple(map(int, sizes))
 
     def _one(self, picture: np.ndarray) -> np.ndarray:
         assert self._process is not None

@@ -41,7 +41,9 @@ int main(int argc, char **argv) try {
   const size_t area = static_cast<size_t>(height * width), count = area * static_cast<size_t>(channels);
   auto inputs = model->GetInputs();
   if (inputs[0].DataSize() != count * sizeof(float)) throw std::runtime_error("the file wants another input");
-  std::fputs("ready\n", out);
+  std::fputs("ready", out);
+  for (const int64_t size : inputs[0].Shape()) std::fprintf(out, " %lld", static_cast<long long>(size));
+  std::fputs("\n", out);
   std::fflush(out);
   std::vector<float> picture(count);
   while (std::fread(picture.data(), sizeof(float), count, stdin) == count) {

@@ -1,7 +1,8 @@
 """Runs a .ms file for a parent process: worker.py MODEL.ms THREADS C H W, on Lite's own Python (3.7 or later).
 
-Says `ready` on a line of standard output, then answers every picture, C*H*W float32 values on standard input, with the
-seconds that it took (float64), the number of outputs (uint32) and the outputs (float32).
+Says `ready` and the shape of the file's input on a line of standard output, then answers every picture, C*H*W float32
+values on standard input, with the seconds that it took (float64), the number of outputs (uint32) and the outputs
+(float32).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main() -> None:
     context.cpu.thread_num = threads
     model = mindspore_lite.Model()
     model.build_from_file(file, mindspore_lite.ModelType.MINDIR_LITE, context)
-    out.write(b"ready\n")
+    out.write(" ".join(["ready", *map(str, model.get_inputs()[0].shape)]).encode() + b"\n")
     out.flush()
     size = 4 * shape[0] * shape[1] * shape[2]
     while True:
