@@ -32,10 +32,20 @@ def run_process(
     Raises:
         LiteError: it failed, crashed or was too slow.
     """
-    process = subprocess.Popen(
-        command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", start_new_session=True,
-    )  # fmt: skip
+    try:
+        process = subprocess.Popen(
+            command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise LiteError(f"{what}: {command[0]}: {error.strerror}") from error
     try:
         said, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

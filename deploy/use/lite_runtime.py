@@ -103,14 +103,17 @@ class LiteRuntime:
 
     def _start(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=self._environment.variables(),
-            start_new_session=True,  # Ctrl-C is the parent's to handle
-        )
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=self._environment.variables(),
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        except OSError as error:
+            raise LiteError(f"{self._command[0]}: {error.strerror}; set MindSpore Lite up again") from error
         with self._time_limit(START_SECONDS) as late:
             said = self._stdout.readline()
         word, *sizes = said.split() or [b""]

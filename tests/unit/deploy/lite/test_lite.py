@@ -234,12 +234,14 @@ def test_handover_names_files_that_are_there(bundle):
     commands = [
         line for line in (bundle / "lite" / "convert.sh").read_text().splitlines() if "converter_lite --" in line
     ]
-    assert [("--fp16=on" in c, "--configFile=lite/full_quant.cfg" in c) for c in commands] == [
-        (False, False),
-        (True, False),
-        (False, True),
+    assert [command.partition("--inputShape=image:1,1,28,28")[2].strip() for command in commands] == [
+        "",
+        "--fp16=on",
+        "--configFile=lite/full_quant.cfg",
+        "--configFile=lite/weight_quant.cfg",
+        "--configFile=lite/dynamic_quant.cfg",
     ]
-    assert all("--inputShape=image:1,1,28,28" in command for command in commands)
+    assert all((bundle / "lite" / f"{name}_quant.cfg").is_file() for name in ("full", "weight", "dynamic"))
 
 
 def test_check_says_plainly_what_was_not_run(bundle, capsys, monkeypatch, tmp_path):
