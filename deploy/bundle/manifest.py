@@ -134,6 +134,7 @@ class Manifest(_Value):
     models: dict[str, ModelFile]
     refused: dict[str, Refused]
     lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
+    lite_readers: dict[str, str] = Field(default_factory=dict, description="which Lite reads which file")
     lite_refused: dict[str, Refused] = Field(default_factory=dict, description="what this Lite cannot do, and why")
     versions: dict[str, str]
     git_commit: str | None

@@ -62,7 +62,7 @@ def of_run(bundle: Bundle, run: Path, split: str, count: int) -> CheckPictures:
     return CheckPictures(
         description=f"{split} split of {run.name}{leaking}",
         split=split,
-        inputs=_stack(preprocess(image, bundle.preprocessing) for image in rgb_pictures(chosen)),
+        inputs=stack(preprocess(image, bundle.preprocessing) for image in rgb_pictures(chosen)),
         labels=chosen.labels,
     )
 
@@ -83,7 +83,7 @@ def of_folder(bundle: Bundle, folder: Path, count: int) -> CheckPictures:
     return CheckPictures(
         description=f"pictures of {folder}",
         split=folder.name,
-        inputs=_stack(_read(bundle, file) for file in files),
+        inputs=stack(_read(bundle, file) for file in files),
         labels=labels,
     )
 
@@ -101,7 +101,7 @@ def of_bundle(bundle: Bundle, count: int) -> CheckPictures:
     return CheckPictures(
         description="calibration pictures of the bundle, which are training pictures",
         split="calibration",
-        inputs=_stack(to_tensor(np.asarray(Image.open(file).convert("RGB")), bundle.preprocessing) for file in chosen),
+        inputs=stack(to_tensor(np.asarray(Image.open(file).convert("RGB")), bundle.preprocessing) for file in chosen),
         labels=None,
     )
 
@@ -119,5 +119,6 @@ def _read(bundle: Bundle, file: Path) -> np.ndarray:
         raise DataError(f"{file}: {error}") from error
 
 
-def _stack(pictures: Iterable[np.ndarray]) -> np.ndarray:
+def stack(pictures: Iterable[np.ndarray]) -> np.ndarray:
+    """Pictures (C, H, W) as one array (N, C, H, W)."""
     return np.stack(list(pictures))

@@ -254,3 +254,16 @@ def test_check_says_plainly_what_was_not_run(bundle, capsys, monkeypatch, tmp_pa
     assert "python -m deploy.lite setup" in printed
     assert "Conv " in printed
     assert read_bundle(bundle).manifest.lite == {}
+
+
+def test_bundle_says_which_lite_reads_which_file(make_checkpoint, digits, tmp_path):
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
+
+    request = ExportRequest(make_checkpoint({"name": "lenet5_modern"}), ("mindir", "onnx"))
+    manifest = export_bundle(tmp_path / "bundle", request, digits.val, digits.train)
+
+    assert manifest.lite_readers["model.onnx"].startswith("any Lite from 2.0.0 on")
+    assert manifest.lite_readers["model.mindir"].startswith("mind_ir_version 3: Lite 2.0.0 refuses it")
+    text = (tmp_path / "bundle" / "README.md").read_text()
+    assert all(f"- `{file}`: {reader}" in text for file, reader in manifest.lite_readers.items())
