@@ -33,7 +33,7 @@ def open_classifier(source: Path, model: str | None = None, batch_size: int = 16
         RunError: a run or checkpoint that cannot be used.
     """
     check_numbers(os.environ)
-    if source.suffix in (".onnx", ".mindir") and source.is_file():
+    if source.suffix in (".onnx", ".mindir", ".ms") and source.is_file():
         return _of_file(source, batch_size)
     if (source / MANIFEST).is_file():
         return _of_bundle(read_bundle(source), model, batch_size)
@@ -62,13 +62,15 @@ def _of_bundle(bundle: Bundle, model: str | None, batch_size: int) -> Classifier
     check_declaration(bundle, entry)
     if entry.runtime == "mindspore":
         _start_mindspore()
-    runtime = open_runtime(bundle.path / entry.file, entry.batch)
+    spec = bundle.preprocessing
+    picture_shape = (spec.channels, spec.image_size, spec.image_size)
+    runtime = open_runtime(bundle.path / entry.file, entry.batch, picture_shape=picture_shape)
     check_input(bundle, entry, runtime)
     classifier = Classifier(
         origin=f"{printable(bundle.path.resolve().name)} ({name})",
         runtime=runtime,
         classes=bundle.classes,
-        spec=bundle.preprocessing,
+        spec=spec,
         kind=bundle.manifest.output_kind,
         batch_size=None if entry.runtime == "onnxruntime" or entry.batch else batch_size,
         takes_pictures=entry.preprocessing == "inside",

@@ -22,8 +22,12 @@ FILE_NAMES = {
     "onnx_fp16": "model_fp16.onnx",
     "onnx_int8": "model_int8.onnx",
     "onnx_picture": "model_picture.onnx",
+    "ms": "model.ms",
+    "ms_fp16": "model_fp16.ms",
+    "ms_int8": "model_int8.ms",
 }
-"""Names of the formats, with the file each is written to. `onnx_picture` has the preprocessing inside."""
+"""Names of the formats, with the file each is written to. `onnx_picture` has the preprocessing inside; those of
+MindSpore Lite (`ms`) need it set up."""
 
 OutputKind = Literal["logits", "softmax", "sigmoid"]
 FormatName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -77,7 +81,7 @@ class ModelFile(_Value):
     """One model file."""
 
     file: FilePath
-    runtime: Literal["mindspore", "onnxruntime", "ascend"]
+    runtime: Literal["mindspore", "onnxruntime", "mindspore_lite", "ascend"]
     precision: Literal["float32", "float16", "int8"]
     preprocessing: Literal["outside", "inside"]
     batch: int | None = Field(ge=1, le=MAX_BATCH, description="fixed batch size; null takes any")
@@ -106,6 +110,10 @@ class LiteResult(_Value):
     n: int
     max_abs_diff: float
     top1_agreement: float
+    runtime: str | None = Field(default=None, description="version of Lite, and the language that ran the file")
+    pictures: str | None = Field(default=None, description="which pictures; calibration pictures are training pictures")
+    accuracy: Accuracy | None = Field(default=None, description="null: the pictures have no labels")
+    latency: Latency | None = Field(default=None, description="beside the float32 ONNX file in onnxruntime")
 
 
 class Checkpoint(_Value):
@@ -132,6 +140,8 @@ class Manifest(_Value):
     models: dict[FormatName, ModelFile]
     refused: dict[FormatName, Refused]
     lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
+    lite_readers: dict[str, str] = Field(default_factory=dict, description="which Lite reads which file")
+    lite_refused: dict[str, Refused] = Field(default_factory=dict, description="what this Lite cannot do, and why")
     versions: dict[str, str]
     git_commit: str | None
     files: dict[FilePath, str] = Field(description="SHA-256 of every other file of the bundle, by relative path")

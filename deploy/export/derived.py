@@ -20,7 +20,7 @@ from deploy.bundle.manifest import Latency, Parity, TensorInfo
 from deploy.export import onnx_picture, quantize
 from deploy.export.latency import compare_latency
 from deploy.export.onnx_mend import BATCH, INPUT_NAME
-from deploy.export.parity import measure
+from deploy.export.parity import Reference, measure
 from deploy.export.request import Subject
 
 CALIBRATION_PICTURES = 256
@@ -37,11 +37,13 @@ class Derived:
     precision: Literal["float32", "float16", "int8"]
     preprocessing: Literal["outside", "inside"]
     input: TensorInfo
-    opset: int
+    opset: int | None
     mended: tuple[str, ...]
     parity: Parity
     latency: Latency | None = None
     refused: str | None = None
+    runtime: Literal["onnxruntime", "mindspore_lite"] = "onnxruntime"
+    batch: int | None = None
 
 
 def derive(name: str, base: Path, path: Path, subject: Subject) -> Derived:
@@ -62,7 +64,6 @@ def derive(name: str, base: Path, path: Path, subject: Subject) -> Derived:
     reference = subject.reference
     parity = measure(path, reference, None, None)
     example = np.load(reference.inputs, mmap_mode="r")[:1]
-    loss = reference.accuracy.top1 - parity.accuracy.top1
     return Derived(
         precision="int8" if name == "onnx_int8" else "float16",
         preprocessing="outside",
@@ -71,8 +72,14 @@ def derive(name: str, base: Path, path: Path, subject: Subject) -> Derived:
         mended=mended,
         parity=parity,
         latency=compare_latency(path, base, np.asarray(example)),
-        refused=f"not worth shipping: accuracy falls by {100 * loss:.1f} points" if loss > LARGEST_LOSS else None,
+        refused=not_worth_shipping(reference, parity),
     )
+
+
+def not_worth_shipping(reference: Reference, parity: Parity) -> str | None:
+    """Why a smaller file is left out, or None."""
+    loss = reference.accuracy.top1 - parity.accuracy.top1
+    return f"not worth shipping: accuracy falls by {100 * loss:.1f} points" if loss > LARGEST_LOSS else None
 
 
 def _with_preprocessing(base: Path, path: Path, subject: Subject) -> Derived:
@@ -88,6 +95,7 @@ def _with_preprocessing(base: Path, path: Path, subject: Subject) -> Derived:
         opset=onnx_picture.OPSET,
         mended=("resize, crop, normalisation and layout are in the graph; opset raised for the antialiased Resize",),
         parity=parity,
+        batch=1,
     )
 
 

@@ -20,6 +20,7 @@ from deploy.bundle.labels import write_labels
 from deploy.bundle.manifest import LABELS, MANIFEST, PREPROCESSING, README, Checkpoint, Manifest
 from deploy.export import fold, formats, parity
 from deploy.export.handover import write_handover
+from deploy.export.lite_readers import lite_readers
 from deploy.export.readme import readme_text
 from deploy.export.request import ExportRequest, Subject
 from deploy.export.writer import Writer, accuracy_text, output_kind, picture_shape
@@ -72,6 +73,7 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
             refused=writer.refused,
             versions={name: version(name) for name in ("mindspore", "onnx", "onnxruntime", "numpy", "pillow")},
             git_commit=request.git_commit,
+            lite_readers=lite_readers(folder, writer.models),
             files={},
         )
         write_handover(folder, manifest, spec, train)

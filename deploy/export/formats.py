@@ -13,17 +13,21 @@ from common.errors import BundleError
 from common.mindspore_paths import plain_folder, plain_target
 from deploy.bundle.manifest import FILE_NAMES
 from deploy.export import onnx_mend
+from deploy.export.lite_convert import check_converter
+from deploy.use.lite_environment import find_lite
 
 
 def check_formats(formats: Sequence[str], device: str) -> None:
     """Refuse, before anything is computed, what cannot be written here.
 
     Raises:
-        BundleError: an unknown format, or AIR off an Ascend.
+        BundleError: an unknown format, AIR off an Ascend, or .ms where MindSpore Lite is not set up.
     """
     for name in formats:
         if name not in FILE_NAMES:
             raise BundleError(f"unknown format {name!r}; there are {', '.join(FILE_NAMES)}")
+    if {"ms", "ms_fp16", "ms_int8"} & set(formats):
+        check_converter(find_lite(), "int8" if "ms_int8" in formats else "fp32")
     if "air" in formats and device != "Ascend":
         raise BundleError(
             f"format air: MindSpore writes AIR with an Ascend's graph engine only, and this device is {device}; "

@@ -63,11 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("output", type=Path)
     parser.add_argument("--batch", type=int, default=None)
     options = parser.parse_args(arguments)
-    runtime = open_runtime(options.model, options.batch)
     if options.input.is_dir():
+        runtime = open_runtime(options.model, options.batch)
         results = [runtime(np.load(file)) for file in sorted(options.input.glob("*.npy"))]
     else:
         inputs = np.load(options.input, mmap_mode="r")
+        channels, height, width = inputs.shape[1:]
+        runtime = open_runtime(options.model, options.batch, picture_shape=(channels, height, width))
         results = [runtime(np.asarray(inputs[i : i + ROWS])) for i in range(0, len(inputs), ROWS)]
     np.save(options.output, np.concatenate(results))
     return 0

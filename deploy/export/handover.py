@@ -15,9 +15,14 @@ from datazoo.pipeline.pillow_path import square
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import Manifest
 from deploy.export.derived import calibration_pictures, rgb_pictures
+from deploy.export.lite_convert import CONFIGS, VARIANTS, Variant
 
 SAMPLES = Path(__file__).parents[1] / "lite" / "samples"
-VARIANTS = ("fp32", "fp16", "int8")
+CONFIG_FILES: dict[Variant, str] = {
+    "int8": "lite/full_quant.cfg",
+    "int8_weight": "lite/weight_quant.cfg",
+    "int8_dynamic": "lite/dynamic_quant.cfg",
+}
 
 
 def write_handover(folder: Path, manifest: Manifest, spec: PreprocessingSpec, train: PictureSet) -> None:
@@ -35,11 +40,10 @@ def write_handover(folder: Path, manifest: Manifest, spec: PreprocessingSpec, tr
     shutil.copytree(SAMPLES, lite, ignore=shutil.ignore_patterns("__pycache__"))
     pictures = lite / "calibration"
     pictures.mkdir()
-    count = 0
-    for image in rgb_pictures(calibration_pictures(train)):
-        Image.fromarray(square(image, spec)).save(pictures / f"{count:04d}.png")
-        count += 1
-    (lite / "full_quant.cfg").write_text(quantisation_config(manifest, spec, count), encoding="utf-8")
+    count = write_calibration(pictures, spec, train)
+    (lite / "full_quant.cfg").write_text(quantisation_config(input_name(manifest), spec, count), encoding="utf-8")
+    for variant, text in CONFIGS.items():
+        (folder / CONFIG_FILES[variant]).write_text(text, encoding="utf-8")
     script = [
         "#!/bin/sh",
         "# Run in the folder of the bundle, with MindSpore Lite's converter_lite on the PATH.",
@@ -47,21 +51,20 @@ def write_handover(folder: Path, manifest: Manifest, spec: PreprocessingSpec, tr
     ]
     script += [" ".join(convert_command(manifest, variant)) for variant in VARIANTS]
     (lite / "convert.sh").write_text("\n".join(script) + "\n", encoding="utf-8")
-    shape = ",".join(str(size) for size in (1, spec.channels, spec.image_size, spec.image_size))
+    # No --inputShapes: the converter has fixed the shape, and may have put the channels last.
     (lite / "benchmark.sh").write_text(
         "#!/bin/sh\n# Run on the device, in the folder of the bundle, with Lite's benchmark on the PATH.\n"
-        f"benchmark --modelFile=lite/${{1:-fp32}}.ms --inputShapes={shape} "
-        "--numThreads=${2:-1} --warmUpLoopCount=3 --loopCount=50\n",
+        "benchmark --modelFile=lite/${1:-fp32}.ms --numThreads=${2:-1} --warmUpLoopCount=3 --loopCount=50\n",
         encoding="utf-8",
     )
 
 
-def convert_command(manifest: Manifest, variant: str, converter: str = "converter_lite") -> list[str]:
+def convert_command(manifest: Manifest, variant: Variant, converter: str = "converter_lite") -> list[str]:
     """Command that writes lite/<variant>.ms; to be run in the folder of the bundle.
 
     Args:
         manifest: of the bundle.
-        variant: fp32, fp16 or int8.
+        variant: of `lite_convert.VARIANTS`.
         converter: the program.
     """
     name = "onnx" if "onnx" in manifest.models else "mindir"
@@ -74,8 +77,8 @@ def convert_command(manifest: Manifest, variant: str, converter: str = "converte
         f"--outputFile=lite/{variant}",
         f"--inputShape={input_name(manifest)}:{shape}",
     ]
-    extra: dict[str, list[str]] = {"fp32": [], "fp16": ["--fp16=on"], "int8": ["--configFile=lite/full_quant.cfg"]}
-    return command + extra[variant]
+    command += ["--fp16=on"] if variant == "fp16" else []
+    return command + ([f"--configFile={CONFIG_FILES[variant]}"] if variant in CONFIG_FILES else [])
 
 
 def input_name(manifest: Manifest) -> str:
@@ -83,8 +86,24 @@ def input_name(manifest: Manifest) -> str:
     return manifest.models["onnx"].input.name if "onnx" in manifest.models else "x"
 
 
-def quantisation_config(manifest: Manifest, spec: PreprocessingSpec, count: int) -> str:
-    """Configuration of full post-training quantisation; its pictures are cropped already."""
+def write_calibration(folder: Path, spec: PreprocessingSpec, train: PictureSet) -> int:
+    """Write calibration pictures, cropped, and return how many."""
+    count = 0
+    for image in rgb_pictures(calibration_pictures(train)):
+        Image.fromarray(square(image, spec)).save(folder / f"{count:04d}.png")
+        count += 1
+    return count
+
+
+def quantisation_config(name: str, spec: PreprocessingSpec, count: int, pictures: str = "lite/calibration") -> str:
+    """Configuration of full post-training quantisation; its pictures are cropped already.
+
+    Args:
+        name: of the model's input.
+        spec: the preprocessing.
+        count: number of pictures.
+        pictures: their folder.
+    """
     mean, std = ([round(255 * value, 4) for value in values] for values in (spec.mean, spec.std))
     return f"""\
 [common_quant_param]
@@ -97,7 +116,7 @@ bias_correction=true
 per_channel=true
 
 [data_preprocess_param]
-calibrate_path={input_name(manifest)}:lite/calibration
+calibrate_path={name}:{pictures}
 calibrate_size={count}
 input_type=IMAGE
 image_to_format={"RGB" if spec.color == "rgb" else "GRAY"}

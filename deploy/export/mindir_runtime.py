@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import BundleError
 from common.mindspore_paths import plain_source
+from deploy.use.lite_runtime import LiteRuntime
 from deploy.use.runtimes import OnnxRuntime, Runtime, in_fixed_batches
 
 
@@ -41,14 +42,24 @@ class MindirRuntime:
         return result
 
 
-def open_runtime(path: Path, batch: int | None, threads: int | None = None) -> Runtime:
+def open_runtime(
+    path: Path, batch: int | None, threads: int | None = None, picture_shape: tuple[int, int, int] | None = None
+) -> Runtime:
     """Open a model file in the runtime that its suffix names.
+
+    Args:
+        path: the file.
+        batch: its fixed batch size, or None.
+        threads: of one call; None takes all cores.
+        picture_shape: (C, H, W) of a picture; a .ms file needs it.
 
     Raises:
         BundleError: no runtime here loads it.
     """
+    if path.suffix == ".ms" and picture_shape is not None:
+        return LiteRuntime(path, picture_shape, threads)
     if path.suffix == ".onnx":
         return OnnxRuntime(path, threads)
     if path.suffix == ".mindir":
         return MindirRuntime(path, batch)
-    raise BundleError(f"{path}: neither a .onnx nor a .mindir file")
+    raise BundleError(f"{path}: neither a .onnx nor a .mindir nor a .ms file")

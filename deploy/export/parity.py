@@ -17,6 +17,7 @@ from datazoo.pipeline.loader import eval_dataset
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import Accuracy, Parity
 from deploy.export.fresh_process import run_in_fresh_process
+from deploy.use.lite_environment import find_lite
 
 TOLERANCE = 1e-3
 """Largest difference of an output that float32 in another order of additions explains (measured: below 1e-4)."""
@@ -135,13 +136,15 @@ def measure(
     """Run a file in a fresh process on the reference's pictures and compare.
 
     Args:
-        file: a .mindir or .onnx file.
+        file: a .mindir, .onnx or .ms file.
         reference: the trained network's answers.
         batch: the file's fixed batch size, or None.
         tolerance: recorded; see `check`.
         inputs: other inputs than the reference's, for the first pictures in the same order.
     """
-    runtime = "mindspore GraphCell" if file.suffix == ".mindir" else "onnxruntime"
+    runtime = {".mindir": "mindspore GraphCell", ".ms": "mindspore-lite"}.get(file.suffix, "onnxruntime")
+    if file.suffix == ".ms":
+        runtime += f" {find_lite().version}"
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         outputs = run_in_fresh_process(file, inputs or reference.inputs, Path(folder) / "outputs.npy", batch)
     return compare(outputs, reference, runtime, tolerance)

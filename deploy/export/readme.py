@@ -41,6 +41,9 @@ def readme_text(manifest: Manifest, target: Path) -> str:
     lines += [f"| {key} | not shipped: {refused.reason} | | | | | |" for key, refused in manifest.refused.items()]
     lines += ["", "Differences are to the trained network's outputs on the same pictures; each file was loaded back"]
     lines += ["by its runtime in a process of its own.", "", _FILES]
+    if manifest.lite_readers:
+        lines += ["", "## MindSpore Lite", "", "Which Lite reads which file:", ""]
+        lines += [f"- `{file}`: {reader}" for file, reader in manifest.lite_readers.items()]
     return "\n".join(lines) + "\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
 
 
@@ -71,10 +74,18 @@ python -m deploy.lite check {bundle}
 python -m deploy.serve {bundle}
 ```
 
-With MindSpore Lite's `converter_lite` on the PATH, from this folder (then `sh lite/benchmark.sh fp32` on the device):
+Where MindSpore Lite is set up (`python -m deploy.lite setup`, once), `check` converts to `lite/*.ms`, runs the files
+and writes what came out in `manifest.json`; `--run RUN --split test` or `--pictures DIR` names pictures for that. The
+sample clients then run on Lite's own Python, or compiled:
+
+```sh
+.lite/venv/bin/python {bundle}/lite/classify.py {bundle} {bundle}/lite/fp32.ms {bundle}/lite/calibration/0000.png
+```
+
+With an unpacked MindSpore Lite release, its `converter_lite` and `benchmark` on the PATH, from this folder:
 
 ```sh
 sh lite/convert.sh
-python lite/classify.py . lite/fp32.ms lite/calibration/0000.png
+sh lite/benchmark.sh fp32
 ```
 """

@@ -21,6 +21,7 @@ from deploy.bundle.manifest import (
 )
 from deploy.export import formats, onnx_mend, parity
 from deploy.export.derived import Derived, derive
+from deploy.export.lite_formats import derive_lite
 from deploy.export.request import ExportRequest, Subject
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class Writer:
         """Write the formats of the request, in its order."""
         base = self._scratch / "base.onnx"
         mended: tuple[str, ...] = ()
-        if any(name.startswith("onnx") for name in self._request.formats):
+        if any(name.startswith(("onnx", "ms")) for name in self._request.formats):
             mended = formats.export_onnx(self._subject.network, self._picture_shape, base, self._output)
         for name in self._request.formats:
             path = self._folder / FILE_NAMES[name]
@@ -117,7 +118,10 @@ class Writer:
         )
 
     def _write_derived(self, name: str, base: Path, path: Path) -> None:
-        result: Derived = derive(name, base, path, self._subject)
+        if name.startswith("ms"):
+            result = derive_lite(name, base, path, self._subject, self._request.tolerance)
+        else:
+            result = derive(name, base, path, self._subject)
         parity.check(name, result.parity)
         if result.refused:
             self.refused[name] = Refused(reason=result.refused, size_bytes=path.stat().st_size, parity=result.parity)
@@ -127,12 +131,12 @@ class Writer:
         logger.info("%s: %s%s", name, parity_text(result.parity), _latency_text(result))
         self.models[name] = ModelFile(
             file=path.name,
-            runtime="onnxruntime",
+            runtime=result.runtime,
             precision=result.precision,
             preprocessing=result.preprocessing,
-            batch=1 if result.preprocessing == "inside" else None,
+            batch=result.batch,
             input=result.input,
-            output=self._output_info(1 if result.preprocessing == "inside" else "batch"),
+            output=self._output_info(result.batch or "batch"),
             opset=result.opset,
             mended=result.mended,
             size_bytes=path.stat().st_size,

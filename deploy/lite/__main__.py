@@ -1,21 +1,25 @@
-"""What can be done with MindSpore Lite: `python -m deploy.lite check BUNDLE`."""
+"""What can be done with MindSpore Lite: `python -m deploy.lite setup`, then `python -m deploy.lite check BUNDLE`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 from common.door import open_door
 from common.errors import ConfigError
-from deploy.lite import check
 
-COMMANDS = {"check": check.main}
+COMMANDS = ("setup", "check")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command that the first word names."""
     if not argv or argv[0] not in COMMANDS:
-        raise ConfigError(f"command line: which command? python -m deploy.lite {'|'.join(COMMANDS)} BUNDLE")
-    return COMMANDS[argv[0]](argv[1:])
+        raise ConfigError(
+            "command line: which command? python -m deploy.lite setup, or python -m deploy.lite check BUNDLE"
+        )
+    command = import_module(f"deploy.lite.{argv[0]}")  # setup must not wait for MindSpore, which check needs
+    code: int = command.main(argv[1:])
+    return code
 
 
 if __name__ == "__main__":

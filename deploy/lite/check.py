@@ -1,57 +1,94 @@
-"""Check a bundle against MindSpore Lite: `python -m deploy.lite check BUNDLE`.
+"""Check a bundle against MindSpore Lite: `python -m deploy.lite check BUNDLE --run RUN --split test`.
 
-Lists the operators that the network needs beside those that Lite supports. Where converter_lite and mindspore_lite are
-installed, converts the model three ways, runs each through Lite on the calibration pictures and writes in the manifest
-how far the outputs are from the bundle's own model; where not, says so. Exit code: 0, 1 if an operator is missing or
-the float32 model differs.
+Lists the operators that the network needs beside those that Lite supports. Where Lite is set up (`python -m deploy.lite
+setup`), converts the ONNX file, runs each .ms file on pictures in a process of its own, and writes in the manifest how
+far the outputs are from the ONNX file's, what the file's accuracy is where labels are known, its size and its latency
+with 1 thread beside onnxruntime's; or why this Lite cannot do it. The pictures are those of a split of the bundle's run
+(--run), of a folder (--pictures), or, for want of both, calibration pictures, which are training pictures.
+Exit code: 0, or 1 if an operator is missing or the float32 file differs.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
 import onnx
-from PIL import Image
 
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser
-from common.errors import BundleError, ParityError
-from common.files import write_json
-from datazoo.pipeline.pillow_path import to_tensor
-from deploy.bundle.bundle import Bundle, hash_files, read_bundle
-from deploy.bundle.manifest import MANIFEST, LiteResult
+from common.errors import BundleError
+from deploy.bundle.bundle import Bundle, read_bundle
+from deploy.bundle.manifest import LiteResult
 from deploy.bundle.onnx_file import check_self_contained
-from deploy.export.handover import VARIANTS, convert_command
-from deploy.export.mindir_runtime import open_runtime
+from deploy.export.lite_convert import VARIANTS, Variant
+from deploy.export.parity import TOLERANCE
+from deploy.export.writer import accuracy_text
+from deploy.lite import pictures
+from deploy.lite.measure import Checker
 from deploy.lite.operators import check_operators, support_table
+from deploy.use.lite_environment import LiteError, find_lite, lite_folder
 
-TOLERANCE = 1e-2
-PICTURES = 32
+PICTURES = 512
+PICTURES_EMULATED = 8
+FLOAT_VARIANTS: tuple[Variant, ...] = ("fp32", "fp16")
 
 
 def main(argv: Sequence[str]) -> int:
     """Check one bundle."""
-    parser = DoorParser(prog="python -m deploy.lite check", description=__doc__)
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder made by export.py")
-    options = parser.parse_args(argv)
+    options = _parse(argv)
     bundle = read_bundle(options.bundle)
     passed = check_bundle_operators(bundle)
-    missing = missing_programs()
-    if missing:
-        print(f"conversion and parity through MindSpore Lite: not run here ({' and '.join(missing)} not installed)")
+    try:
+        converting = find_lite()
+        running = find_lite(lite_folder(options.target)) if options.target else converting
+    except LiteError as error:
+        print(f"conversion and parity through MindSpore Lite: not run here ({error})")
         return EXIT_OK if passed else EXIT_FAILED
-    results = run_lite(bundle, run_ms_file)
-    for variant, result in results.items():
-        print(
-            f"{variant}: {result.size_bytes:,} bytes, outputs differ by at most {result.max_abs_diff:.1e}, "
-            f"top-1 agrees on {result.top1_agreement:.1%} of {result.n} pictures"
+    if "onnx" not in bundle.manifest.models:
+        raise BundleError(
+            f"bundle {bundle.path} has no ONNX file, which every Lite reads; export it again with onnx\n"
+            "(MindSpore 2.10 writes MINDIR of version 3, and Lite 2.0 reads version 1)"
         )
-    passed &= results["fp32"].max_abs_diff <= TOLERANCE and results["fp32"].top1_agreement == 1
+    found = _pictures(bundle, options)
+    print(f"MindSpore Lite {running.version}, {len(found.inputs)} pictures: {found.description}", flush=True)
+    variants: Sequence[Variant] = options.variants or (FLOAT_VARIANTS if options.target else VARIANTS)
+    with tempfile.TemporaryDirectory(prefix="lite-") as scratch:
+        checker = Checker(bundle, Path(scratch), found, converting, running, options.language, options.target)
+        for variant in variants:
+            result, problem = checker.check(variant)
+            print(f"{variant}: {result_text(result) if result else f'not possible: {problem}'}", flush=True)
+            if variant == "fp32":
+                passed &= result is not None and result.max_abs_diff <= TOLERANCE and result.top1_agreement == 1
+        checker.write_manifest()
     return EXIT_OK if passed else EXIT_FAILED
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = DoorParser(prog="python -m deploy.lite check", description=__doc__)
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder made by export.py")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--run", type=Path, metavar="DIR", help="run folder that the bundle was made from")
+    source.add_argument("--pictures", type=Path, metavar="DIR", help="folder of pictures; class folders give labels")
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="of the run (default: test)")
+    parser.add_argument("--count", type=int, metavar="N", help="most pictures, evenly spread (default: 512)")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, metavar="NAME", help=", ".join(VARIANTS))
+    parser.add_argument("--language", choices=("python", "cpp"), help="what runs the files (default: what is there)")
+    parser.add_argument("--target", choices=("aarch64",), help="run the files for this processor, under qemu")
+    options = parser.parse_args(argv)
+    if options.count is not None and options.count < 1:
+        parser.error("--count must be at least 1")
+    return options
+
+
+def _pictures(bundle: Bundle, options: argparse.Namespace) -> pictures.CheckPictures:
+    count = options.count or (PICTURES_EMULATED if options.target else PICTURES)
+    if options.run:
+        return pictures.of_run(bundle, options.run, options.split, count)
+    if options.pictures:
+        return pictures.of_folder(bundle, options.pictures, count)
+    return pictures.of_bundle(bundle, count)
 
 
 def check_bundle_operators(bundle: Bundle) -> bool:
@@ -66,67 +103,15 @@ def check_bundle_operators(bundle: Bundle) -> bool:
     return not any(support.problem for support in found)
 
 
-def missing_programs() -> list[str]:
-    """What is needed and not installed."""
-    return [
-        name
-        for name, found in (
-            ("converter_lite", shutil.which("converter_lite")),
-            ("mindspore_lite", importlib.util.find_spec("mindspore_lite")),
-        )
-        if not found
-    ]
-
-
-def run_lite(bundle: Bundle, run: Callable[[Path, np.ndarray], np.ndarray]) -> dict[str, LiteResult]:
-    """Convert, compare with the bundle's own model, and write the result in the manifest.
-
-    Args:
-        bundle: has ONNX or MINDIR.
-        run: outputs of a .ms file for inputs (N, C, H, W).
-
-    Raises:
-        BundleError: the converter fails.
-        ParityError: a converted model's outputs are not finite.
-    """
-    _, model = bundle.model()
-    inputs = calibration_inputs(bundle)
-    expected = open_runtime(bundle.path / model.file, model.batch)(inputs)
-    results = {}
-    for variant in VARIANTS:
-        command = convert_command(bundle.manifest, variant)
-        done = subprocess.run(command, cwd=bundle.path, capture_output=True, text=True)
-        file = bundle.path / "lite" / f"{variant}.ms"
-        if done.returncode or not file.is_file():
-            said = (done.stdout + done.stderr).strip().splitlines()
-            raise BundleError(f"{' '.join(command)} failed: {said[-1] if said else done.returncode}")
-        outputs = run(file, inputs)
-        if not np.isfinite(outputs).all():
-            raise ParityError(f"lite/{variant}.ms: outputs that are not finite")
-        results[variant] = LiteResult(
-            file=f"lite/{variant}.ms",
-            size_bytes=file.stat().st_size,
-            n=len(inputs),
-            max_abs_diff=float(np.abs(outputs - expected).max()),
-            top1_agreement=float((outputs.argmax(1) == expected.argmax(1)).mean()),
-        )
-    manifest = bundle.manifest.model_copy(update={"lite": results, "files": hash_files(bundle.path)})
-    write_json(bundle.path / MANIFEST, manifest.model_dump(mode="json"))
-    return results
-
-
-def calibration_inputs(bundle: Bundle) -> np.ndarray:
-    """The bundle's calibration pictures as inputs (N, C, H, W), at most `PICTURES` of them, evenly spread."""
-    files = sorted(bundle.path / n for n in bundle.manifest.files if PurePosixPath(n).match("lite/calibration/*.png"))
-    if not files:
-        raise BundleError(f"bundle {bundle.path} has no calibration pictures; export it again with onnx or mindir")
-    chosen = files[:: max(1, len(files) // PICTURES)][:PICTURES]
-    return np.stack([to_tensor(np.asarray(Image.open(file).convert("RGB")), bundle.preprocessing) for file in chosen])
-
-
-def run_ms_file(file: Path, inputs: np.ndarray) -> np.ndarray:
-    """Run a .ms file through mindspore_lite, as the sample client does."""
-    from deploy.lite.samples import classify
-
-    model = classify.open_model(file)
-    return np.concatenate([classify.run(model, picture[None]) for picture in inputs])
+def result_text(result: LiteResult) -> str:
+    """One line about a file."""
+    text = (
+        f"{result.size_bytes:,} bytes, outputs differ by at most {result.max_abs_diff:.1e}, "
+        f"top-1 agrees on {result.top1_agreement:.1%} of {result.n} pictures"
+    )
+    if result.accuracy:
+        text += f"; {accuracy_text(result.accuracy)}"
+    if result.latency:
+        own, other = result.latency.milliseconds, result.latency.float32_milliseconds
+        text += f"; {own:.2f} ms, onnxruntime {other:.2f} ms"
+    return text

@@ -126,4 +126,4 @@ def test_commands_of_the_readme_run_as_they_stand(digits_bundle: Path) -> None:
     for command in commands[:2]:  # the third, the server, does not end
         done = run(*shlex.split(command)[1:])
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "not run here" in done.stdout
+    assert "not run here (MindSpore Lite is not set up" in done.stdout or "fp32: " in done.stdout

@@ -1,4 +1,8 @@
 // Name what a picture shows with MindSpore Lite: ./classify BUNDLE MODEL.ms PICTURE.ppm [TOP_K]
+// Built by CMakeLists.txt, or against the unpacked wheel of PyPI:
+//   L=<wheel>/mindspore_lite; g++ -std=c++17 -O2 -ffp-contract=off -I$L -I$L/include classify.cc -o classify -L$L/lib
+//     -l:libmindspore-extendrt_python.so -lmslite_shared_lib -lmindspore_core -l:libmindspore_glog.so.0
+//   LD_LIBRARY_PATH=$L/lib ./classify ...
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -15,26 +19,34 @@ static std::vector<std::string> ReadLines(const std::string &path) {
   return lines;
 }
 
+// The library of the Python wheel calls a .ms file kMindIR_Lite, older device libraries kMindIR.
+static std::unique_ptr<mindspore::Model> Open(const std::string &file) {
+  for (const auto type : {mindspore::kMindIR_Lite, mindspore::kMindIR}) {
+    auto context = std::make_shared<mindspore::Context>();
+    context->MutableDeviceInfo().push_back(std::make_shared<mindspore::CPUDeviceInfo>());
+    auto model = std::make_unique<mindspore::Model>();
+    if (model->Build(file, type, context) == mindspore::kSuccess) return model;
+  }
+  throw std::runtime_error("MindSpore Lite cannot load " + file);
+}
+
 static std::vector<float> Run(const std::string &file, const std::vector<float> &planes, int channels, int side) {
-  auto context = std::make_shared<mindspore::Context>();
-  context->MutableDeviceInfo().push_back(std::make_shared<mindspore::CPUDeviceInfo>());
-  mindspore::Model model;
-  if (model.Build(file, mindspore::kMindIR, context) != mindspore::kSuccess)
-    throw std::runtime_error("MindSpore Lite cannot load " + file);
-  const auto shape = model.GetInputs()[0].Shape();
+  const auto model = Open(file);
+  const auto shape = model->GetInputs()[0].Shape();
   const bool channels_last = shape.size() == 4 && shape[3] == channels && shape[1] != channels;
   const std::vector<int64_t> wanted = channels_last ? std::vector<int64_t>{1, side, side, channels}
                                                     : std::vector<int64_t>{1, channels, side, side};
-  if (shape != wanted && model.Resize(model.GetInputs(), {wanted}) != mindspore::kSuccess)
+  // Converted files want channels last, whatever the format of the tensor says: the shape decides.
+  if (shape != wanted && model->Resize(model->GetInputs(), {wanted}) != mindspore::kSuccess)
     throw std::runtime_error(file + " does not take one picture of this size");
-  auto inputs = model.GetInputs();
+  auto inputs = model->GetInputs();
   if (inputs[0].DataSize() != planes.size() * sizeof(float)) throw std::runtime_error(file + " wants another input");
   auto *data = static_cast<float *>(inputs[0].MutableData());
   const size_t area = static_cast<size_t>(side) * side;
   for (size_t i = 0; i < planes.size(); ++i)
     data[channels_last ? i % area * channels + i / area : i] = planes[i];
   std::vector<mindspore::MSTensor> outputs;
-  if (model.Predict(inputs, &outputs) != mindspore::kSuccess) throw std::runtime_error("prediction failed");
+  if (model->Predict(inputs, &outputs) != mindspore::kSuccess) throw std::runtime_error("prediction failed");
   const auto *values = static_cast<const float *>(outputs[0].MutableData());
   return {values, values + outputs[0].ElementNum()};
 }

@@ -1,7 +1,9 @@
 """Name what a picture shows with MindSpore Lite: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K].
 
-Needs mindspore_lite (from MindSpore Lite's release page), numpy and Pillow; nothing of the training kit.
+Needs Python 3.7 or later, mindspore_lite (2.0.0 on PyPI is for 3.7), numpy and Pillow; nothing of the training kit.
 """
+
+from __future__ import annotations
 
 import json
 import sys
@@ -11,15 +13,18 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+BICUBIC = getattr(Image, "Resampling", Image).BICUBIC  # its place before Pillow 9.1
+
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Show a picture upright with 8 bits a channel; of deeper ones the high 8 bits are kept."""
     tags = getattr(image, "tag_v2", {})  # a TIFF's; it may say 12 bits
     deep = image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     bits = tags.get(258, (16 if deep else 8,))[0]
-    if bits > 8 and (largest := tags.get(281, (0,))[0]) > 255:
+    largest = tags.get(281, (0,))[0]
+    if bits > 8 and largest > 255:
         bits = min(bits, largest.bit_length())
-    image = ImageOps.exif_transpose(image)
+    image = ImageOps.exif_transpose(image) or image  # None in older ones
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; save the picture with 8 bits")
     if image.mode.startswith("I"):
@@ -42,8 +47,8 @@ def preprocess(image: Image.Image, spec: dict[str, Any]) -> np.ndarray:
             size = shorter, int(np.float32(height) / np.float32(width) * np.float32(shorter))
         else:
             size = int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
-        image = image.resize((size[0], image.height), Image.Resampling.BICUBIC)  # rows first, then columns
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        image = image.resize((size[0], image.height), BICUBIC)  # rows first, then columns
+        image = image.resize(size, BICUBIC)
     border, side = spec["pad"], spec["image_size"]
     pixels = np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)))
     missing = [max(side - length, 0) for length in pixels.shape[:2]]
@@ -74,19 +79,22 @@ def run(model: Any, batch: np.ndarray) -> np.ndarray:
     (tensor,) = model.get_inputs()
     if tensor.shape[-1] == batch.shape[1] and tensor.shape[1] != batch.shape[1]:
         batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))  # the converter chose NHWC
-    model.resize([tensor], [list(batch.shape)])
-    (tensor,) = model.get_inputs()
+    if list(tensor.shape) != list(batch.shape):
+        model.resize([tensor], [list(batch.shape)])
+        (tensor,) = model.get_inputs()
     tensor.set_data_from_numpy(batch)
     outputs: np.ndarray = model.predict([tensor])[0].get_data_to_numpy()
-    return outputs
+    return outputs.copy()  # what Lite gives is a view of its buffer, which the next call overwrites
 
 
 def main() -> None:
     """Print the best classes of one picture."""
+    if len(sys.argv) < 4:
+        sys.exit("usage: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K]")
     bundle, model, picture = map(Path, sys.argv[1:4])
     top_k = int(sys.argv[4]) if len(sys.argv) > 4 else 5
     spec = json.loads((bundle / "preprocessing.json").read_text(encoding="utf-8"))
-    labels = (bundle / "labels.txt").read_text(encoding="utf-8").splitlines()
+    labels = (bundle / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
     kind = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["output_kind"]
     with Image.open(picture) as image:
         outputs = run(open_model(model), preprocess(image, spec))[0]

@@ -15,7 +15,8 @@ from engine.config import parse_command_line
 from engine.config.keys import CLASSIC_NAMES, MOVED, config_keys, section_docs
 
 ROOT = Path(__file__).parents[3]
-ELSEWHERE = {".git", ".venv", "runs", "cache", "bundles", "comparison", "fixtures", ".pytest_cache", "shared"}
+ELSEWHERE = {".git", ".venv", ".lite", ".lite-aarch64", "runs", "cache", "bundles", "comparison", "fixtures"}
+ELSEWHERE |= {".pytest_cache", "shared"}
 DOCUMENTS = sorted(p for p in ROOT.rglob("*.md") if not ELSEWHERE.intersection(p.relative_to(ROOT).parts))
 PAIRS = [(p.with_name(p.name.replace("_CN.md", ".md")), p) for p in DOCUMENTS if p.name.endswith("_CN.md")]
 GUIDES = ["CONTRIBUTING.md", "CONTRIBUTING_CN.md", "docs/architecture.md", "docs/architecture_CN.md"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from deploy.lite.operators import check_operators, read_table
 from deploy.lite.samples import classify
 
 SAMPLES = Path(classify.__file__).parent
+PROGRAMS = SAMPLES.parents[1] / "use" / "lite_programs"
 SPECS = {
     "rgb": PreprocessingSpec(resize=36, image_size=32, pad=1),
     "gray": PreprocessingSpec(color="gray", resize=28, image_size=28, mean=(0.1307,), std=(0.3081,)),
@@ -39,12 +40,72 @@ def _pictures() -> list[Image.Image]:
     return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for height, width in SIZES]
 
 
+def _odd_pictures(folder):
+    """Pictures that decoders like to get wrong: 16 bits, transparency, a palette, lying on their side."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    Image.fromarray(rng.integers(0, 65536, (40, 50), dtype=np.uint16)).save(folder / "deep.png")
+    Image.fromarray(pixels, "RGBA").save(folder / "transparent.png")
+    Image.fromarray(pixels[..., :3]).quantize(16).save(folder / "palette.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels[..., :3]).save(folder / "turned.jpg", exif=exif)
+    return sorted(folder.iterdir())
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_python_client_preprocesses_as_training_does(name: str) -> None:
     for picture in _pictures():
         own = classify.preprocess(picture, SPECS[name].model_dump(mode="json"))
 
         np.testing.assert_array_equal(own[0], preprocess(picture, SPECS[name]))
+
+
+def test_python_client_decodes_as_training_does(tmp_path):
+    for file in _odd_pictures(tmp_path):
+        with Image.open(file) as picture, Image.open(file) as again:
+            own = classify.preprocess(picture, SPECS["rgb"].model_dump(mode="json"))
+
+            np.testing.assert_array_equal(own[0], preprocess(again, SPECS["rgb"]), err_msg=file.name)
+
+
+def test_python_client_is_python_3_7():
+    for file in (SAMPLES / "classify.py", *PROGRAMS.glob("*.py")):
+        source = file.read_text(encoding="utf-8")
+
+        ast.parse(source, feature_version=(3, 7))
+
+        assert "from __future__ import annotations" in source, file
+
+
+class _BufferedModel:
+    """A model that keeps its outputs in one buffer, as Lite does."""
+
+    shape = (1, 2, 2, 3)
+
+    def __init__(self):
+        self._buffer = np.zeros((1, 1), np.float32)
+
+    def get_inputs(self):
+        return [self]
+
+    def set_data_from_numpy(self, value):
+        assert value.shape == self.shape
+        self._buffer[:] = value.sum()
+
+    def predict(self, inputs):
+        return [self]
+
+    def get_data_to_numpy(self):
+        return self._buffer
+
+
+def test_python_client_keeps_outputs_that_the_next_call_overwrites():
+    model = _BufferedModel()
+
+    outputs = [classify.run(model, np.full((1, 3, 2, 2), value, np.float32)) for value in (1, 2)]
+
+    assert [output.item() for output in outputs] == [12, 24]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +140,7 @@ def test_cpp_client_preprocesses_as_training_does(name: str, cpp_preprocess: Pat
         )
 
         expected = preprocess(picture, spec)
-        np.testing.assert_allclose(np.frombuffer(done.stdout, np.float32).reshape(expected.shape), expected, atol=1e-6)
+        np.testing.assert_array_equal(np.frombuffer(done.stdout, np.float32).reshape(expected.shape), expected)
 
 
 def test_cpp_client_uses_only_lite_calls_that_exist(tmp_path: Path) -> None:
@@ -108,7 +169,7 @@ struct Context { std::vector<std::shared_ptr<DeviceInfoContext>> &MutableDeviceI
 #include "include/api/context.h"
 namespace mindspore {
 enum StatusCode { kSuccess = 0 };
-enum ModelType { kMindIR = 0 };
+enum ModelType { kMindIR = 0, kMindIR_Lite = 4 };
 struct Status { bool operator==(StatusCode) const; bool operator!=(StatusCode) const; };
 struct MSTensor {
   const std::vector<int64_t> &Shape() const; void *MutableData(); size_t DataSize() const; int64_t ElementNum() const;
@@ -175,56 +236,40 @@ def test_handover_names_files_that_are_there(bundle: Path) -> None:
     commands = [
         line for line in (bundle / "lite" / "convert.sh").read_text().splitlines() if "converter_lite --" in line
     ]
-    assert [("--fp16=on" in c, "--configFile=lite/full_quant.cfg" in c) for c in commands] == [
-        (False, False),
-        (True, False),
-        (False, True),
+    assert [command.partition("--inputShape=image:1,1,28,28")[2].strip() for command in commands] == [
+        "",
+        "--fp16=on",
+        "--configFile=lite/full_quant.cfg",
+        "--configFile=lite/weight_quant.cfg",
+        "--configFile=lite/dynamic_quant.cfg",
     ]
-    assert all("--inputShape=image:1,1,28,28" in command for command in commands)
+    assert all((bundle / "lite" / f"{name}_quant.cfg").is_file() for name in ("full", "weight", "dynamic"))
 
 
 def test_check_says_plainly_what_was_not_run(
-    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(lite_check, "missing_programs", lambda: ["converter_lite"])
+    monkeypatch.setenv("LITE_ENV", str(tmp_path / "nothing"))
 
     assert lite_check.main([str(bundle)]) == 0
 
     printed = capsys.readouterr().out
-    assert "not run here (converter_lite not installed)" in printed
+    assert "not run here (MindSpore Lite is not set up" in printed
+    assert "python -m deploy.lite setup" in printed
     assert "Conv " in printed
     assert read_bundle(bundle).manifest.lite == {}
 
 
-def test_check_converts_compares_and_writes_the_manifest(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_bundle_says_which_lite_reads_which_file(
+    make_checkpoint: Callable[..., Path], digits: Splits, tmp_path: Path
 ) -> None:
-    own = shutil.copytree(bundle, tmp_path / "bundle")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "converter.py").write_text("""
-import shutil, sys
-options = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:])
-shutil.copy(options["modelFile"], options["outputFile"] + ".ms")
-""")
-    # Not "#!python": the folder of the environment may have a blank in its name.
-    (programs / "converter_lite").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{programs}/converter.py" "$@"\n')
-    (programs / "converter_lite").chmod(0o755)
-    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
 
-    def run(file: Path, inputs: np.ndarray) -> np.ndarray:
-        import onnxruntime
+    request = ExportRequest(make_checkpoint({"name": "lenet5_modern"}), ("mindir", "onnx"))
+    manifest = export_bundle(tmp_path / "bundle", request, digits.val, digits.train)
 
-        outputs = onnxruntime.InferenceSession(file.read_bytes()).run(None, {"image": inputs})[0]
-        return outputs + (0.5 if file.stem == "int8" else 0)
-
-    lite_check.run_lite(read_bundle(own), run)
-
-    results = read_bundle(own).manifest.lite
-    assert {name: round(result.max_abs_diff, 3) for name, result in results.items()} == {
-        "fp32": 0,
-        "fp16": 0,
-        "int8": 0.5,
-    }
-    assert results["fp32"].top1_agreement == 1
-    assert results["fp32"].n == 32
+    assert manifest.lite_readers["model.onnx"].startswith("any Lite from 2.0.0 on")
+    assert manifest.lite_readers["model.mindir"].startswith("mind_ir_version 3: Lite 2.0.0 refuses it")
+    text = (tmp_path / "bundle" / "README.md").read_text()
+    assert all(f"- `{file}`: {reader}" in text for file, reader in manifest.lite_readers.items())

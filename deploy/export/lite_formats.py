@@ -1,0 +1,75 @@
+"""MindSpore Lite's .ms files as formats of a bundle: converted, then proven and measured like the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from deploy.bundle.manifest import TensorInfo
+from deploy.export.derived import Derived, not_worth_shipping
+from deploy.export.handover import quantisation_config, write_calibration
+from deploy.export.latency import lite_latency
+from deploy.export.lite_convert import ModelSource, Variant, convert
+from deploy.export.onnx_mend import INPUT_NAME
+from deploy.export.parity import measure
+from deploy.export.request import Subject
+from deploy.use.lite_environment import find_lite
+from deploy.use.lite_runtime import LiteRuntime
+from deploy.use.runtimes import OnnxRuntime
+
+_VARIANTS: dict[str, tuple[Variant, Literal["float32", "float16", "int8"]]] = {
+    "ms": ("fp32", "float32"),
+    "ms_fp16": ("fp16", "float16"),
+    "ms_int8": ("int8", "int8"),
+}
+
+
+def derive_lite(name: str, base: Path, path: Path, subject: Subject, tolerance: float) -> Derived:
+    """Write one .ms file and measure it.
+
+    Args:
+        name: ms, ms_fp16 or ms_int8.
+        base: float32 ONNX file with a free batch.
+        path: file to write.
+        subject: the network, and what its files are proven against.
+        tolerance: largest difference of the float32 file's outputs; the others' accuracy decides.
+
+    Raises:
+        LiteError: Lite cannot convert the network.
+    """
+    variant, precision = _VARIANTS[name]
+    environment = find_lite()
+    spec = subject.spec
+    shape = (spec.channels, spec.image_size, spec.image_size)
+    config = _full_quantisation(base, subject) if name == "ms_int8" else None
+    convert(environment, ModelSource(base, INPUT_NAME, shape, config), path, variant)
+    exact = name == "ms"
+    parity = measure(path, subject.reference, None, tolerance if exact else None)
+    runtime = LiteRuntime(path, shape, 1, environment=environment)
+    try:
+        picture = np.asarray(np.load(subject.reference.inputs, mmap_mode="r")[:1])
+        latency = lite_latency(runtime, OnnxRuntime(base, threads=1), picture)
+    finally:
+        runtime.close()
+    layout = "NHWC" if runtime.input_shape[1:] == (*shape[1:], shape[0]) else "NCHW"
+    return Derived(
+        precision=precision,
+        preprocessing="outside",
+        input=TensorInfo(name=INPUT_NAME, dtype="float32", shape=runtime.input_shape, layout=layout),
+        opset=None,
+        mended=(f"converted by mindspore-lite {environment.version}",),
+        parity=parity,
+        latency=latency,
+        refused=None if exact else not_worth_shipping(subject.reference, parity),
+        runtime="mindspore_lite",
+        batch=1,
+    )
+
+
+def _full_quantisation(base: Path, subject: Subject) -> str:
+    folder = base.parent / "calibration"
+    folder.mkdir(exist_ok=True)
+    count = write_calibration(folder, subject.spec, subject.train)
+    return quantisation_config(INPUT_NAME, subject.spec, count, str(folder))

@@ -1,0 +1,274 @@
+"""MindSpore Lite itself, where `python -m deploy.lite setup` was run: conversion, both clients, ms bundles."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jobs import ROOT, environment
+from PIL import Image
+
+from deploy.export.lite_convert import convert
+from deploy.lite import check, compile
+from deploy.lite.measure import bundle_source
+from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
+
+NETWORKS = ("lenet5", "mobilenetv2")
+PICTURES = 6
+
+
+def run(*arguments: object, code: int = 0, **variables: str) -> str:
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=200)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def lite() -> LiteEnvironment:
+    try:
+        return find_lite()
+    except LiteError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def bundles(lite, digits_run, digits_bundle, tmp_path_factory) -> dict[str, Path]:
+    """LeNet5 as trained, with its Lite formats; and a MobileNetV2 with random weights."""
+    from benchmarks.export_parity import save_checkpoint
+    from datazoo.sources.digits import load
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
+
+    folder = tmp_path_factory.mktemp("lite")
+    formats = ["onnx", "ms", "ms_fp16"]
+    run("export.py", "--run", digits_run, "--split", "test", "--formats", *formats, "--out", folder / "lenet5")
+    splits = load(0.1, 0)
+    network = {"name": "mobilenetv2", "width_mult": 0.5}
+    spec = {"resize": 64, "image_size": 56}
+    checkpoint = save_checkpoint(folder, splits.test.classes, network, spec, None)
+    proof = splits.test.subset(range(0, 359, 12))
+    export_bundle(folder / "mobilenetv2", ExportRequest(checkpoint, ("onnx",)), proof, splits.train)
+    return {name: folder / name for name in NETWORKS}
+
+
+@pytest.fixture(scope="module")
+def pictures(digits_pictures, tmp_path_factory) -> Path:
+    """Some pictures of the test split, in files that both clients read."""
+    folder = tmp_path_factory.mktemp("ppm")
+    for file in sorted(digits_pictures.rglob("*.png"))[:: 359 // PICTURES]:
+        Image.open(file).convert("RGB").save(folder / f"{file.stem}.ppm")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(bundles, pictures) -> dict[str, dict[str, list[tuple[str, float]]]]:
+    """The three best answers of predict.py, by network and picture."""
+    answers = {}
+    for name, bundle in bundles.items():
+        out = pictures.parent / f"{name}.json"
+        files = sorted(pictures.glob("*.ppm"))
+        run("predict.py", *files, "--model", bundle, "--format", "onnx", "--top_k", "3", "--quiet", "--json", out)
+        answers[name] = {
+            Path(entry["file"]).name: [(answer["label"], answer["probability"]) for answer in entry["predictions"]]
+            for entry in json.loads(out.read_text())
+        }
+    return answers
+
+
+def checked(bundle: Path, language: str, digits_pictures: Path) -> dict:
+    """What the checker writes about the float32 file."""
+    options = ["--pictures", str(digits_pictures), "--count", "90", "--variants", "fp32", "--language", language]
+    assert check.main([str(bundle), *options]) == 0
+    return json.loads((bundle / "manifest.json").read_text())["lite"]["fp32"]
+
+
+@pytest.mark.parametrize("language", ["python", "cpp"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_float32_file_computes_what_the_onnx_file_computes(network, language, bundles, lite, digits_pictures):
+    if language not in lite.languages():
+        pytest.skip(f"MindSpore Lite is not set up for {language}")
+
+    result = checked(bundles[network], language, digits_pictures)
+
+    assert result["top1_agreement"] == 1
+    assert result["max_abs_diff"] <= 1e-3
+    assert result["n"] == result["accuracy"]["n"] >= 80
+    assert result["runtime"].startswith("mindspore-lite 2.")
+    assert result["latency"]["ratio"] > 0
+
+
+def parse(text: str) -> list[tuple[str, float]]:
+    """Labels and probabilities that a client prints."""
+    lines = re.findall(r"^\s*([\d.e+-]+)\s*%\s+(.+)$", text, re.MULTILINE)
+    return [(label, float(number) / 100) for number, label in lines]
+
+
+def same_answers(own: list[tuple[str, float]], expected: list[tuple[str, float]]) -> None:
+    assert [label for label, _ in own] == [label for label, _ in expected]
+    np.testing.assert_allclose([p for _, p in own], [p for _, p in expected], atol=6e-5)  # two decimals of a percent
+
+
+def client_answers(client: list[str], lite: LiteEnvironment, bundle: Path, pictures: Path) -> dict:
+    file = bundle / "lite" / "fp32.ms"
+    if not file.is_file():
+        from deploy.bundle.bundle import read_bundle
+
+        convert(find_lite(), bundle_source(read_bundle(bundle)), file, "fp32")
+    answers = {}
+    for picture in sorted(pictures.glob("*.ppm")):
+        command = [*client, str(bundle), str(file), str(picture), "3"]
+        done = subprocess.run(command, env=lite.variables(), capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
+        answers[picture.name] = parse(done.stdout)
+    return answers
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_python_client_answers_as_predict_does(network, bundles, lite, pictures, expected):
+    if lite.python is None:
+        pytest.skip("MindSpore Lite is set up without a Python 3.7")
+    client = [str(lite.path(lite.python)), str(bundles[network] / "lite" / "classify.py")]
+
+    answers = client_answers(client, lite, bundles[network], pictures)
+
+    assert answers.keys() == expected[network].keys()
+    for name, own in answers.items():
+        same_answers(own, expected[network][name])
+
+
+def test_python_client_preprocesses_alike_on_its_own_python(bundles, lite, pictures, tmp_path):
+    if lite.python is None:
+        pytest.skip("MindSpore Lite is set up without a Python 3.7")
+    from datazoo.pipeline.pillow_path import preprocess
+    from datazoo.pipeline.spec import PreprocessingSpec
+
+    script = """
+import json, sys
+import numpy as np
+from PIL import Image
+import classify
+spec = json.load(open(sys.argv[1]))
+np.save(sys.argv[2], np.concatenate([classify.preprocess(Image.open(file), spec) for file in sys.argv[3:]]))
+"""
+    files = sorted(pictures.glob("*.ppm"))
+    for name in NETWORKS:
+        spec = bundles[name] / "preprocessing.json"
+        command = [str(lite.path(lite.python)), "-c", script, str(spec), str(tmp_path / "out.npy"), *map(str, files)]
+        subprocess.run(command, cwd=bundles[name] / "lite", env=lite.variables(), check=True)
+
+        own = PreprocessingSpec.model_validate_json(spec.read_text())
+        wanted = np.stack([preprocess(Image.open(file), own) for file in files])
+        np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), wanted)
+
+
+@pytest.fixture(scope="module")
+def cpp_client(lite, bundles, tmp_path_factory) -> Path:
+    """The C++ client, built as its CMakeLists.txt says, or by g++ where CMake is not there."""
+    compiler = compile.find_compiler()
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    folder = tmp_path_factory.mktemp("client")
+    source = bundles["lenet5"] / "lite"
+    if shutil.which("cmake"):
+        options = [f"-DMINDSPORE_LITE={lite.path(lite.package)}"]
+        subprocess.run(["cmake", "-S", source, "-B", folder, *options], check=True, capture_output=True)
+        subprocess.run(["cmake", "--build", folder], check=True, capture_output=True)
+    else:
+        compile.wheel_kit(lite.path(lite.package), compiler).compile(source / "classify.cc", folder / "classify")
+    return folder / "classify"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_cpp_client_answers_as_predict_does(network, cpp_client, bundles, lite, pictures, expected):
+    answers = client_answers([str(cpp_client)], lite, bundles[network], pictures)
+
+    assert answers.keys() == expected[network].keys()
+    for name, own in answers.items():
+        same_answers(own, expected[network][name])
+
+
+@pytest.fixture(scope="module")
+def aarch64(lite) -> LiteEnvironment:
+    try:
+        return find_lite(lite_folder("aarch64"))
+    except LiteError as error:
+        pytest.skip(f"{error} --target aarch64")
+
+
+def test_cpp_client_answers_alike_on_aarch64(aarch64, bundles, pictures, expected, tmp_path):
+    compiler = compile.find_compiler("aarch64")
+    if compiler is None:
+        pytest.skip("g++-aarch64-linux-gnu is not installed")
+    bundle = bundles["mobilenetv2"]
+    kit = compile.wheel_kit(aarch64.path(aarch64.package), compiler)
+    kit.compile(bundle / "lite" / "classify.cc", tmp_path / "classify")
+    (tmp_path / "few").mkdir()
+    for file in sorted(pictures.glob("*.ppm"))[:2]:
+        shutil.copy(file, tmp_path / "few")
+
+    answers = client_answers(aarch64.program(tmp_path / "classify"), aarch64, bundle, tmp_path / "few")
+
+    assert len(answers) == 2
+    for name, own in answers.items():
+        same_answers(own, expected["mobilenetv2"][name])
+
+
+def test_ms_files_are_proven_and_predict_counts_alike(bundles, digits_pictures, tmp_path):
+    manifest = json.loads((bundles["lenet5"] / "manifest.json").read_text())
+    for name in ("ms", "ms_fp16"):
+        parity = manifest["models"][name]["parity"]
+        assert parity["n"] == 359
+        assert parity["runtime"].startswith("mindspore-lite 2.")
+        out = tmp_path / f"{name}.json"
+
+        run("predict.py", digits_pictures, "--model", bundles["lenet5"], "--format", name, "--quiet", "--json", out)
+
+        right = [e["predictions"][0]["label"] == Path(e["file"]).parent.name for e in json.loads(out.read_text())]
+        assert (sum(right), len(right)) == (parity["accuracy"]["correct"], 359)
+    assert manifest["models"]["ms"]["parity"]["max_abs_diff"] <= manifest["models"]["ms"]["parity"]["tolerance"]
+    assert manifest["models"]["ms_fp16"]["size_bytes"] < 0.6 * manifest["models"]["ms"]["size_bytes"]
+
+
+def test_server_answers_from_a_ms_file(bundles, digits_pictures):
+    from fastapi.testclient import TestClient
+
+    from deploy.opening import open_classifier
+    from deploy.use.server_app import create_app
+
+    file = sorted(digits_pictures.rglob("*.png"))[0]
+    replies = []
+    for name in ("ms", "onnx"):
+        with TestClient(create_app(open_classifier(bundles["lenet5"], name))) as client:
+            replies.append(client.post("/predict?top_k=10", content=file.read_bytes()).json()["predictions"])
+
+    assert [answer["label"] for answer in replies[0]] == [answer["label"] for answer in replies[1]]
+
+
+def test_full_quantisation_runs_and_is_judged_by_its_accuracy(bundles, lite, digits_pictures):
+    if lite.converter is None:
+        pytest.skip("full quantisation needs the C++ converter")
+    bundle = bundles["lenet5"]
+
+    check.main([str(bundle), "--pictures", str(digits_pictures), "--variants", "int8", "int8_weight"])
+
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert manifest["lite"]["int8"]["size_bytes"] < 0.4 * manifest["models"]["ms"]["size_bytes"]
+    assert manifest["lite"]["int8"]["top1_agreement"] > 0.9
+    assert "unpacked from 8 bits" in manifest["lite_refused"]["int8_weight"]["reason"]
+
+
+def test_without_lite_the_command_that_sets_it_up_is_named(digits_run, tmp_path):
+    said = run(
+        "export.py", "--run", digits_run, "--formats", "ms", "--out", tmp_path / "b", code=2,
+        LITE_ENV=str(tmp_path / "nothing"),
+    )  # fmt: skip
+
+    assert said.strip().splitlines()[-1].endswith("run: python -m deploy.lite setup")
+    assert not (tmp_path / "b").exists()

@@ -1,0 +1,100 @@
+"""Setting MindSpore Lite up: what is said where nothing is there, and that nothing half-written is left."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.lite import compile, setup, wheel
+from deploy.use.lite_environment import DESCRIPTION, LiteEnvironment, LiteError, find_lite, lite_folder
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A machine with neither Python 3.7 nor compiler, and the folder that Lite would go to."""
+    monkeypatch.setenv("LITE_ENV", str(tmp_path / "lite"))
+    monkeypatch.setattr(wheel, "find_python", lambda: None)
+    monkeypatch.setattr(compile, "find_compiler", lambda machine=None: None)
+    return tmp_path
+
+
+def _one_to_three_lines(error):
+    return 1 <= len(str(error).splitlines()) <= 3
+
+
+def test_neither_python_nor_compiler_is_bad_input(empty):
+    with pytest.raises(LiteError, match="apt-get install") as caught:
+        setup.main([])
+
+    assert caught.value.exit_code == 2
+    assert _one_to_three_lines(caught.value)
+    assert list(empty.iterdir()) == []
+
+
+def test_failing_half_way_leaves_nothing(empty, monkeypatch):
+    def fill_and_fail(python, folder):
+        folder.mkdir()
+        (folder / "half").write_text("")
+        raise LiteError("no more")
+
+    monkeypatch.setattr(wheel, "make_python", fill_and_fail)
+    monkeypatch.setattr(wheel, "find_python", lambda: Path("python3.7"))
+
+    with pytest.raises(LiteError, match="no more"):
+        setup.main([])
+
+    assert list(empty.iterdir()) == []
+
+
+def test_failing_half_way_leaves_what_was_there(empty):
+    folder = lite_folder()
+    folder.mkdir()
+    (folder / DESCRIPTION).write_text("{}")
+
+    with pytest.raises(LiteError, match="neither is here"):
+        setup.main(["--again"])
+
+    assert (folder / DESCRIPTION).read_text() == "{}"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"version": "2.0.0", "package": "a"}', "\xff"])
+def test_damaged_description_names_the_command_that_mends_it(content, tmp_path):
+    (tmp_path / DESCRIPTION).write_bytes(content.encode("latin-1"))
+
+    with pytest.raises(LiteError, match=r"deploy\.lite setup --again"):
+        find_lite(tmp_path)
+
+
+def test_missing_program_is_noticed_before_it_is_started(tmp_path):
+    environment = LiteEnvironment(version="2.0.0", package=Path(), libraries=(), headers=(), worker=Path("bin/worker"))
+    (tmp_path / DESCRIPTION).write_text(environment.model_dump_json(exclude={"folder"}))
+
+    with pytest.raises(LiteError, match="bin/worker is gone"):
+        find_lite(tmp_path)
+
+
+def test_another_python_is_refused(empty):
+    with pytest.raises(LiteError, match=r"not a Python 3\.7"):
+        setup.main(["--python", sys.executable])
+
+
+@pytest.mark.parametrize("file", ["tools/converter/converter/converter_lite", "runtime/include"])
+def test_folder_that_is_no_release_names_what_is_missing(file, empty):
+    release = empty / "mindspore-lite-2.3.0-linux-x64"
+    for name in ("tools/converter/converter/converter_lite", "runtime/lib/libmindspore-lite.so", "runtime/include"):
+        if name != file:
+            (release / name).parent.mkdir(parents=True, exist_ok=True)
+            (release / name).write_text("")
+
+    with pytest.raises(LiteError, match=file):
+        setup.main(["--release", str(release)])
+
+
+def test_requirements_pin_every_wheel_by_hash():
+    package, *hashes = wheel._requirement("mindspore-lite").split()
+
+    assert package == "mindspore-lite==2.0.0"
+    assert [bool(re.fullmatch("--hash=sha256:[0-9a-f]{64}", word)) for word in hashes] == [True, True]
