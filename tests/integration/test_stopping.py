@@ -81,12 +81,8 @@ def wait_for_door(pid: int, number: int) -> None:
 
 # In seconds after the door has opened; imports of the recipe, of MindSpore, compilation, and training.
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moments", [(0.0, 0.5, 1.3), (2.0, 3.0, 5.0)], ids=["early", "later"])
-def test_a_signal_ends_a_run_at_every_moment(
-    tmp_path: Path, number: signal.Signals, moments: tuple[float, ...]
-) -> None:
-    clock = time.monotonic()
-    for index, moment in enumerate(moments):
+def test_a_signal_ends_a_run_at_every_moment(tmp_path: Path, number: signal.Signals) -> None:
+    for index, moment in enumerate((0.0, 0.5, 1.3, 2.0, 3.0, 5.0)):
         run = start(sys.executable, "train.py", *LONG, "--output_dir", tmp_path, "--name", str(index))
         wait_for_door(run.pid, number)
         time.sleep(moment)
@@ -100,7 +96,6 @@ def test_a_signal_ends_a_run_at_every_moment(
         assert "Traceback" not in said
         assert "Fatal" not in said
         assert state(tmp_path / f"{index}-seed0") in (None, "stopped")
-    assert time.monotonic() - clock < 60
 
 
 def test_ctrl_c_in_a_launchers_terminal_stops_the_ranks_in_good_order(tmp_path: Path) -> None:
@@ -119,7 +114,7 @@ def test_ctrl_c_in_a_launchers_terminal_stops_the_ranks_in_good_order(tmp_path: 
     assert seconds_until_gone(tmp_path) < 1
 
 
-@pytest.mark.parametrize("processes", [1, 2, 4], ids=["msrun", "scheduler", "ranks"])
+@pytest.mark.parametrize("processes", [2, 4], ids=["scheduler", "ranks"])
 def test_a_launcher_that_is_killed_early_takes_everything_with_it(tmp_path: Path, processes: int) -> None:
     """When only so many processes have been started; one that is killed in training is in test_distributed.py."""
     job = two_ranks(tmp_path)
