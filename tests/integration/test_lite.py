@@ -11,16 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jobs import ROOT, environment
 from PIL import Image
 
 from deploy.export.lite_convert import convert
 from deploy.lite import check, compile
 from deploy.lite.measure import bundle_source
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
+from tests.integration.jobs import ROOT, environment
 
 NETWORKS = ("lenet5", "mobilenetv2")
 PICTURES = 6
+Answers = dict[str, dict[str, list[tuple[str, float]]]]
 
 
 def run(*arguments: object, code: int = 0, **variables: str) -> str:
@@ -39,7 +40,9 @@ def lite() -> LiteEnvironment:
 
 
 @pytest.fixture(scope="module")
-def bundles(lite, digits_run, digits_bundle, tmp_path_factory) -> dict[str, Path]:
+def bundles(
+    lite: LiteEnvironment, digits_run: Path, digits_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """LeNet5 as trained, with its Lite formats; and a MobileNetV2 with random weights."""
     from benchmarks.export_parity import save_checkpoint
     from datazoo.sources.digits import load
@@ -50,8 +53,8 @@ def bundles(lite, digits_run, digits_bundle, tmp_path_factory) -> dict[str, Path
     formats = ["onnx", "ms", "ms_fp16"]
     run("export.py", "--run", digits_run, "--split", "test", "--formats", *formats, "--out", folder / "lenet5")
     splits = load(0.1, 0)
-    network = {"name": "mobilenetv2", "width_mult": 0.5}
-    spec = {"resize": 64, "image_size": 56}
+    network: dict[str, object] = {"name": "mobilenetv2", "width_mult": 0.5}
+    spec: dict[str, object] = {"resize": 64, "image_size": 56}
     checkpoint = save_checkpoint(folder, splits.test.classes, network, spec, None)
     proof = splits.test.subset(range(0, 359, 12))
     export_bundle(folder / "mobilenetv2", ExportRequest(checkpoint, ("onnx",)), proof, splits.train)
@@ -59,7 +62,7 @@ def bundles(lite, digits_run, digits_bundle, tmp_path_factory) -> dict[str, Path
 
 
 @pytest.fixture(scope="module")
-def pictures(digits_pictures, tmp_path_factory) -> Path:
+def pictures(digits_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some pictures of the test split, in files that both clients read."""
     folder = tmp_path_factory.mktemp("ppm")
     for file in sorted(digits_pictures.rglob("*.png"))[:: 359 // PICTURES]:
@@ -68,7 +71,7 @@ def pictures(digits_pictures, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def expected(bundles, pictures) -> dict[str, dict[str, list[tuple[str, float]]]]:
+def expected(bundles: dict[str, Path], pictures: Path) -> Answers:
     """The three best answers of predict.py, by network and picture."""
     answers = {}
     for name, bundle in bundles.items():
@@ -91,7 +94,9 @@ def checked(bundle: Path, language: str, digits_pictures: Path) -> dict:
 
 @pytest.mark.parametrize("language", ["python", "cpp"])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_float32_file_computes_what_the_onnx_file_computes(network, language, bundles, lite, digits_pictures):
+def test_float32_file_computes_what_the_onnx_file_computes(
+    network: str, language: str, bundles: dict[str, Path], lite: LiteEnvironment, digits_pictures: Path
+) -> None:
     if language not in lite.languages():
         pytest.skip(f"MindSpore Lite is not set up for {language}")
 
@@ -131,7 +136,9 @@ def client_answers(client: list[str], lite: LiteEnvironment, bundle: Path, pictu
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_python_client_answers_as_predict_does(network, bundles, lite, pictures, expected):
+def test_python_client_answers_as_predict_does(
+    network: str, bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, expected: Answers
+) -> None:
     if lite.python is None:
         pytest.skip("MindSpore Lite is set up without a Python 3.7")
     client = [str(lite.path(lite.python)), str(bundles[network] / "lite" / "classify.py")]
@@ -143,7 +150,9 @@ def test_python_client_answers_as_predict_does(network, bundles, lite, pictures,
         same_answers(own, expected[network][name])
 
 
-def test_python_client_preprocesses_alike_on_its_own_python(bundles, lite, pictures, tmp_path):
+def test_python_client_preprocesses_alike_on_its_own_python(
+    bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, tmp_path: Path
+) -> None:
     if lite.python is None:
         pytest.skip("MindSpore Lite is set up without a Python 3.7")
     from datazoo.pipeline.pillow_path import preprocess
@@ -169,7 +178,7 @@ np.save(sys.argv[2], np.concatenate([classify.preprocess(Image.open(file), spec)
 
 
 @pytest.fixture(scope="module")
-def cpp_client(lite, bundles, tmp_path_factory) -> Path:
+def cpp_client(lite: LiteEnvironment, bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C++ client, built as its CMakeLists.txt says, or by g++ where CMake is not there."""
     compiler = compile.find_compiler()
     if compiler is None:
@@ -186,7 +195,9 @@ def cpp_client(lite, bundles, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_cpp_client_answers_as_predict_does(network, cpp_client, bundles, lite, pictures, expected):
+def test_cpp_client_answers_as_predict_does(
+    network: str, cpp_client: Path, bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, expected: Answers
+) -> None:
     answers = client_answers([str(cpp_client)], lite, bundles[network], pictures)
 
     assert answers.keys() == expected[network].keys()
@@ -195,14 +206,16 @@ def test_cpp_client_answers_as_predict_does(network, cpp_client, bundles, lite, 
 
 
 @pytest.fixture(scope="module")
-def aarch64(lite) -> LiteEnvironment:
+def aarch64(lite: LiteEnvironment) -> LiteEnvironment:
     try:
         return find_lite(lite_folder("aarch64"))
     except LiteError as error:
         pytest.skip(f"{error} --target aarch64")
 
 
-def test_cpp_client_answers_alike_on_aarch64(aarch64, bundles, pictures, expected, tmp_path):
+def test_cpp_client_answers_alike_on_aarch64(
+    aarch64: LiteEnvironment, bundles: dict[str, Path], pictures: Path, expected: Answers, tmp_path: Path
+) -> None:
     compiler = compile.find_compiler("aarch64")
     if compiler is None:
         pytest.skip("g++-aarch64-linux-gnu is not installed")
@@ -220,7 +233,9 @@ def test_cpp_client_answers_alike_on_aarch64(aarch64, bundles, pictures, expecte
         same_answers(own, expected["mobilenetv2"][name])
 
 
-def test_ms_files_are_proven_and_predict_counts_alike(bundles, digits_pictures, tmp_path):
+def test_ms_files_are_proven_and_predict_counts_alike(
+    bundles: dict[str, Path], digits_pictures: Path, tmp_path: Path
+) -> None:
     manifest = json.loads((bundles["lenet5"] / "manifest.json").read_text())
     for name in ("ms", "ms_fp16"):
         parity = manifest["models"][name]["parity"]
@@ -236,7 +251,7 @@ def test_ms_files_are_proven_and_predict_counts_alike(bundles, digits_pictures, 
     assert manifest["models"]["ms_fp16"]["size_bytes"] < 0.6 * manifest["models"]["ms"]["size_bytes"]
 
 
-def test_server_answers_from_a_ms_file(bundles, digits_pictures):
+def test_server_answers_from_a_ms_file(bundles: dict[str, Path], digits_pictures: Path) -> None:
     from fastapi.testclient import TestClient
 
     from deploy.opening import open_classifier
@@ -251,7 +266,9 @@ def test_server_answers_from_a_ms_file(bundles, digits_pictures):
     assert [answer["label"] for answer in replies[0]] == [answer["label"] for answer in replies[1]]
 
 
-def test_full_quantisation_runs_and_is_judged_by_its_accuracy(bundles, lite, digits_pictures):
+def test_full_quantisation_runs_and_is_judged_by_its_accuracy(
+    bundles: dict[str, Path], lite: LiteEnvironment, digits_pictures: Path
+) -> None:
     if lite.converter is None:
         pytest.skip("full quantisation needs the C++ converter")
     bundle = bundles["lenet5"]
@@ -264,7 +281,7 @@ def test_full_quantisation_runs_and_is_judged_by_its_accuracy(bundles, lite, dig
     assert "unpacked from 8 bits" in manifest["lite_refused"]["int8_weight"]["reason"]
 
 
-def test_without_lite_the_command_that_sets_it_up_is_named(digits_run, tmp_path):
+def test_without_lite_the_command_that_sets_it_up_is_named(digits_run: Path, tmp_path: Path) -> None:
     said = run(
         "export.py", "--run", digits_run, "--formats", "ms", "--out", tmp_path / "b", code=2,
         LITE_ENV=str(tmp_path / "nothing"),

@@ -1,5 +1,8 @@
 """BatchNorm against its definition in float64, its gradients against finite differences."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,20 +13,22 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 9), st.i
 RELU6 = pytest.mark.parametrize("relu6", [False, True], ids=["alone", "with_relu6"])
 
 
-def for_maps(values):
+def for_maps(values: np.ndarray) -> np.ndarray:
     return np.reshape(values, (1, -1, 1, 1))
 
 
-def normalised(x, gamma, beta, mean, variance, relu6):
+def normalised(
+    x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray, relu6: bool
+) -> np.ndarray:
     y = (x - for_maps(mean)) / np.sqrt(for_maps(variance) + EPS) * for_maps(gamma) + for_maps(beta)
     return np.clip(y, 0, 6) if relu6 else y
 
 
-def by_batch(x, gamma, beta, relu6):
+def by_batch(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, relu6: bool) -> np.ndarray:
     return normalised(x, gamma, beta, x.mean((0, 2, 3)), x.var((0, 2, 3)), relu6)
 
 
-def slopes(function, values, step=1e-6):
+def slopes(function: Callable[[np.ndarray], float], values: np.ndarray, step: float = 1e-6) -> np.ndarray:
     """Finite differences of a scalar function of one array, one element after the other."""
     result = np.empty_like(values)
     for place in np.ndindex(values.shape):
@@ -34,7 +39,9 @@ def slopes(function, values, step=1e-6):
     return result
 
 
-def float32_values(rng, shape, scale=1.0, shift=0.0):
+def float32_values(
+    rng: np.random.Generator, shape: int | tuple[int, ...], scale: float = 1.0, shift: float = 0.0
+) -> np.ndarray:
     """Float64 values that float32 has too, so that both compute with the same."""
     return (rng.normal(size=shape) * scale + shift).astype(np.float32).astype(np.float64)
 
@@ -42,7 +49,7 @@ def float32_values(rng, shape, scale=1.0, shift=0.0):
 class Layer:
     """Inputs and parameters for one shape; outputs of about -6 to 12, so that ReLU6 cuts on both sides."""
 
-    def __init__(self, shape, seed=0):
+    def __init__(self, shape: tuple[int, ...], seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         channels = shape[1]
         self.x = float32_values(rng, shape, 2, 1)
@@ -50,14 +57,14 @@ class Layer:
         self.gamma, self.beta = float32_values(rng, channels, 1, 2), float32_values(rng, channels, 1, 3)
         self.mean = float32_values(rng, channels)
         self.variance = np.abs(float32_values(rng, channels)) + 0.5
-        self.statistics = [self.mean, self.variance]
+        self.statistics = (self.mean, self.variance)
 
 
-def kernel(name, relu6, suffix):
+def kernel(name: str, relu6: bool, suffix: str) -> str:
     return f"{name}{'Relu6' if relu6 else ''}{suffix}"
 
 
-def run_by_batch(run, layer, relu6):
+def run_by_batch(run: Callable[..., list[np.ndarray]], layer: Layer, relu6: bool) -> list[np.ndarray]:
     vector = layer.gamma.shape
     return run(
         kernel("BatchNorm", relu6, "Forward"),
@@ -69,7 +76,9 @@ def run_by_batch(run, layer, relu6):
 @RELU6
 @given(shape=SHAPES, seed=st.integers(0, 999))
 @settings(max_examples=50)
-def test_normalises_by_the_batch_and_moves_its_statistics(run, relu6, shape, seed):
+def test_normalises_by_the_batch_and_moves_its_statistics(
+    run: Callable[..., list[np.ndarray]], relu6: bool, shape: tuple[int, ...], seed: int
+) -> None:
     if shape[0] * shape[2] * shape[3] == 1:
         shape = (2, *shape[1:])
     layer = Layer(shape, seed)
@@ -84,7 +93,7 @@ def test_normalises_by_the_batch_and_moves_its_statistics(run, relu6, shape, see
     np.testing.assert_allclose(new_variance, 0.9 * layer.variance + 0.1 * unbiased, rtol=1e-5)
 
 
-def test_a_mean_far_from_zero_costs_no_accuracy(run):
+def test_a_mean_far_from_zero_costs_no_accuracy(run: Callable[..., list[np.ndarray]]) -> None:
     layer = Layer((4, 2, 30, 30))
     layer.x += 1000.0
     y, _, inverse, *_ = run_by_batch(run, layer, relu6=False)
@@ -94,7 +103,9 @@ def test_a_mean_far_from_zero_costs_no_accuracy(run):
 
 @RELU6
 @pytest.mark.parametrize("shape", [(2, 2, 3, 3), (1, 1, 4, 5), (5, 3, 1, 1), (2, 1, 1, 7)])
-def test_gradients_by_the_batch_are_its_slopes(run, relu6, shape):
+def test_gradients_by_the_batch_are_its_slopes(
+    run: Callable[..., list[np.ndarray]], relu6: bool, shape: tuple[int, ...]
+) -> None:
     layer = Layer(shape)
     _, mean, inverse, *_ = run_by_batch(run, layer, relu6)
     vector = layer.gamma.shape
@@ -104,7 +115,7 @@ def test_gradients_by_the_batch_are_its_slopes(run, relu6, shape):
         [shape, vector, vector],
     )
     total = lambda x, gamma, beta: np.sum(by_batch(x, gamma, beta, relu6) * layer.dy)  # noqa: E731
-    close = {"rtol": 1e-3, "atol": 1e-4}
+    close: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-4}
     np.testing.assert_allclose(dx, slopes(lambda x: total(x, layer.gamma, layer.beta), layer.x), **close)
     np.testing.assert_allclose(dgamma, slopes(lambda gamma: total(layer.x, gamma, layer.beta), layer.gamma), **close)
     np.testing.assert_allclose(dbeta, slopes(lambda beta: total(layer.x, layer.gamma, beta), layer.beta), **close)
@@ -113,7 +124,9 @@ def test_gradients_by_the_batch_are_its_slopes(run, relu6, shape):
 @RELU6
 @given(shape=SHAPES, seed=st.integers(0, 999))
 @settings(max_examples=50)
-def test_normalises_by_running_statistics(run, relu6, shape, seed):
+def test_normalises_by_running_statistics(
+    run: Callable[..., list[np.ndarray]], relu6: bool, shape: tuple[int, ...], seed: int
+) -> None:
     layer = Layer(shape, seed)
     inputs = [layer.x, layer.gamma, layer.beta, *layer.statistics, [EPS]]
     (y,) = run(kernel("FrozenBatchNorm", relu6, "Forward"), inputs, [shape])
@@ -123,7 +136,9 @@ def test_normalises_by_running_statistics(run, relu6, shape, seed):
 
 @RELU6
 @pytest.mark.parametrize("shape", [(2, 2, 3, 3), (1, 1, 1, 1), (3, 1, 5, 2)])
-def test_gradients_by_running_statistics_are_its_slopes(run, relu6, shape):
+def test_gradients_by_running_statistics_are_its_slopes(
+    run: Callable[..., list[np.ndarray]], relu6: bool, shape: tuple[int, ...]
+) -> None:
     layer = Layer(shape)
     inputs = [layer.dy, layer.x, layer.gamma, layer.beta, *layer.statistics, [EPS]]
     vector = layer.gamma.shape
@@ -131,7 +146,7 @@ def test_gradients_by_running_statistics_are_its_slopes(run, relu6, shape):
     total = lambda x, gamma, beta: np.sum(  # noqa: E731
         normalised(x, gamma, beta, *layer.statistics, relu6) * layer.dy
     )
-    close = {"rtol": 1e-3, "atol": 1e-4}
+    close: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-4}
     np.testing.assert_allclose(dx, slopes(lambda x: total(x, layer.gamma, layer.beta), layer.x), **close)
     np.testing.assert_allclose(dgamma, slopes(lambda gamma: total(layer.x, gamma, layer.beta), layer.gamma), **close)
     np.testing.assert_allclose(dbeta, slopes(lambda beta: total(layer.x, layer.gamma, beta), layer.beta), **close)
@@ -140,7 +155,7 @@ def test_gradients_by_running_statistics_are_its_slopes(run, relu6, shape):
 
 
 @pytest.mark.parametrize("name", ["BatchNorm", "FrozenBatchNorm"])
-def test_relu6_lets_nan_through(run, name):
+def test_relu6_lets_nan_through(run: Callable[..., list[np.ndarray]], name: str) -> None:
     x = np.ones((1, 1, 2, 2))
     x[0, 0, 0, 0] = np.nan
     ones = np.ones(1)

@@ -1,9 +1,11 @@
 """Compiling once, and doing without."""
 
+import importlib.util
 import multiprocessing
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ import pytest
 from kernels import build
 from kernels.build import KernelsUnavailable, find_toolchain, library
 
+Compiler = tuple[Callable[..., dict[str, str]], Path]
+
 
 @pytest.fixture
-def compiler(tmp_path):
+def compiler(tmp_path: Path) -> Compiler:
     """Make a compiler that counts its calls, and return its environment and the file that has a letter a call."""
     real = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if real is None:
@@ -21,7 +25,7 @@ def compiler(tmp_path):
     calls = tmp_path / "calls"
     calls.touch()
 
-    def make(refuses="nothing"):
+    def make(refuses: str = "nothing") -> dict[str, str]:
         script = tmp_path / "compiler"
         script.write_text(
             f"""#!/bin/sh
@@ -38,7 +42,7 @@ echo 'extern "C" int Nothing() {{ return 0; }}' | '{real}' -x c++ - -shared -fPI
     return make, calls
 
 
-def test_compiles_once(tmp_path, compiler):
+def test_compiles_once(tmp_path: Path, compiler: Compiler) -> None:
     make, calls = compiler
     environ = make()
     first = library(tmp_path / "cache", environ)
@@ -47,7 +51,7 @@ def test_compiles_once(tmp_path, compiler):
     assert calls.read_text() == "."
 
 
-def test_processes_that_come_together_compile_once(tmp_path, compiler):
+def test_processes_that_come_together_compile_once(tmp_path: Path, compiler: Compiler) -> None:
     make, calls = compiler
     environ = make()
     with multiprocessing.get_context("spawn").Pool(3) as pool:
@@ -56,14 +60,14 @@ def test_processes_that_come_together_compile_once(tmp_path, compiler):
     assert calls.read_text() == "."
 
 
-def test_a_compiler_without_openmp_makes_kernels_for_one_thread(tmp_path, compiler):
+def test_a_compiler_without_openmp_makes_kernels_for_one_thread(tmp_path: Path, compiler: Compiler) -> None:
     make, calls = compiler
     made = library(tmp_path / "cache", make(refuses="-fopenmp"))
     assert made.is_file()
     assert calls.read_text() == ".."
 
 
-def test_a_compiler_that_fails_is_told_with_its_log(tmp_path, compiler):
+def test_a_compiler_that_fails_is_told_with_its_log(tmp_path: Path, compiler: Compiler) -> None:
     make, _ = compiler
     with pytest.raises(KernelsUnavailable, match=r"compiler failed, see .*\.log$") as caught:
         library(tmp_path / "cache", make(refuses="-shared"))
@@ -72,25 +76,27 @@ def test_a_compiler_that_fails_is_told_with_its_log(tmp_path, compiler):
     assert not list((tmp_path / "cache").glob("*.so"))
 
 
-def test_no_compiler_is_told_with_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+def test_no_compiler_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(KernelsUnavailable, match=r"no C\+\+ compiler .*pip install ziglang"):
         library(tmp_path, {"PATH": str(tmp_path)})
 
 
-def test_the_python_package_ziglang_is_the_last_resort(tmp_path, monkeypatch):
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name == "ziglang")
+def test_the_python_package_ziglang_is_the_last_resort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "ziglang")
     assert find_toolchain({"PATH": str(tmp_path)}).command[1:] == ("-m", "ziglang", "c++")
 
 
-def test_a_cache_that_cannot_be_written_is_told(tmp_path, compiler):
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, compiler: Compiler) -> None:
     make, _ = compiler
     (tmp_path / "file").touch()
     with pytest.raises(KernelsUnavailable, match="cannot be written"):
         library(tmp_path / "file" / "cache", make())
 
 
-def test_another_processor_gets_kernels_of_its_own(tmp_path, compiler, monkeypatch):
+def test_another_processor_gets_kernels_of_its_own(
+    tmp_path: Path, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make, _ = compiler
     environ = make()
     here = library(tmp_path / "cache", environ)

@@ -1,5 +1,7 @@
 """2x2 pooling against its definition."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(2, 19), st.
 KINDS = pytest.mark.parametrize("kind", ["Max", "Average"])
 
 
-def windows(x):
+def windows(x: np.ndarray) -> np.ndarray:
     """(N, C, H // 2, W // 2, 4), row by row."""
     height, width = (size // 2 * 2 for size in x.shape[2:])
     blocks = x[:, :, :height, :width].reshape(*x.shape[:2], height // 2, 2, width // 2, 2)
@@ -19,7 +21,9 @@ def windows(x):
 @KINDS
 @given(shape=SHAPES, seed=st.integers(0, 999))
 @settings(max_examples=50)
-def test_values_and_gradients(run, kind, shape, seed):
+def test_values_and_gradients(
+    run: Callable[..., list[np.ndarray]], kind: str, shape: tuple[int, ...], seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     x = rng.integers(-2, 3, size=shape).astype(np.float32)  # many are equal
     read = windows(x)

@@ -9,7 +9,7 @@ import pytest
 from kernels.build import SOURCES, KernelsUnavailable, find_toolchain
 
 
-def test_address_and_undefined_behaviour_sanitizers_find_nothing(tmp_path):
+def test_address_and_undefined_behaviour_sanitizers_find_nothing(tmp_path: Path) -> None:
     try:
         compiler = find_toolchain().command
     except KernelsUnavailable as error:

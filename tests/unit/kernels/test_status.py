@@ -1,6 +1,7 @@
 """Tensors that do not suit a kernel."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from kernels.build import SOURCES
 from kernels.operators import STATUS
 
 
-def zeros(*shape):
+def zeros(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
@@ -26,14 +27,16 @@ def zeros(*shape):
         ("FrozenBatchNormForward", [zeros(1, 2, 4, 4), *[zeros(2)] * 3, zeros(3), zeros(1), zeros(1, 2, 4, 4)], 3),
     ],
 )
-def test_are_refused_before_anything_is_read(call, name, arrays, status):
+def test_are_refused_before_anything_is_read(
+    call: Callable[..., int], name: str, arrays: list[np.ndarray], status: int
+) -> None:
     assert call(name, *arrays) == status
 
 
-def test_other_types_are_refused(call):
+def test_other_types_are_refused(call: Callable[..., int]) -> None:
     assert call("MaxPoolForward", zeros(1, 1, 2, 2), zeros(1, 1, 1, 1), dtype=b"float16") == 2
 
 
-def test_every_status_has_its_words():
+def test_every_status_has_its_words() -> None:
     codes = {int(code) for code in re.findall(r"\bk\w+ = (\d)\b", (SOURCES / "common.h").read_text().split("};")[0])}
     assert codes == {0, *STATUS}

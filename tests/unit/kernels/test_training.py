@@ -1,5 +1,7 @@
 """Whole short trainings with and without the kernels."""
 
+from collections.abc import Callable
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from netzoo.freeze import freeze
 pytestmark = pytest.mark.usefixtures("graph_mode", "compiled")
 
 
-def digits():
+def digits() -> tuple[np.ndarray, np.ndarray]:
     """Scans of 8x8 as pictures of 32x32, with noise: a hair's breadth decides between the equal values of a plain."""
     scans = load_digits()
     noise = np.random.default_rng(0).normal(scale=0.2, size=(len(scans.images), 32, 32))
@@ -21,11 +23,11 @@ def digits():
     return images[:, None].astype(np.float32), scans.target.astype(np.int32)
 
 
-def lenet5():
+def lenet5() -> nn.Cell:
     return create_net("lenet5_improved", num_classes=10, dropout=0.0)
 
 
-def last_blocks_of_mobilenetv2():
+def last_blocks_of_mobilenetv2() -> nn.Cell:
     network = create_net(
         "mobilenetv2", num_classes=10, width_mult=0.35, last_channel=64,
         inverted_residual_setting=((1, 16, 1, 1), (6, 24, 2, 2)),
@@ -37,7 +39,9 @@ def last_blocks_of_mobilenetv2():
 NETWORKS = pytest.mark.parametrize(("make", "channels"), [(lenet5, 1), (last_blocks_of_mobilenetv2, 3)])
 
 
-def train(make, channels, with_kernels, steps=6):
+def train(
+    make: Callable[[], nn.Cell], channels: int, with_kernels: bool, steps: int = 6
+) -> tuple[list[float], dict[str, np.ndarray]]:
     """Train on digits; returns the losses, and all tensors by name."""
     ms.set_seed(0)
     network = make()
@@ -57,7 +61,7 @@ def train(make, channels, with_kernels, steps=6):
 
 
 @NETWORKS
-def test_ends_where_mindspore_s_operators_end(make, channels):
+def test_ends_where_mindspore_s_operators_end(make: Callable[[], nn.Cell], channels: int) -> None:
     losses, tensors = train(make, channels, with_kernels=True)
     own_losses, own_tensors = train(make, channels, with_kernels=False)
     np.testing.assert_allclose(losses, own_losses, rtol=1e-4)
@@ -67,7 +71,7 @@ def test_ends_where_mindspore_s_operators_end(make, channels):
 
 
 @NETWORKS
-def test_the_same_seed_gives_the_same_bits(make, channels):
+def test_the_same_seed_gives_the_same_bits(make: Callable[[], nn.Cell], channels: int) -> None:
     losses, tensors = train(make, channels, with_kernels=True)
     losses_again, tensors_again = train(make, channels, with_kernels=True)
     assert losses == losses_again

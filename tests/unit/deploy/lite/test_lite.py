@@ -40,7 +40,7 @@ def _pictures() -> list[Image.Image]:
     return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for height, width in SIZES]
 
 
-def _odd_pictures(folder):
+def _odd_pictures(folder: Path) -> list[Path]:
     """Pictures that decoders like to get wrong: 16 bits, transparency, a palette, lying on their side."""
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (40, 50, 4), dtype=np.uint8)
@@ -61,7 +61,7 @@ def test_python_client_preprocesses_as_training_does(name: str) -> None:
         np.testing.assert_array_equal(own[0], preprocess(picture, SPECS[name]))
 
 
-def test_python_client_decodes_as_training_does(tmp_path):
+def test_python_client_decodes_as_training_does(tmp_path: Path) -> None:
     for file in _odd_pictures(tmp_path):
         with Image.open(file) as picture, Image.open(file) as again:
             own = classify.preprocess(picture, SPECS["rgb"].model_dump(mode="json"))
@@ -69,7 +69,7 @@ def test_python_client_decodes_as_training_does(tmp_path):
             np.testing.assert_array_equal(own[0], preprocess(again, SPECS["rgb"]), err_msg=file.name)
 
 
-def test_python_client_is_python_3_7():
+def test_python_client_is_python_3_7() -> None:
     for file in (SAMPLES / "classify.py", *PROGRAMS.glob("*.py")):
         source = file.read_text(encoding="utf-8")
 
@@ -83,24 +83,24 @@ class _BufferedModel:
 
     shape = (1, 2, 2, 3)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffer = np.zeros((1, 1), np.float32)
 
-    def get_inputs(self):
+    def get_inputs(self) -> list[_BufferedModel]:
         return [self]
 
-    def set_data_from_numpy(self, value):
+    def set_data_from_numpy(self, value: np.ndarray) -> None:
         assert value.shape == self.shape
         self._buffer[:] = value.sum()
 
-    def predict(self, inputs):
+    def predict(self, inputs: list[_BufferedModel]) -> list[_BufferedModel]:
         return [self]
 
-    def get_data_to_numpy(self):
+    def get_data_to_numpy(self) -> np.ndarray:
         return self._buffer
 
 
-def test_python_client_keeps_outputs_that_the_next_call_overwrites():
+def test_python_client_keeps_outputs_that_the_next_call_overwrites() -> None:
     model = _BufferedModel()
 
     outputs = [classify.run(model, np.full((1, 3, 2, 2), value, np.float32)) for value in (1, 2)]

@@ -13,7 +13,7 @@ from deploy.use.lite_environment import DESCRIPTION, LiteEnvironment, LiteError,
 
 
 @pytest.fixture
-def empty(tmp_path, monkeypatch):
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with neither Python 3.7 nor compiler, and the folder that Lite would go to."""
     monkeypatch.setenv("LITE_ENV", str(tmp_path / "lite"))
     monkeypatch.setattr(wheel, "find_python", lambda: None)
@@ -21,11 +21,11 @@ def empty(tmp_path, monkeypatch):
     return tmp_path
 
 
-def _one_to_three_lines(error):
+def _one_to_three_lines(error: LiteError) -> bool:
     return 1 <= len(str(error).splitlines()) <= 3
 
 
-def test_neither_python_nor_compiler_is_bad_input(empty):
+def test_neither_python_nor_compiler_is_bad_input(empty: Path) -> None:
     with pytest.raises(LiteError, match="apt-get install") as caught:
         setup.main([])
 
@@ -34,8 +34,8 @@ def test_neither_python_nor_compiler_is_bad_input(empty):
     assert list(empty.iterdir()) == []
 
 
-def test_failing_half_way_leaves_nothing(empty, monkeypatch):
-    def fill_and_fail(python, folder):
+def test_failing_half_way_leaves_nothing(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_and_fail(python: Path, folder: Path) -> None:
         folder.mkdir()
         (folder / "half").write_text("")
         raise LiteError("no more")
@@ -49,7 +49,7 @@ def test_failing_half_way_leaves_nothing(empty, monkeypatch):
     assert list(empty.iterdir()) == []
 
 
-def test_failing_half_way_leaves_what_was_there(empty):
+def test_failing_half_way_leaves_what_was_there(empty: Path) -> None:
     folder = lite_folder()
     folder.mkdir()
     (folder / DESCRIPTION).write_text("{}")
@@ -61,14 +61,14 @@ def test_failing_half_way_leaves_what_was_there(empty):
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"version": "2.0.0", "package": "a"}', "\xff"])
-def test_damaged_description_names_the_command_that_mends_it(content, tmp_path):
+def test_damaged_description_names_the_command_that_mends_it(content: str, tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION).write_bytes(content.encode("latin-1"))
 
     with pytest.raises(LiteError, match=r"deploy\.lite setup --again"):
         find_lite(tmp_path)
 
 
-def test_missing_program_is_noticed_before_it_is_started(tmp_path):
+def test_missing_program_is_noticed_before_it_is_started(tmp_path: Path) -> None:
     environment = LiteEnvironment(version="2.0.0", package=Path(), libraries=(), headers=(), worker=Path("bin/worker"))
     (tmp_path / DESCRIPTION).write_text(environment.model_dump_json(exclude={"folder"}))
 
@@ -76,13 +76,13 @@ def test_missing_program_is_noticed_before_it_is_started(tmp_path):
         find_lite(tmp_path)
 
 
-def test_another_python_is_refused(empty):
+def test_another_python_is_refused(empty: Path) -> None:
     with pytest.raises(LiteError, match=r"not a Python 3\.7"):
         setup.main(["--python", sys.executable])
 
 
 @pytest.mark.parametrize("file", ["tools/converter/converter/converter_lite", "runtime/include"])
-def test_folder_that_is_no_release_names_what_is_missing(file, empty):
+def test_folder_that_is_no_release_names_what_is_missing(file: str, empty: Path) -> None:
     release = empty / "mindspore-lite-2.3.0-linux-x64"
     for name in ("tools/converter/converter/converter_lite", "runtime/lib/libmindspore-lite.so", "runtime/include"):
         if name != file:
@@ -93,7 +93,7 @@ def test_folder_that_is_no_release_names_what_is_missing(file, empty):
         setup.main(["--release", str(release)])
 
 
-def test_requirements_pin_every_wheel_by_hash():
+def test_requirements_pin_every_wheel_by_hash() -> None:
     package, *hashes = wheel._requirement("mindspore-lite").split()
 
     assert package == "mindspore-lite==2.0.0"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,10 +28,10 @@ def answer(*values):
 
 
 @pytest.fixture
-def make_runtime(tmp_path):
+def make_runtime(tmp_path: Path) -> Callable[..., LiteRuntime]:
     """A runtime whose worker is a Python script."""
 
-    def make(script: str, **options) -> LiteRuntime:
+    def make(script: str, **options: Any) -> LiteRuntime:
         program = tmp_path / "worker"
         (tmp_path / "worker.py").write_text(START + script)
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/worker.py" "$@"\n')
@@ -44,7 +46,7 @@ def _batch(*values: float) -> np.ndarray:
     return np.stack([np.full(SHAPE, value, np.float32) for value in values])
 
 
-def test_outputs_come_in_the_order_of_the_inputs(make_runtime):
+def test_outputs_come_in_the_order_of_the_inputs(make_runtime: Callable[..., LiteRuntime]) -> None:
     runtime = make_runtime("ready()\nwhile True: answer(read().sum(), 7)")
 
     outputs = runtime(_batch(1, 2, 3))
@@ -54,14 +56,16 @@ def test_outputs_come_in_the_order_of_the_inputs(make_runtime):
     assert runtime.seconds_of_last == 0.5
 
 
-def test_file_that_cannot_be_loaded_is_named_with_the_cause(make_runtime):
+def test_file_that_cannot_be_loaded_is_named_with_the_cause(make_runtime: Callable[..., LiteRuntime]) -> None:
     script = "print('[ERROR] ME(1,2,w):2030-01-01 [a/b.cc:1] Load] no such operator', file=sys.stderr); sys.exit(1)"
 
     with pytest.raises(LiteError, match=r"model\.ms: MindSpore Lite 0 cannot load it: no such operator"):
         make_runtime(script)
 
 
-def test_crash_is_an_error_and_the_next_call_starts_anew(make_runtime, tmp_path):
+def test_crash_is_an_error_and_the_next_call_starts_anew(
+    make_runtime: Callable[..., LiteRuntime], tmp_path: Path
+) -> None:
     runtime = make_runtime("""
 ready()
 while True:
@@ -77,7 +81,7 @@ while True:
     np.testing.assert_array_equal(runtime(_batch(1)), [[4]])
 
 
-def test_hang_ends_with_the_time_limit(make_runtime):
+def test_hang_ends_with_the_time_limit(make_runtime: Callable[..., LiteRuntime]) -> None:
     runtime = make_runtime("ready()\nread()\ntime.sleep(60)", seconds=0.5)
     start = time.monotonic()
 
@@ -87,19 +91,19 @@ def test_hang_ends_with_the_time_limit(make_runtime):
     assert time.monotonic() - start < 20
 
 
-def test_picture_of_another_size_is_refused_before_it_is_sent(make_runtime):
+def test_picture_of_another_size_is_refused_before_it_is_sent(make_runtime: Callable[..., LiteRuntime]) -> None:
     runtime = make_runtime("ready()\nwhile True: answer(read().sum())")
 
     with pytest.raises(LiteError, match="shape"):
         runtime(np.zeros((1, 1, 3, 3), np.float32))
 
 
-def test_way_that_is_not_there_is_refused(make_runtime):
+def test_way_that_is_not_there_is_refused(make_runtime: Callable[..., LiteRuntime]) -> None:
     with pytest.raises(LiteError, match="by python"):
         make_runtime("ready()", language="python")
 
 
-def test_process_and_its_children_end_with_the_time_limit(tmp_path):
+def test_process_and_its_children_end_with_the_time_limit(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     script = f"(sleep 2; touch {mark}) & wait"
 
@@ -110,7 +114,7 @@ def test_process_and_its_children_end_with_the_time_limit(tmp_path):
     assert not mark.exists()
 
 
-def test_program_that_is_not_there_is_bad_input():
+def test_program_that_is_not_there_is_bad_input() -> None:
     with pytest.raises(LiteError, match="nowhere"):
         run_process(["/nowhere/program"], "trying", 1)
 
@@ -124,5 +128,5 @@ def test_program_that_is_not_there_is_bad_input():
         (3, "", "exit code 3"),
     ],
 )
-def test_reason_is_the_first_cause(code, said, expected):
+def test_reason_is_the_first_cause(code: int, said: str, expected: str) -> None:
     assert reason(code, said) == expected

@@ -55,7 +55,9 @@ def test_one_thread_means_one_core_and_ranks_take_different_ones(rank: int) -> N
 
 
 @pytest.mark.parametrize(("users", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
-def test_idle_threads_sleep_unless_the_user_says_otherwise(tmp_path, users, expected):
+def test_idle_threads_sleep_unless_the_user_says_otherwise(
+    tmp_path: Path, users: dict[str, str], expected: str
+) -> None:
     environ = dict(users)
     prepared(tmp_path, AVX512, environ)
     assert environ["OMP_WAIT_POLICY"] == expected
