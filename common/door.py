@@ -52,23 +52,30 @@ def open_door(main: Callable[[Sequence[str]], int], *, outlives_reader: bool = F
         main: takes the arguments without the program's name, returns the exit code.
         outlives_reader: whether the work goes on when nobody reads its output any more; if not, that ends it with 141.
     """
-    stop = watch_signals()
-    guard_console(outlives_reader)
-    end_with_launcher()
-    code = run_door(main, sys.argv[1:], stop=stop)
+    stop = StopHandler()
+    try:
+        watch_signals(stop)
+        guard_console(outlives_reader)
+        end_with_launcher()
+        sys.exit(_finish(run_door(main, sys.argv[1:], stop=stop)))
+    except BaseException:
+        if stop.number is None:
+            raise
+        leave_now(stop_code(stop.number))
+
+
+def _finish(code: int) -> int:
     try:
         sys.stdout.flush()
     except ReaderGone:
         code = EXIT_READER_GONE
-    if stop.number is not None:
-        leave_now(stop_code(stop.number))
     # A server answers a signal itself, then sends it again to its own thread, where it waits to be found.
     if raised := signal.sigpending() & set(STOP_SIGNALS):
         last_line(stop_words(min(raised)))
         leave_now(stop_code(min(raised)))
     if code in map(stop_code, STOP_SIGNALS):
         leave_now(code)  # what was saved is saved; MindSpore's threads need not be asked
-    sys.exit(code)
+    return code
 
 
 def run_door(

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from common.errors import ConfigError
 from common.launcher_protocol import launcher_folder, note_end
@@ -61,7 +62,7 @@ def leave_job(code: int) -> int:
     return code
 
 
-def leave_now(code: int) -> None:
+def leave_now(code: int) -> NoReturn:
     """End this process, with what it has printed but without asking its libraries."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -66,12 +66,14 @@ class StopHandler:
         raise KeyboardInterrupt(stop_words(self.number) if self.number is not None else "")
 
 
-def watch_signals() -> StopHandler:
+def watch_signals(handler: StopHandler) -> None:
     """Answer the stop signals from now on; to be called once, by the main thread, before libraries are loaded.
 
     A signal that is ignored (nohup, a shell's background job) stays ignored.
+
+    Args:
+        handler: answers them until something else is installed; it may raise before this returns.
     """
-    handler = StopHandler()
     watched = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     for number in watched:
@@ -79,7 +81,6 @@ def watch_signals() -> StopHandler:
     signal.signal(_WAKE_UP, handler.interrupt)
     os.register_at_fork(after_in_child=let_signals_end)
     threading.Thread(target=_dispatch, args=(watched,), name="signals", daemon=True).start()
-    return handler
 
 
 def let_signals_end() -> None:

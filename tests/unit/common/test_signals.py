@@ -152,6 +152,36 @@ def test_a_server_that_answers_itself_and_sends_the_signal_on_has_the_same_code(
     assert end(program) == (130, "stopped by Ctrl-C\n")
 
 
+@pytest.mark.parametrize("line", range(1, 40, 5))
+def test_a_door_that_is_only_being_opened_is_no_exception(line: int) -> None:
+    """The signal comes after so many lines of `open_door` and what it calls."""
+    code = f"""
+import os, sys, time
+from common import door
+lines = 0
+def trace(frame, event, argument):
+    global lines
+    if event == "line" and "/common/" in frame.f_code.co_filename:
+        lines += 1
+        if lines == {line}: os.kill(os.getpid(), 2)
+    return trace
+def main(argv):
+    sys.settrace(None)
+    if lines < {line}: os.kill(os.getpid(), 2)
+    time.sleep(60)
+start = door.watch_signals
+def watch(handler):
+    start(handler)
+    sys.settrace(trace)
+    sys._getframe(1).f_trace = trace
+door.watch_signals = watch
+door.open_door(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20)
+
+    assert (done.returncode, done.stdout + done.stderr) == (130, "stopped by Ctrl-C\n")
+
+
 def test_handlers_come_before_the_ones_before_them() -> None:
     heard: list[str] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append("outer"))
