@@ -15,7 +15,7 @@ from jobs import ROOT, environment
 from PIL import Image
 
 from deploy.export.lite_convert import convert
-from deploy.lite import check, compile
+from deploy.lite import check, compile, setup, wheel
 from deploy.lite.measure import bundle_source
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
 
@@ -39,7 +39,7 @@ def lite() -> LiteEnvironment:
 
 
 @pytest.fixture(scope="module")
-def bundles(lite, digits_run, digits_bundle, tmp_path_factory) -> dict[str, Path]:
+def bundles(lite, digits_run, tmp_path_factory) -> dict[str, Path]:
     """LeNet5 as trained, with its Lite formats; and a MobileNetV2 with random weights."""
     from benchmarks.export_parity import save_checkpoint
     from datazoo.sources.digits import load
@@ -272,3 +272,65 @@ def test_without_lite_the_command_that_sets_it_up_is_named(digits_run, tmp_path)
 
     assert said.strip().splitlines()[-1].endswith("run: python -m deploy.lite setup")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.fixture
+def release(lite, tmp_path) -> Path:
+    """The folders and names of an unpacked release, around the wheel's libraries."""
+    if lite.converter is None:
+        pytest.skip("MindSpore Lite is set up without a C++ compiler")
+    place = tmp_path / "mindspore-lite-2.0.0-linux-x64"
+    libraries, package = place / "runtime" / "lib", lite.path(lite.package)
+    libraries.mkdir(parents=True)
+    (place / "runtime" / "include").symlink_to(package / "include")
+    for file in (package / "lib").iterdir():
+        (libraries / file.name).symlink_to(file)
+    names = " ".join((*compile.WHEEL_LIBRARIES, compile.GLOG))
+    (libraries / "libmindspore-lite.so").write_text(f"INPUT({names})\n")  # read by the linker only
+    converter = place / "tools" / "converter" / "converter" / "converter_lite"
+    converter.parent.mkdir(parents=True)
+    program = " ".join(f'"{word}"' for word in lite.program(lite.converter))
+    converter.write_text(f"""#!/bin/sh
+for word; do case $word in
+    --modelFile=*) model=${{word#*=}} ;;
+    --outputFile=*) output=${{word#*=}} ;;
+    --inputShape=*) shape=${{word#*=}} ;;
+    --fp16=on) fp16=1 ;;
+    --configFile=*) config=${{word#*=}} ;;
+esac; done
+exec {program} "$model" "$output" "$shape" "${{fp16:-0}}" $config
+""")
+    converter.chmod(0o755)
+    return place
+
+
+def test_release_is_used_where_it_lies(release, bundles, digits_pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("LITE_ENV", str(tmp_path / "own"))
+    bundle = shutil.copytree(bundles["mobilenetv2"], tmp_path / "bundle")
+
+    assert setup.main(["--release", str(release)]) == 0
+    result = checked(bundle, "cpp", digits_pictures)
+
+    assert result["top1_agreement"] == 1
+    assert result["runtime"] == "mindspore-lite 2.0.0 (C++)"
+    assert sorted(path.name for path in (tmp_path / "own").iterdir()) == ["bin", "lite.json"]
+
+
+def test_cpp_way_needs_no_python_3_7(lite, bundles, digits_pictures, tmp_path, monkeypatch):
+    if compile.find_compiler() is None:
+        pytest.skip("no C++ compiler")
+    monkeypatch.setenv("LITE_ENV", str(tmp_path / "own"))
+
+    def unpack(folder: Path, machine: str) -> Path:  # what was downloaded once serves
+        folder.mkdir()
+        (folder / "mindspore_lite").symlink_to(lite.path(lite.package))
+        return folder / "mindspore_lite"
+
+    monkeypatch.setattr(wheel, "unpack", unpack)
+    bundle = shutil.copytree(bundles["mobilenetv2"], tmp_path / "bundle")
+
+    assert setup.main(["--no_python"]) == 0
+    result = checked(bundle, "cpp", digits_pictures)
+
+    assert result["top1_agreement"] == 1
+    assert find_lite().languages() == ("cpp",)
