@@ -236,6 +236,15 @@ def test_full_quantisation_runs_and_is_judged_by_its_accuracy(bundles, lite, dig
     assert "unpacked from 8 bits" in manifest["lite_refused"]["int8_weight"]["reason"]
 
 
+def test_ms_file_out_of_tolerance_means_no_bundle(lite, digits_run, tmp_path):
+    options = ["--formats", "ms", "--tolerance", "1e-12", "--out", tmp_path / "bundle"]
+
+    said = run("export.py", "--run", digits_run, *options, code=1)
+
+    assert "ms does not compute what the trained network computes" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_lite_the_command_that_sets_it_up_is_named(digits_run, tmp_path):
     said = run(
         "export.py", "--run", digits_run, "--formats", "ms", "--out", tmp_path / "b", code=2,
