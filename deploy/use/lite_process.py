@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from common.lifetime import end_with_parent
 from deploy.use.lite_environment import LiteError
 
 _GLOG = re.compile(r"^\[ERROR\] .*?\] (\w+\] )?")
@@ -43,6 +44,7 @@ def run_process(
             text=True,
             errors="replace",
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     except OSError as error:
         raise LiteError(f"{what}: {command[0]}: {error.strerror}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -13,11 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.export.lite_convert import convert
-from deploy.lite import check, compile
-from deploy.lite.measure import bundle_source
+from deploy.lite import check, compile, setup, wheel
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
 from tests.integration.jobs import ROOT, environment
+from tests.integration.lite_clients import client_answers, lay_out_release, same_answers
 
 NETWORKS = ("lenet5", "mobilenetv2")
 PICTURES = 6
@@ -40,9 +38,7 @@ def lite() -> LiteEnvironment:
 
 
 @pytest.fixture(scope="module")
-def bundles(
-    lite: LiteEnvironment, digits_run: Path, digits_bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def bundles(lite: LiteEnvironment, digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """LeNet5 as trained, with its Lite formats; and a MobileNetV2 with random weights."""
     from benchmarks.export_parity import save_checkpoint
     from datazoo.sources.digits import load
@@ -107,32 +103,6 @@ def test_float32_file_computes_what_the_onnx_file_computes(
     assert result["n"] == result["accuracy"]["n"] >= 80
     assert result["runtime"].startswith("mindspore-lite 2.")
     assert result["latency"]["ratio"] > 0
-
-
-def parse(text: str) -> list[tuple[str, float]]:
-    """Labels and probabilities that a client prints."""
-    lines = re.findall(r"^\s*([\d.e+-]+)\s*%\s+(.+)$", text, re.MULTILINE)
-    return [(label, float(number) / 100) for number, label in lines]
-
-
-def same_answers(own: list[tuple[str, float]], expected: list[tuple[str, float]]) -> None:
-    assert [label for label, _ in own] == [label for label, _ in expected]
-    np.testing.assert_allclose([p for _, p in own], [p for _, p in expected], atol=6e-5)  # two decimals of a percent
-
-
-def client_answers(client: list[str], lite: LiteEnvironment, bundle: Path, pictures: Path) -> dict:
-    file = bundle / "lite" / "fp32.ms"
-    if not file.is_file():
-        from deploy.bundle.bundle import read_bundle
-
-        convert(find_lite(), bundle_source(read_bundle(bundle)), file, "fp32")
-    answers = {}
-    for picture in sorted(pictures.glob("*.ppm")):
-        command = [*client, str(bundle), str(file), str(picture), "3"]
-        done = subprocess.run(command, env=lite.variables(), capture_output=True, text=True, timeout=100)
-        assert done.returncode == 0, done.stderr
-        answers[picture.name] = parse(done.stdout)
-    return answers
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -281,6 +251,15 @@ def test_full_quantisation_runs_and_is_judged_by_its_accuracy(
     assert "unpacked from 8 bits" in manifest["lite_refused"]["int8_weight"]["reason"]
 
 
+def test_ms_file_out_of_tolerance_means_no_bundle(lite: LiteEnvironment, digits_run: Path, tmp_path: Path) -> None:
+    options = ["--formats", "ms", "--tolerance", "1e-12", "--out", tmp_path / "bundle"]
+
+    said = run("export.py", "--run", digits_run, *options, code=1)
+
+    assert "ms does not compute what the trained network computes" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_lite_the_command_that_sets_it_up_is_named(digits_run: Path, tmp_path: Path) -> None:
     said = run(
         "export.py", "--run", digits_run, "--formats", "ms", "--out", tmp_path / "b", code=2,
@@ -289,3 +268,50 @@ def test_without_lite_the_command_that_sets_it_up_is_named(digits_run: Path, tmp
 
     assert said.strip().splitlines()[-1].endswith("run: python -m deploy.lite setup")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.fixture
+def release(lite: LiteEnvironment, tmp_path: Path) -> Path:
+    if lite.converter is None:
+        pytest.skip("MindSpore Lite is set up without a C++ compiler")
+    return lay_out_release(lite, tmp_path)
+
+
+def test_release_is_used_where_it_lies(
+    release: Path, bundles: dict[str, Path], digits_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITE_ENV", str(tmp_path / "own"))
+    bundle = shutil.copytree(bundles["mobilenetv2"], tmp_path / "bundle")
+
+    assert setup.main(["--release", str(release)]) == 0
+    result = checked(bundle, "cpp", digits_pictures)
+
+    assert result["top1_agreement"] == 1
+    assert result["runtime"] == "mindspore-lite 2.0.0 (C++)"
+    assert sorted(path.name for path in (tmp_path / "own").iterdir()) == ["bin", "lite.json"]
+
+
+def test_cpp_way_needs_no_python_3_7(
+    lite: LiteEnvironment,
+    bundles: dict[str, Path],
+    digits_pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if compile.find_compiler() is None:
+        pytest.skip("no C++ compiler")
+    monkeypatch.setenv("LITE_ENV", str(tmp_path / "own"))
+
+    def unpack(folder: Path, machine: str) -> Path:  # what was downloaded once serves
+        folder.mkdir()
+        (folder / "mindspore_lite").symlink_to(lite.path(lite.package))
+        return folder / "mindspore_lite"
+
+    monkeypatch.setattr(wheel, "unpack", unpack)
+    bundle = shutil.copytree(bundles["mobilenetv2"], tmp_path / "bundle")
+
+    assert setup.main(["--no_python"]) == 0
+    result = checked(bundle, "cpp", digits_pictures)
+
+    assert result["top1_agreement"] == 1
+    assert find_lite().languages() == ("cpp",)

@@ -98,3 +98,33 @@ def test_requirements_pin_every_wheel_by_hash() -> None:
 
     assert package == "mindspore-lite==2.0.0"
     assert [bool(re.fullmatch("--hash=sha256:[0-9a-f]{64}", word)) for word in hashes] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("program", "answer"),
+    [("python3.7", None), ("pyenv", "{0}"), ("uv", "{0}/bin/python3.7"), ("conda", '{{"envs": ["/none", "{0}"]}}')],
+)
+def test_python_3_7_is_found_wherever_it_is_kept(
+    program: str, answer: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = tmp_path / "prefix"
+    for folder in (tmp_path / "programs", prefix / "bin"):
+        folder.mkdir(parents=True)
+    python = prefix / "bin" / "python3.7"
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    found = tmp_path / "programs" / program
+    found.write_text(f"#!/bin/sh\necho '{answer.format(prefix)}'\n" if answer else "#!/bin/sh\nexit 0\n")
+    found.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"))
+
+    assert wheel.find_python() == (python if answer else found)
+
+
+def test_programs_that_fail_are_no_python_3_7(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("python3.7", "pyenv", "uv", "conda"):
+        (tmp_path / name).write_text("#!/bin/sh\necho not installed\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert wheel.find_python() is None
