@@ -26,6 +26,7 @@ from deploy.use.lite_environment import (
     LiteError,
     find_lite,
     lite_folder,
+    program_sources,
 )
 
 
@@ -71,6 +72,7 @@ def replace_folder(folder: Path, make: Callable[[Path], LiteEnvironment]) -> Lit
     with atomic_folder(new) as place:
         environment = make(place)
         try_environment(environment, find_lite() if environment.emulator else None)
+        environment = environment.model_copy(update={"sources": program_sources()})
         write_json(place / DESCRIPTION, environment.model_dump(mode="json", exclude={"folder"}))
     if folder.exists():
         os.replace(folder, old)

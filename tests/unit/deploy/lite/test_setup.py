@@ -76,6 +76,17 @@ def test_missing_program_is_noticed_before_it_is_started(tmp_path):
         find_lite(tmp_path)
 
 
+def test_programs_of_another_version_are_noticed(tmp_path):
+    (tmp_path / "worker").write_text("")
+    environment = LiteEnvironment(
+        version="2.0.0", package=Path(), libraries=(), headers=(), worker=Path("worker"), sources="of before"
+    )
+    (tmp_path / DESCRIPTION).write_text(environment.model_dump_json(exclude={"folder"}))
+
+    with pytest.raises(LiteError, match="another version"):
+        find_lite(tmp_path)
+
+
 def test_another_python_is_refused(empty):
     with pytest.raises(LiteError, match=r"not a Python 3\.7"):
         setup.main(["--python", sys.executable])
