@@ -41,8 +41,11 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     folder = lite_folder(options.target)
     if not options.again and (folder / DESCRIPTION).is_file():
-        print(summary(find_lite(folder)))
-        return EXIT_OK
+        try:
+            print(summary(find_lite(folder)))
+            return EXIT_OK
+        except LiteError as error:
+            print(f"{error} (done now)")
     if options.python and not wheel.is_python_3_7(options.python):
         raise LiteError(f"--python {options.python} is not a Python 3.7 with venv; the wheel is for 3.7 only")
     if options.target:

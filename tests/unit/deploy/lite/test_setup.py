@@ -76,6 +76,16 @@ def test_missing_program_is_noticed_before_it_is_started(tmp_path):
         find_lite(tmp_path)
 
 
+def test_damaged_environment_is_made_anew_without_being_asked(empty, capsys):
+    lite_folder().mkdir()
+    (lite_folder() / DESCRIPTION).write_text("{}")
+
+    with pytest.raises(LiteError, match="neither is here"):  # it came as far as making one
+        setup.main([])
+
+    assert "cannot be read" in capsys.readouterr().out
+
+
 def test_programs_of_another_version_are_noticed(tmp_path):
     (tmp_path / "worker").write_text("")
     environment = LiteEnvironment(
