@@ -26,6 +26,7 @@ from deploy.use.lite_environment import (
     LiteError,
     find_lite,
     lite_folder,
+    program_sources,
 )
 
 
@@ -40,8 +41,11 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     folder = lite_folder(options.target)
     if not options.again and (folder / DESCRIPTION).is_file():
-        print(summary(find_lite(folder)))
-        return EXIT_OK
+        try:
+            print(summary(find_lite(folder)))
+            return EXIT_OK
+        except LiteError as error:
+            print(f"{error} (done now)")
     if options.python and not wheel.is_python_3_7(options.python):
         raise LiteError(f"--python {options.python} is not a Python 3.7 with venv; the wheel is for 3.7 only")
     if options.target:
@@ -71,6 +75,7 @@ def replace_folder(folder: Path, make: Callable[[Path], LiteEnvironment]) -> Lit
     with atomic_folder(new) as place:
         environment = make(place)
         try_environment(environment, find_lite() if environment.emulator else None)
+        environment = environment.model_copy(update={"sources": program_sources()})
         write_json(place / DESCRIPTION, environment.model_dump(mode="json", exclude={"folder"}))
     if folder.exists():
         os.replace(folder, old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,7 @@ class LiteEnvironment(BaseModel):
         converter: compiled program that converts, or None.
         converter_lite: the release's own converter, or None.
         package: folder `mindspore_lite` of the wheel, or the release.
+        sources: SHA-256 of what the compiled programs were made from.
         emulator: program and options that run the compiled programs of another processor.
     """
 
@@ -49,6 +51,7 @@ class LiteEnvironment(BaseModel):
     worker: Path | None = None
     converter: Path | None = None
     converter_lite: Path | None = None
+    sources: str = ""
     emulator: tuple[str, ...] = ()
 
     def languages(self) -> tuple[Language, ...]:
@@ -77,6 +80,11 @@ class LiteEnvironment(BaseModel):
         return own
 
 
+def program_sources() -> str:
+    """SHA-256 of the sources of the compiled programs."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(PROGRAMS.glob("*.cc")))).hexdigest()
+
+
 def lite_folder(target: str | None = None) -> Path:
     """Where Lite is or will be set up; the variable LITE_ENV names another folder.
 
@@ -94,7 +102,7 @@ def find_lite(folder: Path | None = None) -> LiteEnvironment:
         folder: None takes `lite_folder()`.
 
     Raises:
-        LiteError: there is none, or it is damaged.
+        LiteError: there is none, or it is damaged or of another version.
     """
     place = folder or lite_folder()
     try:
@@ -108,4 +116,8 @@ def find_lite(folder: Path | None = None) -> LiteEnvironment:
     for path in (*filter(None, programs), *environment.libraries):
         if not environment.path(path).exists():
             raise LiteError(f"MindSpore Lite in {place} is not whole ({path} is gone); run: {SETUP} --again")
+    if environment.worker and environment.sources != program_sources():
+        raise LiteError(
+            f"MindSpore Lite in {place} was set up by another version of this project; run: {SETUP} --again"
+        )
     return environment

@@ -15,6 +15,7 @@ from typing import IO
 
 import numpy as np
 
+from common.errors import JobFailed
 from deploy.use.lite_environment import PROGRAMS, Language, LiteEnvironment, LiteError, find_lite
 from deploy.use.lite_process import reason
 
@@ -23,10 +24,8 @@ CALL_SECONDS = 60.0
 _HEAD = struct.Struct("<dI")
 
 
-class LiteCrash(RuntimeError):
+class LiteCrash(JobFailed):
     """Lite ended or did not answer while it computed."""
-
-    exit_code = 1
 
 
 class LiteRuntime:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -222,18 +224,22 @@ def test_ms_files_are_proven_and_predict_counts_alike(
 
 
 def test_server_answers_from_a_ms_file(bundles: dict[str, Path], digits_pictures: Path) -> None:
-    from fastapi.testclient import TestClient
-
     from deploy.opening import open_classifier
     from deploy.use.server_app import create_app
 
-    file = sorted(digits_pictures.rglob("*.png"))[0]
-    replies = []
-    for name in ("ms", "onnx"):
-        with TestClient(create_app(open_classifier(bundles["lenet5"], name))) as client:
-            replies.append(client.post("/predict?top_k=10", content=file.read_bytes()).json()["predictions"])
+    picture = sorted(digits_pictures.rglob("*.png"))[0].read_bytes()
 
-    assert [answer["label"] for answer in replies[0]] == [answer["label"] for answer in replies[1]]
+    async def ask(name: str) -> list[str]:
+        app = create_app(open_classifier(bundles["lenet5"], name))
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://server") as client,
+        ):
+            reply = await client.post("/predict?top_k=10", content=picture)
+        return [answer["label"] for answer in reply.json()["predictions"]]
+
+    assert asyncio.run(ask("ms")) == asyncio.run(ask("onnx"))
 
 
 def test_full_quantisation_runs_and_is_judged_by_its_accuracy(

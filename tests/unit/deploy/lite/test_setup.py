@@ -76,6 +76,27 @@ def test_missing_program_is_noticed_before_it_is_started(tmp_path: Path) -> None
         find_lite(tmp_path)
 
 
+def test_damaged_environment_is_made_anew_without_being_asked(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lite_folder().mkdir()
+    (lite_folder() / DESCRIPTION).write_text("{}")
+
+    with pytest.raises(LiteError, match="neither is here"):  # it came as far as making one
+        setup.main([])
+
+    assert "cannot be read" in capsys.readouterr().out
+
+
+def test_programs_of_another_version_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "worker").write_text("")
+    environment = LiteEnvironment(
+        version="2.0.0", package=Path(), libraries=(), headers=(), worker=Path("worker"), sources="of before"
+    )
+    (tmp_path / DESCRIPTION).write_text(environment.model_dump_json(exclude={"folder"}))
+
+    with pytest.raises(LiteError, match="another version"):
+        find_lite(tmp_path)
+
+
 def test_another_python_is_refused(empty: Path) -> None:
     with pytest.raises(LiteError, match=r"not a Python 3\.7"):
         setup.main(["--python", sys.executable])
