@@ -1,7 +1,8 @@
 """The compiled kernels as MindSpore operators, each with its gradient; all tensors are float32.
 
-A kernel that is called with tensors that do not suit it computes nothing, and MindSpore raises a RuntimeError with its
-return value, which `STATUS` says in words.
+Maps that do not suit a layer are refused when its graph is compiled. The kernels look for themselves too: one that is
+called with other tensors computes nothing, and MindSpore raises a RuntimeError with its return value, which `STATUS`
+says in words.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ def _custom(
     return ops.Custom(f"{library}:{kernel}", out_shape=shapes, out_dtype=dtypes, func_type="aot", bprop=bprop)
 
 
+def _check_maps(shape: Shape, least: int = 1) -> None:
+    if len(shape) != 4 or min(shape[2:]) < least:
+        raise ValueError(f"this layer reads maps (N, C, H, W) of at least {least}x{least}, not {tuple(shape)}")
+
+
 def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custom:
     """Make the operator x (N, C, H, W), weight (C, 1, 3, 3) -> y.
 
@@ -43,6 +49,7 @@ def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custo
     """
 
     def out_shape(x: Shape, weight: Shape) -> Shape:
+        _check_maps(x, 3 - 2 * padding)
         height, width = ((size + 2 * padding - 3) // stride + 1 for size in x[2:])
         return [x[0], x[1], height, width]
 
@@ -86,10 +93,16 @@ def batch_norm(library: Path, relu6: bool) -> ops.Custom:
         zeros = ops.zeros_like(mean)
         return gradients[0], gradients[1], gradients[2], zeros, zeros, ops.zeros_like(settings)
 
+    def out_shapes(
+        x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape, settings: Shape
+    ) -> tuple[Shape, ...]:
+        _check_maps(x)
+        return x, mean, variance, mean, variance
+
     return _custom(
         library,
         f"{name}Forward",
-        lambda x, gamma, beta, mean, variance, settings: (x, mean, variance, mean, variance),
+        out_shapes,
         lambda x, gamma, beta, mean, variance, settings: (x, mean, variance, mean, variance),
         bprop,
     )
@@ -128,10 +141,14 @@ def frozen_batch_norm(library: Path, relu6: bool, trains: bool) -> ops.Custom:
             return gradients[0], gradients[1], gradients[2], zeros, zeros, ops.zeros_like(eps)
         return gradients, zeros, zeros, zeros, zeros, ops.zeros_like(eps)
 
+    def out_shape(x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape, eps: Shape) -> Shape:
+        _check_maps(x)
+        return x
+
     return _custom(
         library,
         f"{name}Forward",
-        lambda x, gamma, beta, mean, variance, eps: x,
+        out_shape,
         lambda x, gamma, beta, mean, variance, eps: x,
         bprop,
     )
@@ -149,4 +166,8 @@ def pooling(library: Path, kind: str) -> ops.Custom:
     def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
         return (backward(dout, x),)
 
-    return _custom(library, f"{kind}PoolForward", lambda x: [x[0], x[1], x[2] // 2, x[3] // 2], lambda x: x, bprop)
+    def out_shape(x: Shape) -> Shape:
+        _check_maps(x, 2)
+        return [x[0], x[1], x[2] // 2, x[3] // 2]
+
+    return _custom(library, f"{kind}PoolForward", out_shape, lambda x: x, bprop)

@@ -30,10 +30,10 @@ if [[ $what == all || $what == checks ]]; then
     step lint-imports
     step shellcheck --external-sources "${scripts[@]}"
 fi
-case $what in
-    checks) exit 0 ;;
-    all) folders=(tests/unit tests/integration) ;;
-    *) folders=("tests/$what") ;;
-esac
-# One pytest run, unit tests first; its closing line is the last one printed.
-step python -m pytest "${folders[@]}" "$@"
+# Unit tests share the cores, a process each; integration tests start processes of their own, one test after the other.
+if [[ $what == all || $what == unit ]]; then
+    step python -m pytest tests/unit -n auto --maxprocesses 4 --dist loadfile "$@"
+fi
+if [[ $what == all || $what == integration ]]; then
+    step python -m pytest tests/integration "$@"
+fi

@@ -11,6 +11,7 @@ import onnxruntime
 from mindspore import nn
 
 from common.mindspore_paths import plain_folder
+from kernels.cells import BatchNorm2d, DepthwiseConv2d
 from netzoo.compiled import forget_compiled_graphs
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ def extractor_id(layers: nn.Cell, backend: str) -> str:
     for _, cell in layers.cells_and_names():
         if isinstance(cell, nn.Conv2d):  # whose weights have the same shape at every stride
             digest.update(f"{cell.stride}{cell.padding}{cell.dilation}{cell.group}".encode())
+        if isinstance(cell, DepthwiseConv2d | BatchNorm2d):  # which add in another order than MindSpore's
+            digest.update(b"kernels")
     for parameter in layers.get_parameters():
         digest.update(f"{parameter.name}{parameter.shape}".encode())
         digest.update(np.ascontiguousarray(parameter.asnumpy()).tobytes())

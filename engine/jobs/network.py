@@ -81,8 +81,8 @@ def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features
         use_sync_batch_norm(network)
     # The part that trains, where the outputs of the frozen front are cached.
     front, evaluated = split_frozen(network) if config.data.features.enabled else (None, logits_network(network))
-    # Faster layers for a CPU, in what is trained and evaluated here; a front is exported as it is.
-    use_cpu_kernels(evaluated, config, runtime)
+    # Faster layers for a CPU; a front that onnxruntime computes is exported as it is.
+    use_cpu_kernels(evaluated if config.data.features.backend == "onnxruntime" else network, config, runtime)
     # Every rank draws other dropout masks and starts from the main rank's weights.
     seed_dropout(network, config.train.seed * runtime.world_size + runtime.rank)
     runtime.broadcast(network)

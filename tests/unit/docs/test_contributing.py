@@ -21,7 +21,7 @@ DOCUMENTS = sorted(p for p in ROOT.rglob("*.md") if not ELSEWHERE.intersection(p
 PAIRS = [(p.with_name(p.name.replace("_CN.md", ".md")), p) for p in DOCUMENTS if p.name.endswith("_CN.md")]
 GUIDES = ["CONTRIBUTING.md", "CONTRIBUTING_CN.md", "docs/architecture.md", "docs/architecture_CN.md"]
 OWN_FLAGS = {"config", "print_config", "help", "resume", "resume_force"}
-FLAGS_OF_OTHERS = {"allow_host"}  # deploy.serve
+FLAGS_OF_OTHERS = {"allow_host", "formats"}  # deploy.serve, export.py
 
 
 class Block(NamedTuple):

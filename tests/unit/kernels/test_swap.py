@@ -188,3 +188,10 @@ def test_without_kernels_the_network_stays_and_the_reason_is_told(monkeypatch: p
     before = kinds(network)
     assert str(apply_kernels(network)) == "CPU kernels: no C++ compiler; MindSpore's own operators run"
     assert kinds(network) == before
+
+
+def test_maps_that_are_too_small_are_told() -> None:
+    layers = nn.SequentialCell(nn.Conv2d(2, 2, 3, group=2, pad_mode="valid"), nn.MaxPool2d(2, 2))
+    apply_kernels(layers)
+    with pytest.raises(ValueError, match=r"maps \(N, C, H, W\) of at least 3x3, not \(1, 2, 2, 5\)"):
+        layers(ms.Tensor(np.zeros((1, 2, 2, 5), np.float32)))

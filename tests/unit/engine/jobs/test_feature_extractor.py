@@ -6,6 +6,7 @@ import pytest
 from mindspore import nn
 
 from engine.jobs.feature_extractor import FeatureExtractor, extractor_id
+from kernels.swap import apply_kernels
 from netzoo import create_net
 
 TINY = {"width_mult": 0.35, "inverted_residual_setting": [[1, 16, 1, 1], [6, 24, 1, 2]], "last_channel": 64}
@@ -70,3 +71,11 @@ def test_feature_maps_of_a_frozen_front_are_computed_too(backbone: nn.Cell) -> N
 
     assert maps.shape == (5, 16, 16, 16)
     assert maps == pytest.approx(FeatureExtractor(front, "mindspore")(PICTURES), abs=1e-5)
+
+
+def test_the_id_follows_the_kernels() -> None:
+    net = create_net("mobilenetv2", num_classes=2, **TINY).pooled_backbone
+    before = extractor_id(net, "mindspore")
+    if (report := apply_kernels(net)).unavailable:
+        pytest.skip(report.unavailable)
+    assert extractor_id(net, "mindspore") != before

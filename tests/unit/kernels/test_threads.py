@@ -1,0 +1,39 @@
+"""The number of threads changes no bit."""
+
+import ctypes
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    try:
+        openmp = ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        pytest.skip("the kernels run in one thread here")
+    before = openmp.omp_get_max_threads()
+    yield openmp.omp_set_num_threads
+    openmp.omp_set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_gradients_are_the_same_by_any_number_of_threads(
+    run: Callable[..., list[np.ndarray]], set_threads: Callable[[int], None], threads: int
+) -> None:
+    rng = np.random.default_rng(0)
+    dy, x = rng.normal(size=(2, 2, 5, 96, 96))
+    weight, ones, mean = rng.normal(size=(5, 1, 3, 3)), np.ones(5), x.mean((0, 2, 3))
+
+    def gradients() -> list[np.ndarray]:
+        return [
+            *run("DepthwiseBackwardStride1Padding1", [dy, weight, x], [x.shape, weight.shape]),
+            *run("BatchNormRelu6Backward", [dy, x, ones, ones, mean, ones], [x.shape, (5,), (5,)]),
+        ]
+
+    set_threads(1)
+    expected = gradients()
+    set_threads(threads)
+    for gradient, alone in zip(gradients(), expected, strict=True):
+        np.testing.assert_array_equal(gradient, alone)
