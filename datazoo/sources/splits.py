@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import DataError
@@ -11,29 +12,16 @@ from datazoo.pictures import PictureSet, Splits
 from datazoo.sources import digits, image_folder, mnist
 from datazoo.sources.split_names import SplitName
 
-__all__ = ["PictureSet", "Splits", "load_splits"]
+__all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits"]
 
 _log = logging.getLogger(__name__)
 
 
-def load_splits(
-    source: str,
-    path: Path | None = None,
-    *,
-    train_split: str = "train",
-    val_split: str | None = "val",
-    test_split: str = "test",
-    chosen: Collection[str] = (),
-    val_fraction: float = 0.1,
-    split_seed: int = 0,
-    classes: tuple[str, ...] | None = None,
-    classes_file: Path | None = None,
-) -> Splits:
-    """Load training, validation and test pictures.
+@dataclass(frozen=True)
+class SplitChoice:
+    """What may be said about the splits of a source.
 
     Args:
-        source: digits, mnist or image_folder.
-        path: dataset folder (not for digits).
         train_split: sub-folder to train on (image_folder).
         val_split: sub-folder to validate on; None takes `val_fraction` of train, by class.
         test_split: sub-folder to test on (image_folder).
@@ -43,34 +31,62 @@ def load_splits(
         split_seed: seed of hold-outs.
         classes: names in label order (image_folder); None sorts the folder names.
         classes_file: file with those names, one a line.
+    """
+
+    train_split: str = "train"
+    val_split: str | None = "val"
+    test_split: str = "test"
+    chosen: Collection[str] = ()
+    val_fraction: float = 0.1
+    split_seed: int = 0
+    classes: tuple[str, ...] | None = None
+    classes_file: Path | None = None
+
+    def class_names(self) -> tuple[str, ...] | None:
+        """Class names in label order, if they are given.
+
+        Raises:
+            DataError: the file cannot be read, or the names are no names.
+        """
+        if self.classes_file is not None:
+            return image_folder.read_class_list(Path(self.classes_file))
+        return None if self.classes is None else image_folder.check_class_list(tuple(self.classes), "data.classes")
+
+    def split_names(self) -> tuple[SplitName, ...]:
+        """The three sub-folders, each with whether somebody chose it."""
+        names = {"train": self.train_split, "val": self.val_split, "test": self.test_split}
+        return tuple(SplitName(s, name, chosen=name != s or f"{s}_split" in self.chosen) for s, name in names.items())
+
+
+def load_splits(source: str, path: Path | None = None, choice: SplitChoice | None = None) -> Splits:
+    """Load training, validation and test pictures.
+
+    Args:
+        source: digits, mnist or image_folder.
+        path: dataset folder (not for digits).
+        choice: of splits and classes.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory.
     """
+    choice = choice or SplitChoice()
     if source == "digits":
-        splits = digits.load(val_fraction, split_seed)
+        splits = digits.load(choice.val_fraction, choice.split_seed)
     elif path is None:
         raise DataError(f"source {source} needs a dataset folder; set data.path")
     elif source == "mnist":
-        splits = mnist.load(Path(path), val_fraction, split_seed)
+        splits = mnist.load(Path(path), choice.val_fraction, choice.split_seed)
     elif source == "image_folder":
-        if classes_file is not None:
-            classes = image_folder.read_class_list(Path(classes_file))
-        elif classes is not None:
-            classes = image_folder.check_class_list(tuple(classes), "data.classes")
         splits = image_folder.load(
             Path(path),
-            names=tuple(
-                SplitName(split, name, chosen=name != split or f"{split}_split" in chosen)
-                for split, name in (("train", train_split), ("val", val_split), ("test", test_split))
-            ),
-            val_fraction=val_fraction,
-            split_seed=split_seed,
-            classes=classes,
+            names=choice.split_names(),
+            val_fraction=choice.val_fraction,
+            split_seed=choice.split_seed,
+            classes=choice.class_names(),
         )
     else:
         raise DataError(f"unknown data source {source!r}; there are digits, mnist and image_folder")
-    if source != "image_folder" and (classes or classes_file):
+    if source != "image_folder" and (choice.classes or choice.classes_file):
         _log.warning("data.classes has no effect on source %s, whose classes are its digits", source)
     for note in splits.notes:
         _log.info(note)

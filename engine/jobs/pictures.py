@@ -8,7 +8,7 @@ from common.errors import DataError
 from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import log_leaks
 from datazoo.pictures import Splits
-from datazoo.sources.splits import load_splits
+from datazoo.sources.splits import SplitChoice, load_splits
 from engine.config.schema import Config, DataConfig
 
 
@@ -23,14 +23,9 @@ def open_splits(config: DataConfig) -> Splits:
     Raises:
         DataError: what is asked for is not there, damaged or contradictory, or a single class.
     """
-    splits = load_splits(
-        config.source,
-        config.path,
-        chosen=config.model_fields_set,
-        **config.model_dump(
-            include={"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
-        ),
-    )
+    keys = {"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
+    choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
+    splits = load_splits(config.source, config.path, choice)
     if len(splits.train.classes) < 2:
         where = config.path if config.path is not None else config.source
         raise DataError(

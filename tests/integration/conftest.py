@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite
 from tests.integration.jobs import ROOT, environment, finish, train
+from tests.integration.lite_clients import NETWORKS, run
 from tests.integration.ranks import MOBILENET, two_by_msrun
 
 
@@ -53,3 +55,31 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def two_mobilenets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The same of a small MobileNetV2."""
     return two_by_msrun(tmp_path_factory.mktemp("two_mobilenets"), *MOBILENET)
+
+
+@pytest.fixture(scope="session")
+def lite() -> LiteEnvironment:
+    try:
+        return find_lite()
+    except LiteError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def lite_bundles(lite: LiteEnvironment, digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """LeNet5 as trained, with its Lite formats; and a MobileNetV2 with random weights."""
+    from benchmarks.export_parity import save_checkpoint
+    from datazoo.sources.digits import load
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
+
+    folder = tmp_path_factory.mktemp("lite")
+    formats = ["onnx", "ms", "ms_fp16"]
+    run("export.py", "--run", digits_run, "--split", "test", "--formats", *formats, "--out", folder / "lenet5")
+    splits = load(0.1, 0)
+    network: dict[str, object] = {"name": "mobilenetv2", "width_mult": 0.5}
+    spec: dict[str, object] = {"resize": 64, "image_size": 56}
+    checkpoint = save_checkpoint(folder, splits.test.classes, network, spec, None)
+    proof = splits.test.subset(range(0, 359, 12))
+    export_bundle(folder / "mobilenetv2", ExportRequest(checkpoint, ("onnx",)), proof, splits.train)
+    return {name: folder / name for name in NETWORKS}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from deploy.bundle.bundle import read_bundle
 from deploy.export.lite_convert import convert
-from deploy.lite import compile
+from deploy.lite import check, compile
 from deploy.lite.measure import bundle_source
 from deploy.use.lite_environment import LiteEnvironment, find_lite
+from tests.integration.jobs import ROOT, environment
+
+NETWORKS = ("lenet5", "mobilenetv2")
 
 
 def parse(text: str) -> list[tuple[str, float]]:
@@ -65,3 +70,17 @@ exec {program} "$model" "$output" "$shape" "${{fp16:-0}}" $config
 """)
     converter.chmod(0o755)
     return place
+
+
+def run(*arguments: object, code: int = 0, **variables: str) -> str:
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=200)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def checked(bundle: Path, language: str, digits_pictures: Path) -> dict:
+    """What the checker writes about the float32 file."""
+    options = ["--pictures", str(digits_pictures), "--count", "90", "--variants", "fp32", "--language", language]
+    assert check.main([str(bundle), *options]) == 0
+    return json.loads((bundle / "manifest.json").read_text())["lite"]["fp32"]

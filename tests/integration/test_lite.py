@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -14,49 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.lite import check, compile, setup, wheel
+from deploy.lite import check, compile
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
-from tests.integration.jobs import ROOT, environment
-from tests.integration.lite_clients import client_answers, lay_out_release, same_answers
+from tests.integration.lite_clients import NETWORKS, checked, client_answers, run, same_answers
 
-NETWORKS = ("lenet5", "mobilenetv2")
 PICTURES = 6
 Answers = dict[str, dict[str, list[tuple[str, float]]]]
-
-
-def run(*arguments: object, code: int = 0, **variables: str) -> str:
-    command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=200)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def lite() -> LiteEnvironment:
-    try:
-        return find_lite()
-    except LiteError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def bundles(lite: LiteEnvironment, digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """LeNet5 as trained, with its Lite formats; and a MobileNetV2 with random weights."""
-    from benchmarks.export_parity import save_checkpoint
-    from datazoo.sources.digits import load
-    from deploy.export.exporting import export_bundle
-    from deploy.export.request import ExportRequest
-
-    folder = tmp_path_factory.mktemp("lite")
-    formats = ["onnx", "ms", "ms_fp16"]
-    run("export.py", "--run", digits_run, "--split", "test", "--formats", *formats, "--out", folder / "lenet5")
-    splits = load(0.1, 0)
-    network: dict[str, object] = {"name": "mobilenetv2", "width_mult": 0.5}
-    spec: dict[str, object] = {"resize": 64, "image_size": 56}
-    checkpoint = save_checkpoint(folder, splits.test.classes, network, spec, None)
-    proof = splits.test.subset(range(0, 359, 12))
-    export_bundle(folder / "mobilenetv2", ExportRequest(checkpoint, ("onnx",)), proof, splits.train)
-    return {name: folder / name for name in NETWORKS}
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +31,10 @@ def pictures(digits_pictures: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def expected(bundles: dict[str, Path], pictures: Path) -> Answers:
+def expected(lite_bundles: dict[str, Path], pictures: Path) -> Answers:
     """The three best answers of predict.py, by network and picture."""
     answers = {}
-    for name, bundle in bundles.items():
+    for name, bundle in lite_bundles.items():
         out = pictures.parent / f"{name}.json"
         files = sorted(pictures.glob("*.ppm"))
         run("predict.py", *files, "--model", bundle, "--format", "onnx", "--top_k", "3", "--quiet", "--json", out)
@@ -83,22 +45,15 @@ def expected(bundles: dict[str, Path], pictures: Path) -> Answers:
     return answers
 
 
-def checked(bundle: Path, language: str, digits_pictures: Path) -> dict:
-    """What the checker writes about the float32 file."""
-    options = ["--pictures", str(digits_pictures), "--count", "90", "--variants", "fp32", "--language", language]
-    assert check.main([str(bundle), *options]) == 0
-    return json.loads((bundle / "manifest.json").read_text())["lite"]["fp32"]
-
-
 @pytest.mark.parametrize("language", ["python", "cpp"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_float32_file_computes_what_the_onnx_file_computes(
-    network: str, language: str, bundles: dict[str, Path], lite: LiteEnvironment, digits_pictures: Path
+    network: str, language: str, lite_bundles: dict[str, Path], lite: LiteEnvironment, digits_pictures: Path
 ) -> None:
     if language not in lite.languages():
         pytest.skip(f"MindSpore Lite is not set up for {language}")
 
-    result = checked(bundles[network], language, digits_pictures)
+    result = checked(lite_bundles[network], language, digits_pictures)
 
     assert result["top1_agreement"] == 1
     assert result["max_abs_diff"] <= 1e-3
@@ -109,13 +64,13 @@ def test_float32_file_computes_what_the_onnx_file_computes(
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_python_client_answers_as_predict_does(
-    network: str, bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, expected: Answers
+    network: str, lite_bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, expected: Answers
 ) -> None:
     if lite.python is None:
         pytest.skip("MindSpore Lite is set up without a Python 3.7")
-    client = [str(lite.path(lite.python)), str(bundles[network] / "lite" / "classify.py")]
+    client = [str(lite.path(lite.python)), str(lite_bundles[network] / "lite" / "classify.py")]
 
-    answers = client_answers(client, lite, bundles[network], pictures)
+    answers = client_answers(client, lite, lite_bundles[network], pictures)
 
     assert answers.keys() == expected[network].keys()
     for name, own in answers.items():
@@ -123,7 +78,7 @@ def test_python_client_answers_as_predict_does(
 
 
 def test_python_client_preprocesses_alike_on_its_own_python(
-    bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, tmp_path: Path
+    lite_bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, tmp_path: Path
 ) -> None:
     if lite.python is None:
         pytest.skip("MindSpore Lite is set up without a Python 3.7")
@@ -140,9 +95,9 @@ np.save(sys.argv[2], np.concatenate([classify.preprocess(Image.open(file), spec)
 """
     files = sorted(pictures.glob("*.ppm"))
     for name in NETWORKS:
-        spec = bundles[name] / "preprocessing.json"
+        spec = lite_bundles[name] / "preprocessing.json"
         command = [str(lite.path(lite.python)), "-c", script, str(spec), str(tmp_path / "out.npy"), *map(str, files)]
-        subprocess.run(command, cwd=bundles[name] / "lite", env=lite.variables(), check=True)
+        subprocess.run(command, cwd=lite_bundles[name] / "lite", env=lite.variables(), check=True)
 
         own = PreprocessingSpec.model_validate_json(spec.read_text())
         wanted = np.stack([preprocess(Image.open(file), own) for file in files])
@@ -150,13 +105,13 @@ np.save(sys.argv[2], np.concatenate([classify.preprocess(Image.open(file), spec)
 
 
 @pytest.fixture(scope="module")
-def cpp_client(lite: LiteEnvironment, bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cpp_client(lite: LiteEnvironment, lite_bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C++ client, built as its CMakeLists.txt says, or by g++ where CMake is not there."""
     compiler = compile.find_compiler()
     if compiler is None:
         pytest.skip("no C++ compiler")
     folder = tmp_path_factory.mktemp("client")
-    source = bundles["lenet5"] / "lite"
+    source = lite_bundles["lenet5"] / "lite"
     if shutil.which("cmake"):
         options = [f"-DMINDSPORE_LITE={lite.path(lite.package)}"]
         subprocess.run(["cmake", "-S", source, "-B", folder, *options], check=True, capture_output=True)
@@ -168,9 +123,14 @@ def cpp_client(lite: LiteEnvironment, bundles: dict[str, Path], tmp_path_factory
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_cpp_client_answers_as_predict_does(
-    network: str, cpp_client: Path, bundles: dict[str, Path], lite: LiteEnvironment, pictures: Path, expected: Answers
+    network: str,
+    cpp_client: Path,
+    lite_bundles: dict[str, Path],
+    lite: LiteEnvironment,
+    pictures: Path,
+    expected: Answers,
 ) -> None:
-    answers = client_answers([str(cpp_client)], lite, bundles[network], pictures)
+    answers = client_answers([str(cpp_client)], lite, lite_bundles[network], pictures)
 
     assert answers.keys() == expected[network].keys()
     for name, own in answers.items():
@@ -186,12 +146,12 @@ def aarch64(lite: LiteEnvironment) -> LiteEnvironment:
 
 
 def test_cpp_client_answers_alike_on_aarch64(
-    aarch64: LiteEnvironment, bundles: dict[str, Path], pictures: Path, expected: Answers, tmp_path: Path
+    aarch64: LiteEnvironment, lite_bundles: dict[str, Path], pictures: Path, expected: Answers, tmp_path: Path
 ) -> None:
     compiler = compile.find_compiler("aarch64")
     if compiler is None:
         pytest.skip("g++-aarch64-linux-gnu is not installed")
-    bundle = bundles["mobilenetv2"]
+    bundle = lite_bundles["mobilenetv2"]
     kit = compile.wheel_kit(aarch64.path(aarch64.package), compiler)
     kit.compile(bundle / "lite" / "classify.cc", tmp_path / "classify")
     (tmp_path / "few").mkdir()
@@ -206,16 +166,18 @@ def test_cpp_client_answers_alike_on_aarch64(
 
 
 def test_ms_files_are_proven_and_predict_counts_alike(
-    bundles: dict[str, Path], digits_pictures: Path, tmp_path: Path
+    lite_bundles: dict[str, Path], digits_pictures: Path, tmp_path: Path
 ) -> None:
-    manifest = json.loads((bundles["lenet5"] / "manifest.json").read_text())
+    manifest = json.loads((lite_bundles["lenet5"] / "manifest.json").read_text())
     for name in ("ms", "ms_fp16"):
         parity = manifest["models"][name]["parity"]
         assert parity["n"] == 359
         assert parity["runtime"].startswith("mindspore-lite 2.")
         out = tmp_path / f"{name}.json"
 
-        run("predict.py", digits_pictures, "--model", bundles["lenet5"], "--format", name, "--quiet", "--json", out)
+        run(
+            "predict.py", digits_pictures, "--model", lite_bundles["lenet5"], "--format", name, "--quiet", "--json", out
+        )
 
         right = [e["predictions"][0]["label"] == Path(e["file"]).parent.name for e in json.loads(out.read_text())]
         assert (sum(right), len(right)) == (parity["accuracy"]["correct"], 359)
@@ -223,14 +185,14 @@ def test_ms_files_are_proven_and_predict_counts_alike(
     assert manifest["models"]["ms_fp16"]["size_bytes"] < 0.6 * manifest["models"]["ms"]["size_bytes"]
 
 
-def test_server_answers_from_a_ms_file(bundles: dict[str, Path], digits_pictures: Path) -> None:
+def test_server_answers_from_a_ms_file(lite_bundles: dict[str, Path], digits_pictures: Path) -> None:
     from deploy.opening import open_classifier
     from deploy.use.server_app import create_app
 
     picture = sorted(digits_pictures.rglob("*.png"))[0].read_bytes()
 
     async def ask(name: str) -> list[str]:
-        app = create_app(open_classifier(bundles["lenet5"], name))
+        app = create_app(open_classifier(lite_bundles["lenet5"], name))
         transport = httpx.ASGITransport(app=app)
         async with (
             app.router.lifespan_context(app),
@@ -243,11 +205,11 @@ def test_server_answers_from_a_ms_file(bundles: dict[str, Path], digits_pictures
 
 
 def test_full_quantisation_runs_and_is_judged_by_its_accuracy(
-    bundles: dict[str, Path], lite: LiteEnvironment, digits_pictures: Path
+    lite_bundles: dict[str, Path], lite: LiteEnvironment, digits_pictures: Path
 ) -> None:
     if lite.converter is None:
         pytest.skip("full quantisation needs the C++ converter")
-    bundle = bundles["lenet5"]
+    bundle = lite_bundles["lenet5"]
 
     check.main([str(bundle), "--pictures", str(digits_pictures), "--variants", "int8", "int8_weight"])
 
@@ -274,50 +236,3 @@ def test_without_lite_the_command_that_sets_it_up_is_named(digits_run: Path, tmp
 
     assert said.strip().splitlines()[-1].endswith("run: python -m deploy.lite setup")
     assert not (tmp_path / "b").exists()
-
-
-@pytest.fixture
-def release(lite: LiteEnvironment, tmp_path: Path) -> Path:
-    if lite.converter is None:
-        pytest.skip("MindSpore Lite is set up without a C++ compiler")
-    return lay_out_release(lite, tmp_path)
-
-
-def test_release_is_used_where_it_lies(
-    release: Path, bundles: dict[str, Path], digits_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LITE_ENV", str(tmp_path / "own"))
-    bundle = shutil.copytree(bundles["mobilenetv2"], tmp_path / "bundle")
-
-    assert setup.main(["--release", str(release)]) == 0
-    result = checked(bundle, "cpp", digits_pictures)
-
-    assert result["top1_agreement"] == 1
-    assert result["runtime"] == "mindspore-lite 2.0.0 (C++)"
-    assert sorted(path.name for path in (tmp_path / "own").iterdir()) == ["bin", "lite.json"]
-
-
-def test_cpp_way_needs_no_python_3_7(
-    lite: LiteEnvironment,
-    bundles: dict[str, Path],
-    digits_pictures: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if compile.find_compiler() is None:
-        pytest.skip("no C++ compiler")
-    monkeypatch.setenv("LITE_ENV", str(tmp_path / "own"))
-
-    def unpack(folder: Path, machine: str) -> Path:  # what was downloaded once serves
-        folder.mkdir()
-        (folder / "mindspore_lite").symlink_to(lite.path(lite.package))
-        return folder / "mindspore_lite"
-
-    monkeypatch.setattr(wheel, "unpack", unpack)
-    bundle = shutil.copytree(bundles["mobilenetv2"], tmp_path / "bundle")
-
-    assert setup.main(["--no_python"]) == 0
-    result = checked(bundle, "cpp", digits_pictures)
-
-    assert result["top1_agreement"] == 1
-    assert find_lite().languages() == ("cpp",)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from common.errors import DataError
 from datazoo.doctor.check import check_splits
-from datazoo.sources.splits import load_splits
+from datazoo.sources.splits import SplitChoice, load_splits
 
 GBK_DOG = "狗".encode("gbk").decode("utf-8", "surrogateescape")
 
@@ -50,13 +50,13 @@ def test_every_other_name_is_a_class(tmp_path: Path, name: str) -> None:
 def test_a_class_list_is_judged_by_the_same_rule(tmp_path: Path, name: str) -> None:
     write(tmp_path, "dog")
     with pytest.raises(DataError, match=r"^data\.classes: class '"):
-        load_splits("image_folder", tmp_path, classes=("cat", name))
+        load_splits("image_folder", tmp_path, SplitChoice(classes=("cat", name)))
 
 
 def test_a_class_file_is_judged_by_the_same_rule(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("cat\nd\u202eog\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"names\.txt: class 'd\\u202eog' holds"):
-        load_splits("image_folder", write(tmp_path, "dog"), classes_file=tmp_path / "names.txt")
+        load_splits("image_folder", write(tmp_path, "dog"), SplitChoice(classes_file=tmp_path / "names.txt"))
 
 
 def test_picture_files_may_have_names_that_are_not_utf8(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from datazoo.doctor.copies import leaks_between
 from datazoo.pictures import PictureSet
 from datazoo.sources.holdout import hold_out
 from datazoo.sources.mnist import read_idx
-from datazoo.sources.splits import load_splits
+from datazoo.sources.splits import SplitChoice, load_splits
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:
@@ -57,14 +57,17 @@ def test_digits_are_all_there_and_stratified() -> None:
 
 def test_digits_splits_depend_on_the_split_seed_only() -> None:
     assert load_splits("digits").test.fingerprint() == load_splits("digits").test.fingerprint()
-    assert load_splits("digits").test.fingerprint() != load_splits("digits", split_seed=1).test.fingerprint()
+    assert (
+        load_splits("digits").test.fingerprint()
+        != load_splits("digits", choice=SplitChoice(split_seed=1)).test.fingerprint()
+    )
 
 
 @pytest.mark.parametrize(("mark", "end"), [("-", ""), ("-", ".gz"), (".", ""), (".", ".gz")])
 def test_mnist_is_found_under_every_name(tmp_path: Path, mark: str, end: str) -> None:
     write_mnist(tmp_path, mark, end)
 
-    splits = load_splits("mnist", tmp_path, val_fraction=0.2)
+    splits = load_splits("mnist", tmp_path, SplitChoice(val_fraction=0.2))
 
     assert [len(part) for part in splits] == [80, 20, 20]
     assert set(splits.val.class_counts().values()) == {2}
@@ -100,14 +103,20 @@ def test_classes_are_sorted_or_as_given(garbage: Path) -> None:
     given = ("Paint bucket", "Cans")
 
     assert load_splits("image_folder", garbage).train.classes == ("Cans", "Paint bucket")
-    assert load_splits("image_folder", garbage, classes=given).test.class_counts() == {"Paint bucket": 3, "Cans": 2}
+    assert load_splits("image_folder", garbage, SplitChoice(classes=given)).test.class_counts() == {
+        "Paint bucket": 3,
+        "Cans": 2,
+    }
 
 
 def test_class_file_gives_the_order(garbage: Path) -> None:
     names = garbage / "names.txt"
     names.write_text("\ufeffPaint bucket\n\nCans\n", encoding="utf-8")
 
-    assert load_splits("image_folder", garbage, classes_file=names).train.classes == ("Paint bucket", "Cans")
+    assert load_splits("image_folder", garbage, SplitChoice(classes_file=names)).train.classes == (
+        "Paint bucket",
+        "Cans",
+    )
 
 
 def test_gbk_class_file_says_so(garbage: Path) -> None:
@@ -115,7 +124,7 @@ def test_gbk_class_file_says_so(garbage: Path) -> None:
     names.write_bytes("油漆桶".encode("gbk"))
 
     with pytest.raises(DataError, match="not UTF-8"):
-        load_splits("image_folder", garbage, classes_file=names)
+        load_splits("image_folder", garbage, SplitChoice(classes_file=names))
 
 
 @pytest.mark.parametrize(
@@ -128,12 +137,12 @@ def test_gbk_class_file_says_so(garbage: Path) -> None:
 )
 def test_class_lists_that_contradict_the_folders_are_refused(garbage: Path, classes: tuple, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_splits("image_folder", garbage, classes=classes)
+        load_splits("image_folder", garbage, SplitChoice(classes=classes))
 
 
 def test_missing_split_names_what_is_there(garbage: Path) -> None:
     with pytest.raises(DataError, match=r"trian does not exist; .*test, train"):
-        load_splits("image_folder", garbage, train_split="trian")
+        load_splits("image_folder", garbage, SplitChoice(train_split="trian"))
 
 
 def test_empty_class_is_refused(garbage: Path) -> None:
@@ -155,7 +164,7 @@ def test_what_is_left_out_is_counted_in_one_note(garbage: Path) -> None:
 
 
 def test_val_is_held_out_of_train_with_a_note(garbage: Path) -> None:
-    splits = load_splits("image_folder", garbage, val_fraction=0.2)
+    splits = load_splits("image_folder", garbage, SplitChoice(val_fraction=0.2))
 
     assert splits.val.class_counts() == {"Cans": 2, "Paint bucket": 2}
     assert len(splits.train) == 16

@@ -9,7 +9,7 @@ from PIL import Image
 
 from common.errors import DataError
 from datazoo.doctor.__main__ import main as doctor
-from datazoo.sources.splits import load_splits
+from datazoo.sources.splits import SplitChoice, load_splits
 
 
 def write_splits(root: Path, *names: str) -> Path:
@@ -50,11 +50,11 @@ def test_a_val_that_is_nowhere_is_held_out_of_train(tmp_path: Path) -> None:
 
 def test_an_empty_name_is_no_split(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data\.train_split: split folder"):
-        load_splits("image_folder", write_splits(tmp_path, "train", "test"), train_split="")
+        load_splits("image_folder", write_splits(tmp_path, "train", "test"), SplitChoice(train_split=""))
 
 
 def test_null_holds_out_though_there_is_a_folder(tmp_path: Path) -> None:
-    splits = load_splits("image_folder", write_splits(tmp_path, "train", "val", "test"), val_split=None)
+    splits = load_splits("image_folder", write_splits(tmp_path, "train", "val", "test"), SplitChoice(val_split=None))
     assert len(splits.train) == 8
     assert splits.folders["val_split"] is None
 
@@ -65,7 +65,7 @@ def test_null_holds_out_though_there_is_a_folder(tmp_path: Path) -> None:
 def test_a_chosen_name_that_is_not_there_is_refused(tmp_path: Path, split: str, chosen: tuple[str, ...]) -> None:
     write_splits(tmp_path, "train", "valid", "test")
     with pytest.raises(DataError) as caught:
-        load_splits("image_folder", tmp_path, val_split=split, chosen=chosen)
+        load_splits("image_folder", tmp_path, SplitChoice(val_split=split, chosen=chosen))
     said = str(caught.value)
     assert said.startswith(
         f"data.val_split: split folder {tmp_path / split} does not exist; {tmp_path} has test, train"
@@ -78,7 +78,7 @@ def test_a_chosen_name_that_is_not_there_is_refused(tmp_path: Path, split: str, 
 def test_a_chosen_train_or_test_that_is_not_there_is_refused(tmp_path: Path, key: str) -> None:
     write_splits(tmp_path, "training", "testing")
     with pytest.raises(DataError, match=f"data.{key}: split folder .* does not exist; .* has testing, training"):
-        load_splits("image_folder", tmp_path, chosen=(key,))
+        load_splits("image_folder", tmp_path, SplitChoice(chosen=(key,)))
 
 
 def test_no_test_split_is_refused_with_what_is_there(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_two_spellings_are_refused_until_one_is_chosen(tmp_path: Path) -> None:
     write_splits(tmp_path, "train", "valid", "dev", "test")
     with pytest.raises(DataError, match=r"dev, valid may each be the val split; set data.val_split to one of them"):
         load_splits("image_folder", tmp_path)
-    assert load_splits("image_folder", tmp_path, val_split="dev").folders["val_split"] == "dev"
+    assert load_splits("image_folder", tmp_path, SplitChoice(val_split="dev")).folders["val_split"] == "dev"
 
 
 def test_a_split_of_its_own_name_comes_first_and_the_others_are_named(tmp_path: Path) -> None:
@@ -102,7 +102,9 @@ def test_a_split_of_its_own_name_comes_first_and_the_others_are_named(tmp_path: 
 
 def test_a_chosen_name_may_lead_further_down(tmp_path: Path) -> None:
     write_splits(tmp_path, "train", "more/valid", "test")
-    assert load_splits("image_folder", tmp_path, val_split="more/valid").folders["val_split"] == "more/valid"
+    assert (
+        load_splits("image_folder", tmp_path, SplitChoice(val_split="more/valid")).folders["val_split"] == "more/valid"
+    )
 
 
 def test_the_doctor_says_what_a_recipe_would_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
