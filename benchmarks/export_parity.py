@@ -13,11 +13,15 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.config.schema import RuntimeConfig
 from engine.runtime.environment import prepare_environment
+
+if TYPE_CHECKING:
+    from datazoo.pictures import PictureSet
 
 GRAY = {"color": "gray", "resize": 32, "image_size": 32, "mean": [0.5], "std": [0.5]}
 LORA = {"enabled": True, "targets": r"features\.1[0-7]\.conv\.2|dense", "rank": 4}
@@ -35,18 +39,19 @@ NETWORKS: dict[str, tuple[dict[str, object], dict[str, object], dict[str, object
 }
 
 
-def main() -> int:
-    """Print one line for every network, batch and format."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """The flags of benchmarks that export every network."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="picture folder with train, val and test")
     parser.add_argument("--pictures", type=int, default=None, help="of the test split, evenly spread (default: all)")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS), metavar="NAME")
-    options = parser.parse_args()
+    return parser
+
+
+def open_pictures(options: argparse.Namespace) -> tuple[PictureSet, PictureSet]:
+    """Start MindSpore and return the training pictures and those of the proof."""
     prepare_environment(RuntimeConfig())
-    from common.errors import ParityError
     from datazoo.sources.splits import load_splits
-    from deploy.export.exporting import export_bundle
-    from deploy.export.request import ExportRequest
     from engine.runtime.start import start_runtime
 
     start_runtime(RuntimeConfig(), seed=0)
@@ -54,6 +59,17 @@ def main() -> int:
     proof = splits.test
     if options.pictures:
         proof = proof.subset(range(0, len(proof), max(1, -(-len(proof) // options.pictures))))
+    return splits.train, proof
+
+
+def main() -> int:
+    """Print one line for every network, batch and format."""
+    options = parser_of(__doc__ or "").parse_args()
+    train, proof = open_pictures(options)
+    from common.errors import ParityError
+    from deploy.export.exporting import export_bundle
+    from deploy.export.request import ExportRequest
+
     failed = False
     print(f"{len(proof)} test pictures")
     print(f"{'network':24}{'batch':>6}{'format':>8}{'largest difference':>20}{'top-1 agreement':>17}")
@@ -63,7 +79,7 @@ def main() -> int:
             for batch in (None, 1):
                 request = ExportRequest(checkpoint, ("mindir", "onnx"), batch=batch)
                 try:
-                    manifest = export_bundle(Path(folder) / f"bundle{batch}", request, proof, splits.train)
+                    manifest = export_bundle(Path(folder) / f"bundle{batch}", request, proof, train)
                 except ParityError as error:
                     failed = True
                     print(f"{name:24}{batch or 'any':>6}  FAILED: {error}", flush=True)

@@ -11,7 +11,6 @@ Exit code 1 if a float32 file names another class for any picture, or its output
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,9 +19,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.export_parity import NETWORKS, save_checkpoint
-from engine.config.schema import RuntimeConfig
-from engine.runtime.environment import prepare_environment
+from benchmarks.export_parity import NETWORKS, open_pictures, parser_of, save_checkpoint
 
 if TYPE_CHECKING:
     from datazoo.pictures import PictureSet
@@ -33,27 +30,16 @@ HEADER = f"{'network':22}{'variant':>13}{'by':>8}{'agrees':>8}{'differs':>9}{'KB
 
 def main() -> int:
     """Print a line for every network, variant and language."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="picture folder with train, val and test")
-    parser.add_argument("--pictures", type=int, default=None, help="of the test split, evenly spread (default: all)")
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS), metavar="NAME")
+    parser = parser_of(__doc__ or "")
     parser.add_argument("--variants", nargs="+", default=["fp32", "fp16", "int8_dynamic"], metavar="NAME")
     options = parser.parse_args()
-    prepare_environment(RuntimeConfig())
-    from datazoo.sources.splits import load_splits
-    from engine.runtime.start import start_runtime
-
-    start_runtime(RuntimeConfig(), seed=0)
-    splits = load_splits("image_folder", options.data)
-    proof = splits.test
-    if options.pictures:
-        proof = proof.subset(range(0, len(proof), max(1, -(-len(proof) // options.pictures))))
+    train, proof = open_pictures(options)
     print(f"{len(proof)} test pictures\n{HEADER}")
     failed = False
     for name in options.networks:
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = save_checkpoint(Path(folder), proof.classes, *NETWORKS[name])
-            failed |= measure(name, checkpoint, Path(folder), proof, splits.train, options.variants)
+            failed |= measure(name, checkpoint, Path(folder), proof, train, options.variants)
     return int(failed)
 
 
