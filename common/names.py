@@ -19,7 +19,7 @@ def printable(name: object) -> str:
         >>> printable("cat\n.png")
         'cat\\n.png'
     """
-    return "".join(_escaped(character) if _is_hidden(character) else character for character in str(name))
+    return "".join(_escaped(character) if is_hidden(character) else character for character in str(name))
 
 
 def printable_lines(text: str) -> str:
@@ -70,7 +70,7 @@ def class_name_problem(name: str) -> str | None:
         return "is empty"
     if name != name.strip():
         return "begins or ends with a blank; take it away"
-    hidden = next((character for character in name if _is_hidden(character)), None)
+    hidden = next((character for character in name if is_hidden(character)), None)
     if hidden is not None:
         what = unicodedata.name(hidden, "a control character").lower()
         return f"holds {_escaped(hidden)} ({what}), which nobody would see; take it out"
@@ -82,7 +82,8 @@ def table_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
 
 
-def _is_hidden(character: str) -> bool:
+def is_hidden(character: str) -> bool:
+    """Whether a character is not to be seen but moves, hides or ends what is around it."""
     category = unicodedata.category(character)
     return category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
 

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from common.bounded_json import parse_bounded, read_bounded
 from common.errors import BundleError
 from common.files import atomic_folder, sha256_of
+from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
-from deploy.bundle.contents import first_problem, read_labels, read_preprocessing, shown
+from deploy.bundle.contents import first_problem, read_labels, read_preprocessing
 from deploy.bundle.manifest import BUNDLE_VERSION, LABELS, MANIFEST, PREPROCESSING, Manifest, ModelFile
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ def _check_file(folder: Path, name: str, digest: str) -> None:
     path = folder / relative
     if relative.is_absolute() or ".." in relative.parts or "\\" in name or "\0" in name:
         raise BundleError(f"bundle {folder}: {MANIFEST} names {name!r}, which is outside the folder")
-    name = shown(name)
+    name = printable(name)
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BundleError(f"bundle {folder}: {name} is a link out of the folder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from common.bounded_json import parse_bounded, read_bounded
 from common.errors import BundleError
+from common.names import is_hidden, printable
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import LABELS, MAX_CLASSES, PREPROCESSING
 
@@ -17,7 +17,6 @@ MAX_LABEL = 1000
 MAX_SIDE = 4096
 """Largest side of a picture that preprocessing may make, in pixels."""
 _MAX_BYTES = {LABELS: 16 * 1024 * 1024, PREPROCESSING: 64 * 1024}
-_JOINERS = "\u200c\u200d"  # Persian, Hindi and emoji are written with them
 
 
 def read_labels(folder: Path, num_classes: int) -> tuple[str, ...]:
@@ -56,18 +55,12 @@ def labels_problem(classes: Sequence[str]) -> str | None:
             return f"line {line}: an empty name"
         if len(name) > MAX_LABEL:
             return f"line {line}: a name of {len(name):,} characters (the limit is {MAX_LABEL:,})"
-        if any(_steers(character) for character in name):
+        if any(is_hidden(character) for character in name):
             return f"line {line}: the name {name[:40]!a} holds control characters"
         if name in first:
             return f"line {line}: the name {name[:40]!r} stands in line {first[name]} already"
         first[name] = line
     return None
-
-
-def _steers(character: str) -> bool:
-    """Whether a character is not to be seen but moves, hides or ends what is around it."""
-    category = unicodedata.category(character)
-    return category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
 
 
 def read_preprocessing(folder: Path) -> PreprocessingSpec:
@@ -95,9 +88,4 @@ def first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     text = f"{place}: {problem['msg']}" if place else problem["msg"]
-    return shown(text[:200])
-
-
-def shown(text: str) -> str:
-    """A text from a file, on one line and harmless to a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(text[:200])

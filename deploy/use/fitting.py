@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from common.errors import BundleError
+from common.names import printable
 from deploy.bundle.bundle import Bundle
-from deploy.bundle.contents import shown
 from deploy.bundle.manifest import ModelFile
 from deploy.bundle.onnx_file import check_self_contained
 from deploy.use.classifier import NOT_FINITE, PROBABILITY_SLACK, Classifier
@@ -122,8 +122,10 @@ def _probes(classifier: Classifier) -> list[Image.Image]:
 
 
 def _first_line(error: Exception) -> str:
-    return shown(next((line.strip()[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__))
+    return printable(
+        next((line.strip()[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    )
 
 
 def _shape(shape: tuple[int | str | None, ...]) -> str:
-    return shown("x".join(str("any" if size is None else size)[:20] for size in shape[:8])) or "no"
+    return printable("x".join(str("any" if size is None else size)[:20] for size in shape[:8])) or "no"
