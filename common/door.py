@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import signal
@@ -117,10 +118,10 @@ def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path
     try:
         return main(argv)
     except RunStopped as stopped:
-        print(printable_lines(str(stopped)), file=sys.stderr)
+        _say(printable_lines(str(stopped)))
         return stopped.exit_code
     except KeyboardInterrupt:
-        print("stopped by Ctrl-C", file=sys.stderr)
+        _say("stopped by Ctrl-C")
         return EXIT_INTERRUPTED
     except ReaderGone:
         return EXIT_READER_GONE
@@ -130,16 +131,23 @@ def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path
         if "--debug" in argv:
             raise
         if (code := getattr(error, "exit_code", None)) is not None:
-            print(f"error: {printable_lines(str(error))}", file=sys.stderr)
+            _say(f"error: {printable_lines(str(error))}")
             if not getattr(error, "restart_helps", True):
                 note_final(str(error))
             return int(code)
         if isinstance(error, OSError) and error.filename is not None:
-            print(f"error: {printable(error.filename)}: {error.strerror}", file=sys.stderr)
+            _say(f"error: {printable(error.filename)}: {error.strerror}")
             return EXIT_BAD_INPUT
-        print(f"error: {type(error).__name__}: {printable(first_meaningful_line(str(error)))}", file=sys.stderr)
-        print(_keep_traceback(folder), file=sys.stderr)
+        _say(f"error: {type(error).__name__}: {printable(first_meaningful_line(str(error)))}")
+        _say(_keep_traceback(folder))
         return EXIT_FAILED
+
+
+def _say(text: str) -> None:
+    """Put a line on stderr, after what stdout still holds back: read together, it is the last one."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    print(text, file=sys.stderr)
 
 
 def first_meaningful_line(message: str) -> str:

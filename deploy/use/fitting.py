@@ -18,7 +18,7 @@ from deploy.use.runtimes import OnnxRuntime, Runtime
 
 SUM_SLACK = 0.05
 """How far from 1 the probabilities of a softmax may add up, in half precision or integers."""
-_SUFFIXES = {"onnxruntime": ".onnx", "mindspore": ".mindir", "ascend": ".air"}
+_SUFFIXES = {"onnxruntime": ".onnx", "mindspore": ".mindir", "mindspore_lite": ".ms", "ascend": ".air"}
 
 
 def check_declaration(bundle: Bundle, entry: ModelFile) -> None:
@@ -33,7 +33,9 @@ def check_declaration(bundle: Bundle, entry: ModelFile) -> None:
     if entry.runtime == "ascend":
         raise BundleError(f"{where} runs on an Ascend only; name another model with --format")
     if entry.preprocessing == "outside":
-        wanted: tuple[int, ...] = (spec.channels, spec.image_size, spec.image_size)
+        side = spec.image_size
+        # MindSpore Lite takes channels last: its convolutions are written for that.
+        wanted = (side, side, spec.channels) if entry.runtime == "mindspore_lite" else (spec.channels, side, side)
         if entry.input.shape[1:] != wanted:
             raise BundleError(
                 f"{where} takes {_shape(entry.input.shape)}, preprocessing.json makes {_shape(('batch', *wanted))}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from common.door import first_meaningful_line, run_door
 from common.errors import ConfigError, RunError
 
+ROOT = Path(__file__).resolve().parents[3]
 MINDSPORE_MESSAGE = """
 For 'Conv2D', the input channels must be 3, but got 1.
 
@@ -47,6 +50,18 @@ def test_bad_input_is_2_with_its_own_message(
 def test_a_file_that_cannot_be_opened_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_door(lambda argv: bool((tmp_path / "none").read_text()), [], crash_folder=tmp_path) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/none: No such file or directory\n"
+
+
+def test_the_message_comes_last_in_a_log_of_both_streams() -> None:
+    code = (
+        "from common.door import run_door\nfrom common.errors import ConfigError\n"
+        "def main(argv):\n    print('working')\n    raise ConfigError('no data')\n"
+        "run_door(main, [])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    assert done.stdout.splitlines() == [b"working", b"error: no data"]
 
 
 def test_interrupt_is_130(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_an_honest_bundle_answers(tmp_path: Path) -> None:
         ({"preprocessing": b" " * 100_000 + b"{}"}, "above the limit"),
         ({"models": {}}, "names no model"),
         ({"models": {"onnx": onnx_entry(runtime="mindspore")}}, "is no file for mindspore"),
+        ({"models": {"onnx": onnx_entry(runtime="mindspore_lite")}}, "is no file for mindspore_lite"),
         ({"models": {"onnx": onnx_entry(preprocessing="inside")}}, "not a picture of any size"),
         ({"models": {"onnx": onnx_entry(batch=10**12)}}, "models.onnx.batch"),
         ({"models": {"\x1b[2J": onnx_entry()}}, "models"),
