@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from deploy.use.lingering import LingeringTransport
+
 _BEFORE_ANSWER = (h11.IDLE, h11.SEND_RESPONSE)
 
 
@@ -37,12 +39,14 @@ class BoundedProtocol(H11Protocol):
     Attributes:
         HEAD_SECONDS: from the connection, or from the last answer, to the end of the next request's head.
         REQUEST_SECONDS: from the end of the head to the end of the answer.
+        LINGER_SECONDS: how long a client may go on sending what nobody wants after its answer.
         MOST_CONNECTIONS: when more are open (or most files that this process may open are connections), the one that
             has waited for its client for longest is closed.
     """
 
     HEAD_SECONDS: ClassVar[float] = 10.0
     REQUEST_SECONDS: ClassVar[float] = 120.0
+    LINGER_SECONDS: ClassVar[float] = 2.0
     MOST_CONNECTIONS: ClassVar[int] = 512
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -53,7 +57,8 @@ class BoundedProtocol(H11Protocol):
         self.heard = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._line = LingeringTransport(transport, self.LINGER_SECONDS)
+        super().connection_made(self._line)  # type: ignore[arg-type]
         self.heard = self.loop.time()
         self._expect(self.HEAD_SECONDS)
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -62,11 +67,13 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
+        self._line.forget()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = self.loop.time()
-        super().data_received(data)
+        if not self._line.lingers:
+            self.heard = self.loop.time()
+            super().data_received(data)
 
     def handle_events(self) -> None:
         super().handle_events()
@@ -89,12 +96,12 @@ class BoundedProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         if self.waits_for_client:
-            self.transport.close()
+            self._line.close_now()
         else:
             self.cycle.keep_alive = False
 
     def timeout_keep_alive_handler(self) -> None:
-        self.transport.close()
+        self._line.close_now()
 
     def _expect(self, seconds: float | None) -> None:
         if self._deadline is not None:
@@ -107,7 +114,7 @@ class BoundedProtocol(H11Protocol):
         elif self.conn.trailing_data[0] and self.conn.our_state is h11.IDLE:
             self._refuse(408, f"the head of the request took more than {self.HEAD_SECONDS:g} seconds")
         else:
-            self.transport.close()
+            self._line.close_now()
 
     def _make_room(self) -> None:
         waiting = [c for c in self.connections if isinstance(c, BoundedProtocol) and c is not self]

@@ -25,6 +25,7 @@ GET = b"GET /health HTTP/1.1\r\n" + HOST
 
 class Impatient(BoundedProtocol):
     HEAD_SECONDS = 0.6
+    LINGER_SECONDS = 1.0
     MOST_CONNECTIONS = 40
 
 
@@ -120,6 +121,26 @@ def test_a_drop_now_and_then_does_not_keep_a_connection(port: int, start: bytes)
             time.sleep(0.1)
 
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [
+        (_post(b"", b"Content-Type: multipart/form-data", b"Content-Length: 100000"), 415),
+        (_post(b"", b"Content-Length: 100000000000"), 413),
+        (_post(b"", b"Content-Length: +5"), 400),
+        (_post(b"", b"Content-Length: 100000").replace(b"localhost", b"elsewhere"), 400),
+    ],
+)
+def test_a_refusal_reaches_a_client_that_is_still_sending(port: int, start: bytes, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(start)
+        for _ in range(5):
+            time.sleep(0.1)
+            client.sendall(b"x" * 1000)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert _status(answer) == status
 
 
 @pytest.mark.parametrize("start", [b"", GET, _post(b"abc", b"Content-Length: 100"), GET + b"\r\n"])
