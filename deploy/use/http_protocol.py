@@ -71,9 +71,11 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._line.lingers:
-            self.heard = self.loop.time()
-            super().data_received(data)
+        if self._line.lingers:
+            self._line.drop(data)
+            return
+        self.heard = self.loop.time()
+        super().data_received(data)
 
     def handle_events(self) -> None:
         super().handle_events()

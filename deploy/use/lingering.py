@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+MOST_DROPPED_BYTES = 8_000_000
+"""A client that sends more than this after its answer does not listen; it is cut off."""
+
 
 class LingeringTransport:
     """An asyncio transport whose `close` waits for the client to stop sending.
@@ -22,6 +25,7 @@ class LingeringTransport:
         self._transport = transport
         self._seconds = seconds
         self._end: asyncio.TimerHandle | None = None
+        self._dropped = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -44,6 +48,12 @@ class LingeringTransport:
         try:
             self._transport.write_eof()
         except OSError:  # the client has reset the connection
+            self.close_now()
+
+    def drop(self, data: bytes) -> None:
+        """Count what the client still sends."""
+        self._dropped += len(data)
+        if self._dropped > MOST_DROPPED_BYTES:
             self.close_now()
 
     def close_now(self) -> None:

@@ -143,6 +143,17 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(port: int, start: byte
     assert _status(answer) == status
 
 
+def test_a_client_that_sends_for_ever_is_cut_off(port: int) -> None:
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client, contextlib.suppress(OSError):
+        client.sendall(_post(b"", b"Content-Length: 100000000000"))
+        while sent < 100:
+            client.sendall(bytes(1_000_000))
+            sent += 1
+
+    assert sent < 50
+
+
 @pytest.mark.parametrize("start", [b"", GET, _post(b"abc", b"Content-Length: 100"), GET + b"\r\n"])
 def test_stalled_connections_lock_nobody_out(port: int, start: bytes) -> None:
     with contextlib.ExitStack() as stack:
