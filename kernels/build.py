@@ -15,7 +15,6 @@ import logging
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.cpp_compiler import find_cpp_compiler
+from common.errors import ConfigError
 from common.files import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -68,13 +69,13 @@ def find_toolchain(environ: Mapping[str, str] = os.environ) -> Toolchain:
     """Take the first C++ compiler there is: $CXX, c++, g++, clang++, or the one in the Python package ziglang.
 
     Raises:
-        KernelsUnavailable: there is none.
+        KernelsUnavailable: there is none, or $CXX names one that is not there.
     """
-    path = environ.get("PATH")
-    for command in (environ.get("CXX", ""), "c++", "g++", "clang++"):
-        words = tuple(shlex.split(command))
-        if words and shutil.which(words[0], path=path):
-            return _toolchain(words)
+    try:
+        if found := find_cpp_compiler(environ):
+            return _toolchain(found)
+    except ConfigError as error:  # training goes on without
+        raise KernelsUnavailable(str(error)) from error
     if importlib.util.find_spec("ziglang"):
         return _toolchain((sys.executable, "-m", "ziglang", "c++"))
     raise KernelsUnavailable("no C++ compiler (CXX, c++, g++, clang++, or pip install ziglang)")

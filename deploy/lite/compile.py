@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.cpp_compiler import find_cpp_compiler
 from deploy.use.lite_process import run_process
 
 SECONDS = 300.0
@@ -22,13 +22,13 @@ class Kit:
     """What a program is compiled with.
 
     Args:
-        compiler: program.
+        compiler: the start of its command.
         headers: folders.
         libraries: folders.
         links: options that name the libraries.
     """
 
-    compiler: str
+    compiler: tuple[str, ...]
     headers: tuple[Path, ...]
     libraries: tuple[Path, ...]
     links: tuple[str, ...]
@@ -41,24 +41,25 @@ class Kit:
         """
         search = [*(f"-I{folder}" for folder in self.headers), *(f"-L{folder}" for folder in self.libraries)]
         search += [f"-Wl,-rpath-link,{folder}" for folder in self.libraries]
-        command = [self.compiler, *_OPTIONS, *search, str(source), "-o", str(target), *extra, *self.links, "-ldl"]
+        command = [*self.compiler, *_OPTIONS, *search, str(source), "-o", str(target), *extra, *self.links, "-ldl"]
         run_process(command, f"compiling {source.name}", SECONDS)
 
 
-def find_compiler(machine: str | None = None) -> str | None:
-    """The C++ compiler: what CXX names, or g++; for another machine Debian's cross compiler."""
-    if machine:
-        return shutil.which(f"{machine}-linux-gnu-g++")
-    return shutil.which(os.environ.get("CXX") or "g++")
+def find_compiler(machine: str | None = None) -> tuple[str, ...] | None:
+    """The C++ compiler of this machine; for another machine Debian's cross compiler."""
+    if machine is None:
+        return find_cpp_compiler()
+    found = shutil.which(f"{machine}-linux-gnu-g++")
+    return (found,) if found else None
 
 
-def wheel_kit(package: Path, compiler: str) -> Kit:
+def wheel_kit(package: Path, compiler: tuple[str, ...]) -> Kit:
     """Compile against the folder `mindspore_lite` of the wheel."""
     headers = (package, package / "include")
     return Kit(compiler, headers, (package / "lib",), (*WHEEL_LIBRARIES, GLOG))
 
 
-def release_kit(release: Path, compiler: str) -> Kit:
+def release_kit(release: Path, compiler: tuple[str, ...]) -> Kit:
     """Compile against an unpacked release."""
     runtime = release / "runtime"
     return Kit(compiler, (runtime, runtime / "include"), release_libraries(release), ("-lmindspore-lite", "-lpthread"))

@@ -87,6 +87,11 @@ def test_the_python_package_ziglang_is_the_last_resort(tmp_path: Path, monkeypat
     assert find_toolchain({"PATH": str(tmp_path)}).command[1:] == ("-m", "ziglang", "c++")
 
 
+def test_a_named_compiler_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KernelsUnavailable, match="CXX=/nowhere/c"):
+        library(tmp_path / "cache", {"CXX": "/nowhere/c++", "PATH": os.environ["PATH"]})
+
+
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, compiler: Compiler) -> None:
     make, _ = compiler
     (tmp_path / "file").touch()
