@@ -109,6 +109,9 @@ def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]
     if new.train.epochs > old.train.epochs:
         logger.info("train.epochs: %d, was %d; schedules run to the new end", new.train.epochs, old.train.epochs)
         different.pop("train.epochs")
+    if new.runtime.kernels != old.runtime.kernels:
+        was, now = old.runtime.kernels, new.runtime.kernels
+        logger.warning("runtime.kernels: %s, was %s; what follows is rounded in another way", now, was)
     return different
 
 

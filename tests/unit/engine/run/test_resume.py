@@ -101,6 +101,13 @@ def test_more_epochs_are_allowed_and_other_keys_are_listed(tmp_path: Path) -> No
     }
 
 
+def test_other_kernels_are_told_since_they_round_in_another_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert different_keys(config(tmp_path), config(tmp_path, runtime__kernels=False)) == {}
+    assert caplog.messages == ["runtime.kernels: False, was True; what follows is rounded in another way"]
+
+
 def test_another_recipe_needs_force(tmp_path: Path) -> None:
     run = make_run(tmp_path, epochs=[1])
     other = config(tmp_path, optimizer__lr=0.5)
