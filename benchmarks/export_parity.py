@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from engine.config.schema import RuntimeConfig
+from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.environment import prepare_environment
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def save_checkpoint(
     import numpy as np
 
     from datazoo.pipeline.spec import PreprocessingSpec
-    from engine.config.schema import LoraConfig
+    from engine.config.finetune_section import LoraConfig
     from engine.jobs.network import build_network
     from engine.run.checkpoint import CheckpointStore, Snapshot
     from netzoo.lora import add_lora

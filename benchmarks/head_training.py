@@ -72,7 +72,7 @@ def train_ours(pictures: int, epochs: int) -> float:
 
     from datazoo.features.cache import CachedFeatures
     from datazoo.features.loader import FeatureLoader
-    from engine.config.schema import OptimizerConfig
+    from engine.config.optimizer_section import OptimizerConfig
     from engine.step.loss import NetworkWithLoss
     from engine.step.optimizer import GroupedOptimizer
     from engine.step.train_step import TrainStep

@@ -22,14 +22,14 @@ BATCH, SIZE = 16, 224  # pictures per process and step, pixels
 def measure(steps: int) -> dict[str, float]:
     """Time training steps, and the reduction of their gradients alone, in this process and its peers."""
     sys.path.insert(0, str(ROOT))
-    from engine.config.schema import RuntimeConfig
+    from engine.config.runtime_section import RuntimeConfig
     from engine.runtime.environment import prepare_environment
 
     prepare_environment(RuntimeConfig(threads=1, platform="CPU"))
     import mindspore as ms
     import numpy as np
 
-    from engine.config.schema import OptimizerConfig
+    from engine.config.optimizer_section import OptimizerConfig
     from engine.runtime.start import start_runtime
     from engine.step.gradient_reducer import FlatGradReducer
     from engine.step.loss import NetworkWithLoss

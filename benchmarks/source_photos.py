@@ -64,7 +64,7 @@ def main() -> None:
     options = parser.parse_args()
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from engine.config.schema import RuntimeConfig
+    from engine.config.runtime_section import RuntimeConfig
     from engine.runtime.environment import prepare_environment
 
     prepare_environment(RuntimeConfig())

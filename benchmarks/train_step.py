@@ -78,7 +78,8 @@ def timed(case: Case, step: Callable[[], float], steps: int) -> Times:
 
 def our_step(case: Case, threads: int, kernels: bool) -> Callable[[], float]:
     """Make train.py's step."""
-    from engine.config.schema import OptimizerConfig, RuntimeConfig
+    from engine.config.optimizer_section import OptimizerConfig
+    from engine.config.runtime_section import RuntimeConfig
     from engine.runtime.environment import prepare_environment
 
     runtime = RuntimeConfig(threads=threads, platform="CPU")

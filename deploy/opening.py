@@ -103,7 +103,7 @@ def _of_checkpoint(checkpoint: Path, batch_size: int) -> Classifier:
 
 
 def _start_mindspore() -> None:
-    from engine.config.schema import RuntimeConfig
+    from engine.config.runtime_section import RuntimeConfig
     from engine.runtime.environment import prepare_environment
 
     prepare_environment(RuntimeConfig())

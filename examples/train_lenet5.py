@@ -15,7 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from engine.config.schema import OptimizerConfig, RuntimeConfig, ScheduleConfig
+from engine.config.optimizer_section import OptimizerConfig, ScheduleConfig
+from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.environment import prepare_environment
 
 

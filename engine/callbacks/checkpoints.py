@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.callbacks.base import RunCallback
-from engine.config.schema import CheckpointConfig
+from engine.config.train_section import CheckpointConfig
 from engine.run.checkpoint import CheckpointStore, Snapshot
 from engine.run.records import EpochEnd, Progress
 

@@ -13,7 +13,8 @@ from mindspore import nn
 
 from common.errors import ConfigError, RunError
 from datazoo.features.cache import CachedFeatures
-from engine.config.schema import Config, FinetuneConfig, LoraConfig
+from engine.config.finetune_section import FinetuneConfig, LoraConfig
+from engine.config.schema import Config
 from engine.run.checkpoint import Sidecar
 from engine.run.run_data import check_same_classes
 from engine.runtime.start import Runtime

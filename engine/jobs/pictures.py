@@ -9,7 +9,8 @@ from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import log_leaks
 from datazoo.pictures import Splits
 from datazoo.sources.splits import SplitChoice, load_splits
-from engine.config.schema import Config, DataConfig
+from engine.config.data_section import DataConfig
+from engine.config.schema import Config
 
 
 def with_split_folders(config: Config, splits: Splits) -> Config:

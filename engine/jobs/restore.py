@@ -8,7 +8,7 @@ from mindspore import nn
 
 from common.errors import NetError, RunError
 from common.finite import first_not_finite
-from engine.config.schema import LoraConfig
+from engine.config.finetune_section import LoraConfig
 from engine.jobs.network import add_adapters, build_network
 from engine.run.checkpoint import Sidecar, read_checkpoint, verify
 from netzoo.registry import network_options

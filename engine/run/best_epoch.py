@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.finite import is_finite
-from engine.config.schema import EarlyStoppingConfig
+from engine.config.train_section import EarlyStoppingConfig
 from engine.run.records import EpochRecord, Progress
 
 

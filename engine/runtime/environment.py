@@ -13,7 +13,7 @@ from common.launcher_protocol import note_start
 from engine.runtime.mpi import join_mpi, started_by_mpirun
 
 if TYPE_CHECKING:
-    from engine.config.schema import RuntimeConfig
+    from engine.config.runtime_section import RuntimeConfig
 
 CPU_INFO = Path("/proc/cpuinfo")
 

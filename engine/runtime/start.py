@@ -19,7 +19,8 @@ from mindspore.communication import get_group_size, get_rank, init
 from common.environment import whole_number
 from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
-from engine.config.schema import AmpConfig, RuntimeConfig
+from engine.config.optimizer_section import AmpConfig
+from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.collectives import all_gather, broadcast_parameters
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import weakref
 import mindspore as ms
 from mindspore import nn
 
-from engine.config.schema import AmpConfig
+from engine.config.optimizer_section import AmpConfig
 
 _DTYPES = {"float16": ms.float16, "bfloat16": ms.bfloat16}
 

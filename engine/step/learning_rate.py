@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from engine.config.schema import OptimizerConfig, ScheduleConfig
+from engine.config.optimizer_section import OptimizerConfig, ScheduleConfig
 
 Schedule = Callable[[int], float]
 

@@ -7,7 +7,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from common.errors import ConfigError
-from engine.config.schema import LossConfig
+from engine.config.loss_section import LossConfig
 
 
 def class_weights(config: LossConfig, labels: np.ndarray, num_classes: int) -> np.ndarray | None:

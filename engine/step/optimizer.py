@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from mindspore import Parameter, Tensor, nn, ops
 
 from common.errors import ConfigError
-from engine.config.schema import LrGroup, OptimizerConfig
+from engine.config.finetune_section import LrGroup
+from engine.config.optimizer_section import OptimizerConfig
 from engine.runtime.parameters import assign
 
 Group = dict[str, object]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
-from engine.config.schema import AmpConfig
+from engine.config.optimizer_section import AmpConfig
 from engine.step.gradient_reducer import FlatGradReducer
 from engine.step.optimizer import GroupedOptimizer
 

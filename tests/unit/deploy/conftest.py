@@ -28,7 +28,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
         import mindspore as ms
 
         from datazoo.pipeline.spec import PreprocessingSpec
-        from engine.config.schema import LoraConfig
+        from engine.config.finetune_section import LoraConfig
         from engine.jobs.network import build_network
         from engine.run.checkpoint import CheckpointStore, Snapshot
         from netzoo.lora import add_lora

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.callbacks.checkpoints import CheckpointSaver
-from engine.config.schema import CheckpointConfig
+from engine.config.train_section import CheckpointConfig
 from engine.run.checkpoint import CheckpointStore, Sidecar, load_state, read_checkpoint, verify
 from engine.run.records import EpochEnd, EpochRecord, Progress
 

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from common.errors import RunError, TrainingError, WeightsError
 from common.files import sha256_of
-from engine.config.schema import OptimizerConfig
+from engine.config.optimizer_section import OptimizerConfig
 from engine.jobs.restore import restore_network
 from engine.jobs.training_state import TrainingState
 from engine.run.records import Progress

@@ -1,4 +1,4 @@
-from engine.config.schema import EarlyStoppingConfig
+from engine.config.train_section import EarlyStoppingConfig
 from engine.run.best_epoch import BestEpoch
 from engine.run.records import EpochRecord, Progress
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.schema import EarlyStoppingConfig
+from engine.config.train_section import EarlyStoppingConfig
 from engine.run.best_epoch import BestEpoch
 from engine.run.records import EpochRecord, Progress
 

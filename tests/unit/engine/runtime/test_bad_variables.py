@@ -9,7 +9,7 @@ import pytest
 from common.door import run_door
 from common.errors import ConfigError
 from deploy.opening import open_classifier
-from engine.config.schema import RuntimeConfig
+from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.environment import prepare_environment
 from launch import job
 

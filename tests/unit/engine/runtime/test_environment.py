@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.schema import RuntimeConfig
+from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.environment import prepare_environment
 
 AVX512 = "processor : 0\nflags : fpu avx2 avx512f\n"
@@ -45,7 +45,7 @@ def test_other_processors_and_the_users_own_value_are_left_alone(
 @pytest.mark.parametrize("rank", [0, 1])
 def test_one_thread_means_one_core_and_ranks_take_different_ones(rank: int) -> None:
     code = (
-        "from engine.config.schema import RuntimeConfig; from engine.runtime.environment import prepare_environment\n"
+        "from engine.config.runtime_section import RuntimeConfig; from engine.runtime.environment import prepare_environment\n"
         "import os; prepare_environment(RuntimeConfig(threads=1)); print(*os.sched_getaffinity(0))"
     )
     environ = {**os.environ, "RANK_ID": str(rank)}

@@ -5,7 +5,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from engine.config.schema import AmpConfig, OptimizerConfig
+from engine.config.optimizer_section import AmpConfig, OptimizerConfig
 from engine.step.amp import to_mixed_precision
 from engine.step.loss import NetworkWithLoss
 from engine.step.optimizer import GroupedOptimizer

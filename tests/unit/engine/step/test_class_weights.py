@@ -11,7 +11,7 @@ from mindspore import Tensor, nn, ops
 
 from common.errors import ConfigError
 from engine.config import load_config
-from engine.config.schema import LossConfig
+from engine.config.loss_section import LossConfig
 from engine.step.loss import NetworkWithLoss, class_weights
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.schema import OptimizerConfig, ScheduleConfig
+from engine.config.optimizer_section import OptimizerConfig, ScheduleConfig
 from engine.step.learning_rate import make_schedule, peak_lr
 
 

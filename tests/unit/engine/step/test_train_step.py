@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, nn
 
-from engine.config.schema import AmpConfig, OptimizerConfig
+from engine.config.optimizer_section import AmpConfig, OptimizerConfig
 from engine.step.optimizer import GroupedOptimizer
 from engine.step.train_step import TrainStep
 
