@@ -1,5 +1,6 @@
 """Train and evaluate one network, as a recipe says.
 
+Your own pictures:      python train.py --pictures my_photos
 One process:            python train.py --config config/lenet5_digits.yaml
 Another learning rate:  python train.py --config config/lenet5_digits.yaml --optimizer.lr 0.02 --seed 1
 Go on after a stop:     python train.py --config config/lenet5_digits.yaml --resume auto
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from common.door import EXIT_OK, open_door
 from common.names import printable
+from engine.run.pictures_flag import add_pictures_flag, implied_by_pictures, recipe_for_pictures
 from engine.runtime.environment import prepare_environment
 
 
@@ -21,7 +23,14 @@ def main(argv: Sequence[str]) -> int:
     # Here, not above: what NETZOO_NETWORKS names is read with the schema, and may be bad input.
     from engine.config import parse_command_line
 
-    config, options = parse_command_line(argv, prog="train.py", description=__doc__ or "", extra=_add_flags)
+    config, options = parse_command_line(
+        argv,
+        prog="train.py",
+        description=__doc__ or "",
+        extra=_add_flags,
+        default_recipe=recipe_for_pictures,
+        implied=implied_by_pictures,
+    )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
     from engine.jobs.train import train
@@ -37,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
+    add_pictures_flag(parser)
     parser.add_argument(
         "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
         "or a checkpoint"

@@ -18,24 +18,6 @@ from pathlib import Path
 import numpy as np
 
 
-def photos_of(features: np.ndarray, labels: np.ndarray, cosine: float) -> np.ndarray:
-    """Return each picture's photo, int32 (N,).
-
-    Args:
-        features: float32 (N, D).
-        labels: (N,); pictures of two classes are never one photo.
-        cosine: above it two pictures are of one photo.
-    """
-    from scipy.sparse.csgraph import connected_components
-
-    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
-    unit -= unit.mean(axis=0)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    alike = (unit @ unit.T > cosine) & (labels[:, None] == labels)
-    photos: np.ndarray = connected_components(alike, directed=False)[1]
-    return photos
-
-
 def hold_out(photos: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Choose whole photos at random until each class has given about `share` of its pictures, bool (N,)."""
     rng = np.random.default_rng(seed)
@@ -68,6 +50,7 @@ def main() -> None:
     from engine.runtime.environment import prepare_environment
 
     prepare_environment(RuntimeConfig())
+    from datazoo.features.photos import photos_of
     from datazoo.pipeline.loader import evaluation_inputs
     from datazoo.pipeline.spec import PreprocessingSpec
     from datazoo.sources.splits import load_splits
@@ -88,12 +71,12 @@ def main() -> None:
     values = {split: features(split) for split in ("train", "val", "test")}
     for split in ("val", "test"):
         both = np.concatenate([splits.train.labels, getattr(splits, split).labels])
-        photos = photos_of(np.concatenate([values["train"], values[split]]), both, options.cosine)
+        photos = photos_of(np.concatenate([values["train"], values[split]]), both, (options.cosine,))
         in_train = np.isin(photos[len(splits.train) :], photos[: len(splits.train)])
         print(f"{int(in_train.sum())} of {len(in_train)} {split} pictures show a photo that train shows too")
 
     pool = np.concatenate([splits.train.labels, splits.val.labels])
-    photos = photos_of(np.concatenate([values["train"], values["val"]]), pool, options.cosine)
+    photos = photos_of(np.concatenate([values["train"], values["val"]]), pool, (options.cosine,))
     print(f"train and val: {len(pool)} pictures of {len(np.unique(photos))} photos")
     if options.output is None:
         return

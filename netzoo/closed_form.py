@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from common.errors import NetError
 
 LinearLayer = tuple[np.ndarray, np.ndarray]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let linear algebra run on one thread: several take 10 times as long where another process wants the cores."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def standardise(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features (N, D) less their mean over their standard deviation, float32, and both (D,), float64."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    std = features.std(axis=0, dtype=np.float64)
+    std[std < 1e-6] = 1.0  # a constant feature says nothing; it becomes 0
+    return ((features - mean) / std).astype(np.float32), mean, std
 
 
 def class_means_head(features: np.ndarray, labels: np.ndarray, num_classes: int | None = None) -> LinearLayer:
@@ -25,7 +45,7 @@ def class_means_head(features: np.ndarray, labels: np.ndarray, num_classes: int 
     Raises:
         NetError: The shapes do not fit, or a class has no picture.
     """
-    scaled, labels, mean, std, classes = _standardise(features, labels, num_classes)
+    scaled, labels, mean, std, classes = _checked(features, labels, num_classes)
     means = np.stack([scaled[labels == c].mean(axis=0) for c in range(classes)])
     offsets = -0.5 * np.square(means).sum(axis=1)
     logits = scaled @ means.T + offsets
@@ -52,15 +72,16 @@ def linear_probe_head(
     """
     from sklearn.linear_model import LogisticRegression  # here: it takes a second to load, and most runs need it not
 
-    scaled, labels, mean, std, classes = _standardise(features, labels, num_classes)
-    solver = LogisticRegression(C=1.0 / (l2 * len(labels)), max_iter=300, tol=1e-4).fit(scaled, labels)
+    scaled, labels, mean, std, classes = _checked(features, labels, num_classes)
+    with one_thread():
+        solver = LogisticRegression(C=1.0 / (l2 * len(labels)), max_iter=300, tol=1e-4).fit(scaled, labels)
     weight, bias = solver.coef_, solver.intercept_
     if classes == 2:  # scikit-learn gives one row, the log-odds of class 1
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return _fold(weight, bias, mean, std)
 
 
-def _standardise(
+def _checked(
     features: np.ndarray, labels: np.ndarray, num_classes: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
     if features.ndim != 2 or labels.shape != features.shape[:1] or not len(labels):
@@ -70,10 +91,7 @@ def _standardise(
     counts = np.bincount(labels, minlength=classes)
     if len(counts) > classes or not counts.all():
         raise NetError(f"a solved head needs pictures of each of {classes} classes; counts are {counts.tolist()}")
-    mean = features.mean(axis=0, dtype=np.float64)
-    std = features.std(axis=0, dtype=np.float64)
-    std[std < 1e-6] = 1.0  # a constant feature says nothing; it becomes 0
-    scaled = ((features - mean) / std).astype(np.float32)
+    scaled, mean, std = standardise(features)
     return scaled, labels, mean, std, classes
 
 

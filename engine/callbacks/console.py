@@ -49,6 +49,9 @@ class Console(RunCallback):
         """Print the epoch's line."""
         self.close()
         record = epoch.record
+        if record.epoch == 0:  # nothing was trained
+            print(f"the solved head  val top-1 {record.val_top1:.2%}  val loss {record.val_loss:.4f}", flush=True)
+            return
         line = (
             f"epoch {record.epoch}/{self._progress.epochs}  loss {record.train_loss:.4f}  "
             f"train top-1 {record.train_top1:.2%}  {record.images_per_second:.0f} img/s  "

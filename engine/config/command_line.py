@@ -33,6 +33,7 @@ def parse_command_line(
     description: str,
     extra: Callable[[argparse.ArgumentParser], None] | None = None,
     default_recipe: Callable[[argparse.Namespace], Path | None] | None = None,
+    implied: Callable[[argparse.Namespace], Sequence[tuple[str, str]]] | None = None,
 ) -> tuple[Config, argparse.Namespace]:
     """Read a door's command line.
 
@@ -44,6 +45,7 @@ def parse_command_line(
         description: first lines of `--help`.
         extra: adds the door's own flags to the parser; they may not be named like a key.
         default_recipe: finds the recipe where no `--config` is given, such as the `config.yaml` of `--run`.
+        implied: overrides that the door's own flags stand for; keys on the command line win over them.
 
     Returns:
         The checked config, and a namespace with the door's own flags, `config` (Path or None) and `debug`.
@@ -66,7 +68,7 @@ def parse_command_line(
         recipe = default_recipe(args)
     if recipe is None:
         raise ConfigError(f"{COMMAND_LINE}: no recipe given; add --config FILE (the folder config/ has some)")
-    config = load_config(recipe, overrides)
+    config = load_config(recipe, [*(implied(args) if implied is not None else ()), *overrides])
     if args.print_config:
         print(dump_config(config), end="")
         raise SystemExit(0)

@@ -35,6 +35,9 @@ class FinetuneConfig(Section):
     head_init: Literal["random", "class_means", "linear_probe"] = Field(
         "random", description="start of the last layer: random, or solved on cached features of the training pictures"
     )
+    probe_l2: float | None = Field(
+        0.01, gt=0, description="penalty of head_init linear_probe; null takes the best by cross-validation over photos"
+    )
     freeze_layer: str = Field("none", description="none, backbone or last_n_blocks:n (trains only the last n blocks)")
     freeze_patterns: tuple[str, ...] = Field((), description="regexes of further parameter names to freeze")
     lr_groups: tuple[LrGroup, ...] = Field((), description="learning-rate multipliers by parameter name")

@@ -84,5 +84,8 @@ class Config(Section):
             yield "finetune.wise_ft_alpha starts from a network that works: set finetune.head_init linear_probe"
 
     def _length_problems(self) -> Iterator[str]:
+        if self.train.epochs == 0 and not self.finetune.solves_head:
+            yield "train.epochs 0 keeps a solved head: set finetune.head_init linear_probe, or train.epochs 1 or more"
+            return
         if self.schedule.warmup_epochs > self.train.epochs:
             yield "schedule.warmup_epochs is longer than train.epochs"

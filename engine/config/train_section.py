@@ -46,7 +46,9 @@ class CheckpointConfig(Section):
 class TrainConfig(Section):
     """The length and the habits of a run."""
 
-    epochs: int = Field(10, ge=1, description="passes over the training pictures")
+    epochs: int = Field(
+        10, ge=0, description="passes over the training pictures; 0 keeps the head that finetune.head_init solved"
+    )
     seed: int = Field(0, ge=0, description="same seed, same machine, same result")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations on val")
     log_every: int = Field(20, ge=1, description="steps between two lines of metrics.jsonl and TensorBoard")

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from mindspore import nn
 
 from common.errors import ConfigError, RunError
 from datazoo.features.cache import CachedFeatures
 from engine.config.finetune_section import FinetuneConfig, LoraConfig
 from engine.config.schema import Config
+from engine.jobs.solved_head import solve_head
 from engine.run.checkpoint import Sidecar
 from engine.run.run_data import check_same_classes
 from engine.runtime.start import Runtime
@@ -24,7 +24,6 @@ from kernels.swap import KernelReport, apply_kernels
 from netzoo.batch_norms import live_batch_norms, values_per_channel
 from netzoo.blocks import is_head
 from netzoo.classifier import logits_network
-from netzoo.closed_form import class_means_head, linear_probe_head
 from netzoo.dropout import seed_dropout
 from netzoo.freeze import freeze
 from netzoo.lora import LoraReport, add_lora
@@ -72,7 +71,7 @@ def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features
     logger.info("%s", freeze(network, finetune.freeze_layer, finetune.freeze_patterns))
     # Where the head starts; before adapters sit on it.
     if finetune.solves_head:
-        solve_head(network, finetune.head_init, features_of(network.pooled_backbone))
+        solve_head(network, finetune, features_of(network.pooled_backbone))
     if finetune.lora.enabled:
         logger.info("%s", add_adapters(network, finetune.lora))
     # BatchNorm over several ranks, and under averaged weights.
@@ -134,23 +133,6 @@ def _check_head_classes(checkpoint: Path, classes: tuple[str, ...]) -> None:
         logger.warning("%s: the order of its classes cannot be compared with the data's (%s)", checkpoint, error)
         return
     check_same_classes(f"finetune.pretrained {checkpoint} with finetune.new_head false", known, classes)
-
-
-def solve_head(network: nn.Cell, init: str, features: CachedFeatures) -> None:
-    """Set the last layer to the solution on cached features.
-
-    Args:
-        network: its head has no adapter yet.
-        init: the recipe's `finetune.head_init`.
-        features: of the training pictures; every view counts as a picture.
-    """
-    solve = class_means_head if init == "class_means" else linear_probe_head
-    views = len(features.values)
-    weight, bias = solve(np.concatenate(features.values), np.tile(features.labels, views))
-    network.head.set_classifier(weight, bias)
-    logger.info(
-        "head: solved by %s on cached features of %d pictures, %d view(s) each", init, len(features.labels), views
-    )
 
 
 def use_cpu_kernels(network: nn.Cell, config: Config, runtime: Runtime) -> None:

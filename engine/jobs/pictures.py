@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from common.errors import DataError
@@ -12,10 +13,27 @@ from datazoo.sources.splits import SplitChoice, load_splits
 from engine.config.data_section import DataConfig
 from engine.config.schema import Config
 
+logger = logging.getLogger(__name__)
+
 
 def with_split_folders(config: Config, splits: Splits) -> Config:
     """Name in the recipe the sub-folders that the splits were found in, so that it means the same in every place."""
     return config.model_copy(update={"data": config.data.model_copy(update=dict(splits.folders))})
+
+
+def with_fitting_batch(config: Config, pictures: int, ranks: int) -> Config:
+    """Lower a batch that is larger than the training split, and say so; a rank gets one picture a step at the least."""
+    batch = min(config.data.batch_size, max(1, pictures // ranks))
+    if batch == config.data.batch_size:
+        return config
+    logger.warning(
+        "data.batch_size %d x %d rank(s) is more than the %d training pictures: taking %d",
+        config.data.batch_size,
+        ranks,
+        pictures,
+        batch,
+    )
+    return config.model_copy(update={"data": config.data.model_copy(update={"batch_size": batch})})
 
 
 def open_splits(config: DataConfig) -> Splits:

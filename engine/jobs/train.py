@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.network import build_network, load_published_weights
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver
-from engine.jobs.pictures import open_splits, with_split_folders
+from engine.jobs.pictures import open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
 from engine.jobs.results import evaluate_best, parameter_counts, require_finite_loss, save_what_changed
 from engine.jobs.training_state import TrainingState
@@ -56,7 +57,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
-    config = with_split_folders(config, splits)
+    config = with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune, splits.train.classes)
@@ -146,6 +147,8 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
     best = BestEpoch(config.train.early_stopping, progress)
     model = Model(parts.step)
     try:
+        if progress.epochs == 0 and progress.last_checkpoint is None:
+            _keep_start(parts, best, callbacks)
         while not progress.is_over:
             epoch = progress.epoch
             batches = parts.feed.train.epoch(epoch, progress.step_in_epoch)
@@ -171,6 +174,16 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
     finally:
         for callback in callbacks:
             callback.close()
+
+
+def _keep_start(parts: Parts, best: BestEpoch, callbacks: list[RunCallback]) -> None:
+    """Evaluate and save the network as it is, as epoch 0."""
+    nan = math.nan
+    record = _validated(EpochRecord(0, 0, nan, nan, nan, seconds=0.0, time=time.time()), parts)
+    is_best = best.judge(record)
+    parts.progress.next_epoch(record)
+    for callback in callbacks:
+        callback.on_epoch(EpochEnd(record, is_best, is_last=True, score=best.score(record)))
 
 
 def _validated(record: EpochRecord, parts: Parts) -> EpochRecord:

@@ -112,7 +112,7 @@ def test_help_documents_every_key_with_its_default(capsys: pytest.CaptureFixture
     for key in config_keys().values():
         about = text.split(f"--{key.path} {key.type_text}".replace("true|false", "[true|false]"), 1)[-1]
         assert " ".join(key.description.split()) in about, key.path
-    assert "passes over the training pictures (default: 10)" in text
+    assert "0 keeps the head that finetune.head_init solved (default: 10)" in text
     assert all(f"--{name} " in text for name in CLASSIC_NAMES)
 
 

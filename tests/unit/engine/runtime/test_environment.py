@@ -45,7 +45,8 @@ def test_other_processors_and_the_users_own_value_are_left_alone(
 @pytest.mark.parametrize("rank", [0, 1])
 def test_one_thread_means_one_core_and_ranks_take_different_ones(rank: int) -> None:
     code = (
-        "from engine.config.runtime_section import RuntimeConfig; from engine.runtime.environment import prepare_environment\n"
+        "from engine.config.runtime_section import RuntimeConfig\n"
+        "from engine.runtime.environment import prepare_environment\n"
         "import os; prepare_environment(RuntimeConfig(threads=1)); print(*os.sched_getaffinity(0))"
     )
     environ = {**os.environ, "RANK_ID": str(rank)}
