@@ -33,11 +33,15 @@ def main(argv: Sequence[str]) -> int:
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
+    from engine.jobs.cross_validate import cross_validate
     from engine.jobs.train import train
     from engine.runtime.start import enter
     from report.page import write_report
 
     runtime = enter(config.runtime, config.train.seed, notes)
+    if options.folds is not None:
+        cross_validate(config, runtime, options.folds)
+        return EXIT_OK
     run = train(config, runtime, options.resume, options.resume_force)
     if runtime.is_main:
         print(f"report: {printable(write_report(run))}")
@@ -45,8 +49,18 @@ def main(argv: Sequence[str]) -> int:
     return EXIT_OK
 
 
+def fold_count(text: str) -> int:
+    """Read `--folds`."""
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"a number of folds of at least 2 was expected, not {text!r}")
+    return int(text)
+
+
 def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_pictures_flag(parser)
+    parser.add_argument(
+        "--folds", type=fold_count, metavar="K", help="cross-validate a solved head over photos instead of training"
+    )
     parser.add_argument(
         "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
         "or a checkpoint"

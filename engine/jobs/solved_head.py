@@ -32,7 +32,9 @@ def solve_head(network: nn.Cell, config: FinetuneConfig, features: CachedFeature
     if config.head_init == "class_means":
         weight, bias = class_means_head(values, labels)
     else:
-        weight, bias = linear_probe_head(values, labels, l2=_penalty(config, features))
+        weight, bias = linear_probe_head(
+            values, labels, l2=penalty_of(config, np.asarray(features.values[0]), features.labels)
+        )
     network.head.set_classifier(weight, bias)
     logger.info(
         "head: solved by %s on cached features of %d pictures, %d view(s) each",
@@ -42,10 +44,16 @@ def solve_head(network: nn.Cell, config: FinetuneConfig, features: CachedFeature
     )
 
 
-def _penalty(config: FinetuneConfig, features: CachedFeatures) -> float:
+def penalty_of(config: FinetuneConfig, values: np.ndarray, labels: np.ndarray) -> float:
+    """The recipe's penalty, or the one that cross-validation over photos chooses.
+
+    Args:
+        config: the recipe's `finetune` section.
+        values: float32 (N, D) features of the pictures as they are evaluated.
+        labels: (N,).
+    """
     if config.probe_l2 is not None:
         return config.probe_l2
-    values, labels = np.asarray(features.values[0]), features.labels
     photos = photos_of(values, labels)
     try:
         choice = choose_l2(values, labels, photos)

@@ -24,6 +24,28 @@ from engine.config.schema import Config
 from engine.run.run_data import RunData
 
 
+def new_folder(output_dir: Path, stem: str, *sub_folders: str) -> Path:
+    """Make `<output_dir>/<stem>`, or the same with `-2`, `-3`, ... where that exists.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    for count in range(1, 10_000):
+        path = output_dir / (stem if count == 1 else f"{stem}-{count}")
+        try:
+            path.mkdir(parents=True)
+            for name in sub_folders:
+                (path / name).mkdir()
+        except FileExistsError as error:
+            if not path.is_dir():
+                raise RunError(f"output_dir {output_dir}: {error.strerror} ({error.filename})") from error
+            continue
+        except OSError as error:
+            raise RunError(f"cannot make the folder {path}: {error.strerror}; choose another --output_dir") from error
+        return path
+    raise RunError(f"{output_dir} holds 10,000 runs of {stem}; choose another name or --output_dir")
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths and readers of one run."""
@@ -37,22 +59,7 @@ class RunFolder:
         Raises:
             RunError: the folder cannot be written.
         """
-        stem = f"{config.name}-seed{config.train.seed}"
-        for count in range(1, 10_000):
-            path = config.output_dir / (stem if count == 1 else f"{stem}-{count}")
-            try:
-                path.mkdir(parents=True)
-                (path / "checkpoints").mkdir()
-            except FileExistsError as error:
-                if not path.is_dir():
-                    raise RunError(f"output_dir {config.output_dir}: {error.strerror} ({error.filename})") from error
-                continue
-            except OSError as error:
-                raise RunError(
-                    f"cannot make the run folder {path}: {error.strerror}; choose another --output_dir"
-                ) from error
-            return cls(path)
-        raise RunError(f"{config.output_dir} holds 10,000 runs of {stem}; choose another name or --output_dir")
+        return cls(new_folder(config.output_dir, f"{config.name}-seed{config.train.seed}", "checkpoints"))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
