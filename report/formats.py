@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from common.durations import duration
+
 NOT_MEASURED = "not measured"
 
 
@@ -27,13 +29,7 @@ def count(value: float | None) -> str:
 
 def seconds(value: float | None) -> str:
     """Wall time, in the unit that keeps it short."""
-    if value is None:
-        return NOT_MEASURED
-    if value < 60:
-        return f"{value:.1f} s"
-    if value < 3600:
-        return f"{value // 60:.0f} min {value % 60:02.0f} s"
-    return f"{value // 3600:.0f} h {value % 3600 // 60:02.0f} min"
+    return NOT_MEASURED if value is None else duration(value)
 
 
 def size(value: float | None) -> str:

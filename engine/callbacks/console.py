@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 
 from mindspore.train import RunContext
 from tqdm import tqdm
 
+from common.durations import duration
 from engine.callbacks.base import RunCallback
 from engine.run.records import EpochEnd, Progress, StepRecord
 
@@ -22,9 +24,13 @@ class Console(RunCallback):
         super().__init__()
         self._progress = progress
         self._bar: tqdm | None = None
+        self._compiled = False
 
     def on_train_epoch_begin(self, run_context: RunContext) -> None:
         """Start the epoch's bar."""
+        if not self._compiled:
+            print("compiling the training step: the first one takes longer than all others", flush=True)
+            self._compiled = True
         self._windows: list[float] = []
         self._bar = tqdm(
             total=self._progress.steps_per_epoch,
@@ -61,7 +67,14 @@ class Console(RunCallback):
             line += f"  val top-1 {record.val_top1:.2%}  val loss {record.val_loss:.4f}"
         if epoch.is_best:
             line += "  (best)"
+        if not epoch.is_last:
+            line += f"  {duration(self._seconds_left())} to go"
         print(line, flush=True)
+
+    def _seconds_left(self) -> float:
+        """What the epochs to come will take if they take what the last ones did; the first one compiles."""
+        done = [record.seconds + record.eval_seconds for record in self._progress.history]
+        return (self._progress.epochs - self._progress.epoch) * statistics.median(done[1:] or done)
 
     def close(self) -> None:
         """Take the bar away."""

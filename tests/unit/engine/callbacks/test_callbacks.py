@@ -3,6 +3,7 @@ import os
 import signal
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import mindspore as ms
@@ -125,14 +126,42 @@ def test_without_a_terminal_the_console_prints_plain_lines(capsys: pytest.Captur
     console = Console(state)
     console.on_train_epoch_begin(None)
     console.on_window(StepRecord(20, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
+    state.next_epoch(epoch(1, 0.875, 0.7))
     console.on_epoch(EpochEnd(epoch(1, 0.875, 0.7)))
     console.close()
 
     out, err = capsys.readouterr()
 
-    assert out.startswith("epoch 1/3  loss 1.0000")
+    assert out.splitlines()[1].startswith("epoch 1/3  loss 1.0000")
     assert "val top-1 87.50%" in out
     assert "\r" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"), [((60.0,), "2 min 00 s"), ((60.0, 10.0), "10.0 s"), ((9.0, 3.0, 1.0), None)]
+)
+def test_the_console_says_what_is_to_come_without_counting_the_compilation(
+    capsys: pytest.CaptureFixture[str], seconds: tuple[float, ...], left: str | None
+) -> None:
+    state = progress(epochs=3)
+    console = Console(state)
+    for number, took in enumerate(seconds, 1):
+        record = replace(epoch(number, 0.5, 0.7), seconds=took, eval_seconds=0.0)
+        state.next_epoch(record)
+        console.on_epoch(EpochEnd(record, is_last=number == 3))
+
+    last = capsys.readouterr().out.splitlines()[-1]
+
+    assert ("to go" in last) == (left is not None)
+    assert left is None or last.endswith(f"{left} to go")
+
+
+def test_the_console_says_once_that_the_step_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(progress(epochs=3))
+    console.on_train_epoch_begin(None)
+    console.on_train_epoch_begin(None)
+    console.close()
+    assert capsys.readouterr().out.count("compiling the training step") == 1
 
 
 def steps_until_stop(callback: StopOnSignal, most: int = 1000) -> int | None:
