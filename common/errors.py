@@ -68,6 +68,10 @@ class JoinError(JobFailed):
     """The other ranks could not be reached; another start may have more luck."""
 
 
+class DownloadError(JobFailed):
+    """A file that no address gives, or not with the bytes that were published."""
+
+
 class ParityError(JobFailed):
     """An exported file does not compute what the trained network computes."""
 
