@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mindspore import Tensor, load_checkpoint
@@ -15,9 +14,12 @@ from safetensors.numpy import load_file
 from common.errors import WeightsError
 from common.finite import first_not_finite
 from netzoo.weights.name_maps import detect_layout, to_mindspore_names, without_bookkeeping
+from netzoo.weights.pytorch_file import read_pytorch_file
 from netzoo.weights.wrappers import flat, unwrap
 
 logger = logging.getLogger(__name__)
+
+FETCH_HINT = "fetch published ones: python -m netzoo.fetch mobilenet_v2_1.0 (--help lists more)"
 
 
 def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str, np.ndarray]:
@@ -27,7 +29,7 @@ def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str
 
     Args:
         path: MindSpore `.ckpt`; `.safetensors` with MindSpore, torchvision or timm names; PyTorch `.pth`, `.pt` or
-            `.bin`, if torch is installed.
+            `.bin` (`netzoo.weights.pytorch_file`).
         parameters: names of the network to load into, if it is known; they are left as they are.
 
     Returns:
@@ -37,8 +39,23 @@ def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str
         WeightsError: The file does not exist, is of another kind or damaged, or holds several sets of weights.
     """
     path = Path(path)
+    tensors = read_tensors(path)
+    try:
+        tensors = unwrap(without_bookkeeping(tensors), parameters)
+        logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))
+        return to_mindspore_names(tensors)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """Read a weights file under the names that it has.
+
+    Raises:
+        WeightsError: as `read_weights`.
+    """
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file")
+        raise WeightsError(f"{path}: no such weights file; {FETCH_HINT}")
     reader = _READERS.get(path.suffix)
     if reader is None:
         raise WeightsError(f"{path}: unknown kind of weights file; known: {', '.join(_READERS)}")
@@ -47,12 +64,7 @@ def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str
         raise WeightsError(f"{path}: holds no tensors")
     if (name := first_not_finite(tensors)) is not None:
         raise WeightsError(f"{path}: the tensor {name} holds NaN or infinity; take another copy or checkpoint")
-    try:
-        tensors = unwrap(without_bookkeeping(tensors), parameters)
-        logger.info("%s: %d tensors, %s names", path.name, len(tensors), detect_layout(tensors))
-        return to_mindspore_names(tensors)
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from error
+    return tensors
 
 
 def _read_checkpoint(path: Path) -> dict[str, np.ndarray]:
@@ -72,26 +84,12 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
     try:
-        import torch
-    except ImportError as error:
-        raise WeightsError(
-            f"{path}: reading PyTorch's own format needs torch (pip install torch), or a .safetensors copy of the file"
-        ) from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, zip and runtime errors, by kind of damage
-        raise WeightsError(f"{path}: damaged, or not a plain dictionary of tensors") from error
+        state = read_pytorch_file(path)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: damaged, or not a dictionary of tensors ({error})") from error
     if not isinstance(state, Mapping):
-        raise WeightsError(f"{path}: holds a {type(state).__name__}, not a dictionary of tensors")
-    return {name: _array(value) for name, value in flat(state) if hasattr(value, "numpy")}
-
-
-def _array(tensor: Any) -> np.ndarray:
-    try:
-        array: np.ndarray = tensor.numpy()
-    except (TypeError, RuntimeError):  # bfloat16, which numpy lacks, or a parameter that wants gradients
-        array = tensor.detach().float().numpy()
-    return array
+        raise WeightsError(f"{path}: holds no dictionary of tensors; save the network's state_dict()")
+    return {name: value for name, value in flat(state) if isinstance(value, np.ndarray)}
 
 
 _READERS = {

@@ -1,5 +1,3 @@
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,22 +89,3 @@ def test_absent_empty_and_foreign_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.h5").touch()
     with pytest.raises(WeightsError, match=r"known: \.ckpt, \.safetensors"):
         read_weights(tmp_path / "net.h5")
-
-
-def test_pytorch_files_without_torch_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "net.pth").touch()
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(WeightsError, match="pip install torch"):
-        read_weights(tmp_path / "net.pth")
-
-
-def test_pytorch_files_are_read_through_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class FakeTensor:
-        def numpy(self) -> np.ndarray:
-            return np.arange(2.0)
-
-    state = {"state_dict": {"module.classifier.1.bias": FakeTensor(), "module.features.0.0.weight": FakeTensor()}}
-    (tmp_path / "net.pth").touch()
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=lambda *_, **__: {"epoch": 3, **state}))
-    weights = read_weights(tmp_path / "net.pth")
-    assert set(weights) == {"dense.bias", "features.0.features.0.weight"}

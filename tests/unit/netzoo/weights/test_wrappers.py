@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
-import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -114,50 +112,27 @@ def test_two_sets_are_refused_by_name(first: str, second: str, tmp_path: Path) -
     assert all((repr(prefix) if prefix else "no prefix") in str(caught.value) for prefix in (first, second))
 
 
-class Tensor:
-    """What torch.load gives, as far as it is asked."""
-
-    def __init__(self, value: np.ndarray, wants_gradients: bool = False) -> None:
-        self.value, self.wants_gradients = value, wants_gradients
-
-    def numpy(self) -> np.ndarray:
-        if self.wants_gradients:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad")
-        return self.value
-
-    def detach(self) -> Tensor:
-        return Tensor(self.value)
-
-    def float(self) -> Tensor:
-        return self
-
-
-def tensors(prefix: str = "") -> dict[str, Tensor]:
-    return {name: Tensor(value) for name, value in wrapped(prefix).items()}
-
-
-OPTIMIZER = {"state": {0: {"exp_avg": Tensor(np.ones(2))}}, "param_groups": [{"lr": 0.1}]}
+OPTIMIZER = {"state": {0: {"exp_avg": np.ones(2)}}, "param_groups": [{"lr": 0.1}]}
 
 
 def load(state: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     (tmp_path / "net.pth").touch()
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=lambda *_, **__: state))
+    monkeypatch.setattr("netzoo.weights.files.read_pytorch_file", lambda path: state)
     return read_weights(tmp_path / "net.pth")
 
 
 @pytest.mark.parametrize(
     "state",
     [
-        pytest.param({key: tensors(), "epoch": 3, "optimizer": OPTIMIZER}, id=key)
+        pytest.param({key: wrapped(""), "epoch": 3, "optimizer": OPTIMIZER}, id=key)
         for key in ("state_dict", "model", "model_state_dict", "model_ema", "ema", "net")
     ]
     + [
-        pytest.param(tensors(), id="plain"),
-        pytest.param({"state_dict": tensors("module.")}, id="wrapped inside"),
-        pytest.param({"model_ema": {"module": tensors(), "decay": 0.9}}, id="two deep"),
-        pytest.param({"state_dict": tensors("model."), "optimizer_states": [OPTIMIZER]}, id="a trainer's list"),
-        pytest.param({"n_averaged": Tensor(np.array(3))} | tensors("module."), id="averaged"),
-        pytest.param({name: Tensor(value, True) for name, value in PUBLISHED.items()}, id="parameters"),
+        pytest.param(wrapped(""), id="plain"),
+        pytest.param({"state_dict": wrapped("module.")}, id="wrapped inside"),
+        pytest.param({"model_ema": {"module": wrapped(""), "decay": 0.9}}, id="two deep"),
+        pytest.param({"state_dict": wrapped("model."), "optimizer_states": [OPTIMIZER]}, id="a trainer's list"),
+        pytest.param({"n_averaged": np.array(3)} | wrapped("module."), id="averaged"),
     ],
 )
 def test_nested_dictionaries_are_understood(state: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,9 +141,9 @@ def test_nested_dictionaries_are_understood(state: Any, tmp_path: Path, monkeypa
 
 def test_a_model_beside_its_average_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match=r"'model\.' \(3 tensors\) and 'model_ema\.' \(3 tensors\)"):
-        load({"model": tensors(), "model_ema": tensors()}, tmp_path, monkeypatch)
+        load({"model": wrapped(""), "model_ema": wrapped("")}, tmp_path, monkeypatch)
 
 
 def test_something_else_than_a_dictionary_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WeightsError, match="holds a list, not a dictionary"):
+    with pytest.raises(WeightsError, match="holds no dictionary of tensors"):
         load([1, 2], tmp_path, monkeypatch)
