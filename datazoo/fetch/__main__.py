@@ -54,8 +54,7 @@ def _fetch_garbage26(options: argparse.Namespace, command: str) -> None:
     from datazoo.fetch.garbage26 import check_official, write_clean
 
     clean = options.to or Path("data/garbage26_clean")
-    official = options.source or (Path("data/garbage26_official") if options.clean else options.to)
-    official = official or Path("data/garbage26_official")
+    official = options.source or (None if options.clean else options.to) or Path("data/garbage26_official")
     if not options.source and not (official.is_dir() and any(official.iterdir())):
         _unpack_official(official, command, options.mirror)
     digests = check_official(official)
@@ -63,7 +62,7 @@ def _fetch_garbage26(options: argparse.Namespace, command: str) -> None:
         f"{printable(official)}: the official split, {len(digests)} pictures; 190 of 260 test pictures are in train too"
     )
     if not options.clean:
-        print(f"next: {command} --clean, or look at it: python -m datazoo.doctor {_word(official)}")
+        print(f"next: {PROG} garbage26 --clean --from {_word(official)} (without the copies)")
         return
     counts = write_clean(official, digests, clean)
     print(f"{printable(clean)}: {', '.join(f'{counts[split]} {split}' for split in ('train', 'val', 'test'))}")
