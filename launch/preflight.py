@@ -184,9 +184,8 @@ def _data_path(arguments: Sequence[str]) -> Path | None:
 
 def _data(path: Path) -> Check:
     readable = path.exists() and os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
-    return Check(
-        "data", "ok" if readable else "fail", f"{printable(path)}{'' if readable else ': not there or not readable'}"
-    )
+    said = "" if readable else ": not there or not readable (public ones: python -m datazoo.fetch --help)"
+    return Check("data", "ok" if readable else "fail", f"{printable(path)}{said}")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
 from common.errors import DataError
 from common.names import printable
+from datazoo.sources.missing import no_folder
 from datazoo.sources.split_names import SPLITS, SplitName, find_split, split_meant_by, sub_folders
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _print_report(folder: Path, workers: int | None) -> bool:
     if not folder.is_dir():
-        raise DataError(f"dataset folder {printable(folder)} does not exist")
+        raise no_folder("image_folder", folder)
     # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
     from datazoo.doctor.check import check_pictures
     from datazoo.doctor.copies import leaks_between

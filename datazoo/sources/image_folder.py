@@ -14,6 +14,7 @@ from common.suggest import did_you_mean
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.holdout import hold_out
+from datazoo.sources.missing import no_folder
 from datazoo.sources.split_names import SplitName, find_split, missing_split, sub_folders
 
 
@@ -130,7 +131,7 @@ def load(
         DataError: see `scan` and `find_split`; or val and test disagree with train about the classes.
     """
     if not path.is_dir():
-        raise DataError(f"dataset folder {printable(path)} does not exist; set data.path")
+        raise no_folder("image_folder", path)
     found: dict[str, str | None] = {}
     notes: list[str] = []
     for wanted in names:

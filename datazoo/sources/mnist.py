@@ -13,8 +13,10 @@ import numpy as np
 from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
 from datazoo.sources.holdout import hold_out
+from datazoo.sources.missing import fetch_hint, no_folder
 
 _UINT8 = 0x08
+_AGAIN = "remove it and fetch it again: python -m datazoo.fetch mnist"
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -34,16 +36,16 @@ def read_idx(path: Path) -> np.ndarray:
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); download it again") from error
+        raise DataError(f"{path}: cannot be read ({error}); {_AGAIN}") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UINT8:
-        raise DataError(f"{path}: not an idx file of unsigned bytes; download it again")
+        raise DataError(f"{path}: not an idx file of unsigned bytes; {_AGAIN}")
     rank = content[3]
     if len(content) < 4 + 4 * rank:
-        raise DataError(f"{path}: truncated inside its header; download it again")
+        raise DataError(f"{path}: truncated inside its header; {_AGAIN}")
     shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
     body = content[4 + 4 * rank :]
     if len(body) != math.prod(shape):
-        raise DataError(f"{path}: truncated: {len(body):,} bytes of {math.prod(shape):,}; download it again")
+        raise DataError(f"{path}: truncated: {len(body):,} bytes of {math.prod(shape):,}; {_AGAIN}")
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
@@ -52,7 +54,7 @@ def _find(folder: Path, prefix: str, kind: str, rank: int) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise DataError(f"{folder}: no MNIST file {names[0]} or {names[1]}")
+    raise DataError(f"{folder}: no MNIST file {names[0]} or {names[1]}\n{fetch_hint('mnist')}")
 
 
 def _read_split(folder: Path, prefix: str, split: str) -> PictureSet:
@@ -77,7 +79,7 @@ def load(folder: Path, val_fraction: float, split_seed: int) -> Splits:
         DataError: folder or file missing, truncated or contradictory.
     """
     if not folder.is_dir():
-        raise DataError(f"dataset folder {folder} does not exist; set data.path")
+        raise no_folder("mnist", folder)
     train, val = hold_out(_read_split(folder, "train", "train"), val_fraction, split_seed, "val")
     test = _read_split(folder, "t10k", "test")
     return Splits(train, val, test, (f"mnist: {len(val)} of {len(train) + len(val)} train pictures held out as val",))

@@ -10,6 +10,7 @@ from pathlib import Path
 from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
 from datazoo.sources import digits, image_folder, mnist
+from datazoo.sources.missing import fetch_hint
 from datazoo.sources.split_names import SplitName
 
 __all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits"]
@@ -73,7 +74,7 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
     if source == "digits":
         splits = digits.load(choice.val_fraction, choice.split_seed)
     elif path is None:
-        raise DataError(f"source {source} needs a dataset folder; set data.path")
+        raise DataError(f"source {source} needs a dataset folder; {fetch_hint(source)}")
     elif source == "mnist":
         splits = mnist.load(Path(path), choice.val_fraction, choice.split_seed)
     elif source == "image_folder":

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from common.section import Section, refuse
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from datazoo.sources.missing import fetch_hint
 
 
 class FeatureCacheConfig(Section):
@@ -58,7 +59,7 @@ class DataConfig(Section):
         features, augmentation = self.features, self.augmentation
         problems = []
         if self.source != "digits" and self.path is None:
-            problems.append(f"data.path is needed for data.source {self.source}")
+            problems.append(f"data.path is needed for data.source {self.source}; {fetch_hint(self.source)}")
         if self.classes and self.classes_file:
             problems.append("set data.classes or data.classes_file, not both")
         if features.enabled and augmentation.mixes_labels:
