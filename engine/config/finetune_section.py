@@ -30,7 +30,9 @@ class LrGroup(Section):
 class FinetuneConfig(Section):
     """Starting from published weights."""
 
-    pretrained: Path | None = Field(None, description="MindSpore .ckpt or .safetensors (also torchvision's and timm's)")
+    pretrained: Path | None = Field(
+        None, description="weights: .ckpt, .safetensors or .pth (also torchvision's, timm's, mindcv's)"
+    )
     new_head: bool = Field(True, description="declare that the head's tensors are not taken from the pretrained file")
     head_init: Literal["random", "class_means", "linear_probe"] = Field(
         "random", description="start of the last layer: random, or solved on cached features of the training pictures"

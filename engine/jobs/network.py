@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mindspore import nn
 
-from common.errors import ConfigError, RunError
+from common.errors import ConfigError, RunError, WeightsError
+from common.names import printable
 from datazoo.features.cache import CachedFeatures
 from engine.config.finetune_section import FinetuneConfig, LoraConfig
 from engine.config.schema import Config
@@ -30,6 +31,7 @@ from netzoo.lora import LoraReport, add_lora
 from netzoo.registry import NetworkOptions, build_net
 from netzoo.split import split_frozen
 from netzoo.weights import NEW_HEAD, load_weights, read_weights
+from netzoo.weights.width import width_of
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,22 @@ def build_network(options: NetworkOptions, num_classes: int) -> nn.Cell:
     return build_net(options, num_classes)
 
 
+def with_width_of_weights(config: Config) -> Config:
+    """Take the network's width from the published weights where the recipe sets none; one line says so.
+
+    Raises:
+        WeightsError: they cannot be read.
+    """
+    model, path = config.model, config.finetune.pretrained
+    if path is None or "width_mult" not in type(model).model_fields or "width_mult" in model.model_fields_set:
+        return config
+    width = width_of(read_weights(path))
+    if width is None or width == model.model_dump()["width_mult"]:
+        return config
+    logger.info("model.width_mult: %s, the width of %s", width, printable(path))
+    return config.model_copy(update={"model": model.model_copy(update={"width_mult": width})})
+
+
 def load_published_weights(network: nn.Cell, config: FinetuneConfig, classes: tuple[str, ...]) -> None:
     """Load the recipe's published weights, if it names any.
 
@@ -122,7 +140,14 @@ def load_published_weights(network: nn.Cell, config: FinetuneConfig, classes: tu
         _check_head_classes(config.pretrained, classes)
     if config.new_head:
         weights = {name: value for name, value in weights.items() if not is_head(name)}
-    report = load_weights(network, weights, allow=NEW_HEAD if config.new_head else ())
+    try:
+        report = load_weights(network, weights, allow=NEW_HEAD if config.new_head else ())
+    except WeightsError as error:
+        if (width := width_of(weights)) is None:
+            raise
+        raise WeightsError(
+            f"{error}\n{config.pretrained} is a MobileNetV2 of width {width} (model.width_mult)"
+        ) from error
     logger.info("%s: %s", config.pretrained, report)
 
 

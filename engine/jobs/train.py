@@ -25,7 +25,7 @@ from engine.config import Config
 from engine.jobs.agreement import check_ranks_agree
 from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
-from engine.jobs.network import build_network, load_published_weights
+from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver
 from engine.jobs.pictures import open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
@@ -58,6 +58,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
     config = with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
+    config = with_width_of_weights(config)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune, splits.train.classes)

@@ -17,16 +17,19 @@ from common.log import log_to_console
 from netzoo.registry import create_net
 from netzoo.weights.files import read_weights
 from netzoo.weights.loading import LoadReport, load_weights
+from netzoo.weights.width import width_of
 
 
-def convert(source: Path, target: Path, *, num_classes: int | None = None, width_mult: float = 1.0) -> LoadReport:
+def convert(
+    source: Path, target: Path, *, num_classes: int | None = None, width_mult: float | None = None
+) -> LoadReport:
     """Write `source` under this project's names, once every tensor of it is known to fit the network.
 
     Args:
         source: Any file that `read_weights` reads.
         target: `.ckpt` or `.safetensors`; an existing file is replaced atomically.
         num_classes: Number of classes expected; None takes the file's.
-        width_mult: Width of the network in the file.
+        width_mult: Width of the network in the file; None takes it from the file's shapes.
 
     Raises:
         WeightsError: The source cannot be read or is no such MobileNetV2, or the target's ending is another.
@@ -38,6 +41,8 @@ def convert(source: Path, target: Path, *, num_classes: int | None = None, width
         if "dense.weight" not in weights:
             raise WeightsError(f"{source}: no classifier found in it; is it a MobileNetV2 with a head?")
         num_classes = len(weights["dense.weight"])
+    if width_mult is None and (width_mult := width_of(weights)) is None:
+        raise WeightsError(f"{source}: not a MobileNetV2 of a published width; name its width with --width_mult")
     net = create_net("mobilenetv2", num_classes=num_classes, width_mult=width_mult)
     report = load_weights(net, weights)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,10 +55,12 @@ def main(argv: Sequence[str]) -> int:
     """Convert one file."""
     log_to_console()
     parser = DoorParser(prog="python -m netzoo.weights.convert", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("source", type=Path, help="torchvision, timm or ModelZoo weights: .safetensors, .ckpt, .pth")
+    parser.add_argument(
+        "source", type=Path, help="torchvision, timm, mindcv or ModelZoo weights: .safetensors, .ckpt, .pth"
+    )
     parser.add_argument("target", type=Path, help="checkpoint to write: .ckpt or .safetensors")
     parser.add_argument("--num_classes", type=int, help="number of classes expected; default: the file's")
-    parser.add_argument("--width_mult", type=float, default=1.0, help="width of the network (default: 1.0)")
+    parser.add_argument("--width_mult", type=float, help="width of the network; default: the file's")
     options = parser.parse_args(argv)
     report = convert(options.source, options.target, num_classes=options.num_classes, width_mult=options.width_mult)
     print(f"{options.target}: {report}")

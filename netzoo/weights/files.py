@@ -28,8 +28,8 @@ def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str
     Names wrapped by training scripts (`module.`, `model.`, `_orig_mod.`, ...) and nested dictionaries are understood.
 
     Args:
-        path: MindSpore `.ckpt`; `.safetensors` with MindSpore, torchvision or timm names; PyTorch `.pth`, `.pt` or
-            `.bin` (`netzoo.weights.pytorch_file`).
+        path: MindSpore `.ckpt`; `.safetensors`; PyTorch `.pth`, `.pt` or `.bin` (`netzoo.weights.pytorch_file`). The
+            names in it are MindSpore's, mindcv's, torchvision's or timm's.
         parameters: names of the network to load into, if it is known; they are left as they are.
 
     Returns:

@@ -29,11 +29,13 @@ _BOOKKEEPING = re.compile(
 
 
 def detect_layout(tensors: Tensors) -> str:
-    """Return whose names these are: torchvision, timm or mindspore (which needs no renaming but of older heads)."""
+    """Return whose names these are: torchvision, timm, mindcv or mindspore (renamed are only its older heads)."""
     if "conv_stem.weight" in tensors:
         return "timm"
     if "features.0.0.weight" in tensors:
         return "torchvision"
+    if "features.3.layers.0.weight" in tensors:
+        return "mindcv"
     return "mindspore"
 
 
@@ -112,9 +114,29 @@ def _from_timm(tensors: Tensors) -> Callable[[str], str]:
     return rename
 
 
+def _from_mindcv(tensors: Tensors) -> Callable[[str], str]:
+    # mindcv's `features` is one flat list of layers: convolution, BatchNorm, ReLU6, the blocks, the same three again.
+    blocks = sorted({int(name.split(".")[1]) for name in tensors if re.match(r"features\.\d+\.layers\.", name)})
+    cells = {"features.0": "features.0.features.0", "features.1": "features.0.features.1", "classifier.1": "dense"}
+    cells |= {f"features.{blocks[-1] + 1 + i}": f"features.{len(blocks) + 1}.features.{i}" for i in (0, 1)}
+    for index, place in enumerate(blocks, start=1):
+        theirs, ours = f"features.{place}.layers", f"features.{index}.conv"
+        # Activations take a place in their list: 0 1 (2) 3 4 (5) 6 7, or 0 1 (2) 3 4 in a block without expansion.
+        expanded = f"{theirs}.6.weight" in tensors
+        order = {0: "0.features.0", 1: "0.features.1"}
+        order |= {3: "1.features.0", 4: "1.features.1", 6: "2", 7: "3"} if expanded else {3: "1", 4: "2"}
+        cells |= {f"{theirs}.{layer}": f"{ours}.{cell}" for layer, cell in order.items()}
+
+    def rename(name: str) -> str:
+        cell, _, suffix = name.rpartition(".")
+        return f"{cells[cell]}.{suffix}" if cell in cells else name
+
+    return rename
+
+
 def _from_mindspore(tensors: Tensors) -> Callable[[str], str]:
     # Older ModelZoo scripts name the head head.1 or, with dropout, head.2; some save under a wrapper's `network.`.
     return lambda name: re.sub(r"^head\.\d+\.", "dense.", re.sub(r"^network\.", "", name))
 
 
-_RENAMERS = {"torchvision": _from_torchvision, "timm": _from_timm, "mindspore": _from_mindspore}
+_RENAMERS = {"torchvision": _from_torchvision, "timm": _from_timm, "mindcv": _from_mindcv, "mindspore": _from_mindspore}

@@ -37,7 +37,7 @@ def test_the_number_of_classes_and_the_width_are_checked(
     target = tmp_path / "net.safetensors"
     assert run_door(main, [str(narrow_file), str(target), "--width_mult", "0.35", "--num_classes", "4"]) == 2
     assert "dense.weight ([3, 1280], [4, 1280])" in capsys.readouterr().err
-    assert run_door(main, [str(narrow_file), str(target)]) == 2
+    assert run_door(main, [str(narrow_file), str(target), "--width_mult", "1.0"]) == 2
     assert not target.exists()
     assert main([str(narrow_file), str(target), "--width_mult", "0.35"]) == 0
 
@@ -47,3 +47,7 @@ def test_a_target_of_another_kind_is_refused(
 ) -> None:
     assert run_door(main, [str(narrow_file), str(tmp_path / "net.onnx")]) == 2
     assert "ends in .ckpt or .safetensors" in capsys.readouterr().err
+
+
+def test_a_width_that_is_not_given_is_the_files(narrow_file: Path, tmp_path: Path) -> None:
+    assert run_door(main, [str(narrow_file), str(tmp_path / "net.safetensors")]) == 0

@@ -69,4 +69,5 @@ def test_two_tensors_for_one_place_are_refused() -> None:
 def test_layouts_are_told_apart() -> None:
     assert detect_layout({"conv_stem.weight": np.zeros(1)}) == "timm"
     assert detect_layout({"features.0.0.weight": np.zeros(1)}) == "torchvision"
+    assert detect_layout({"features.0.weight": np.zeros(1), "features.3.layers.0.weight": np.zeros(1)}) == "mindcv"
     assert detect_layout({"features.0.features.0.weight": np.zeros(1)}) == "mindspore"
