@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from common.files import sha256_of
 from common.published import Published, RemoteFile
 
 _TORCHVISION = "https://docs.pytorch.org/vision/stable/models/mobilenetv2.html"
+_TORCHVISION_V2_SHA256 = "7ebf99e0"
 _MINDCV = "https://github.com/mindspore-lab/mindcv/tree/main/configs/mobilenetv2"
 _MINDCV_FILES = "https://download.mindspore.cn/toolkits/mindcv/mobilenet/mobilenetv2/"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How pictures were prepared when the published accuracy was measured; the crop is 224 for all.
+
+    Args:
+        publisher: who says so.
+        resize: shorter side, pixels.
+        interpolation: filter of the resize.
+    """
+
+    publisher: str
+    resize: int
+    interpolation: str
+
+
+_BY_LAYOUT: Mapping[str, Evaluation] = {
+    "torchvision": Evaluation("torchvision (IMAGENET1K_V1)", 256, "bilinear"),
+    "timm": Evaluation("timm", 256, "bicubic"),
+    "mindcv": Evaluation("mindcv", 256, "bilinear"),
+}
+_TORCHVISION_V2 = Evaluation("torchvision (IMAGENET1K_V2)", 232, "bilinear")
 
 
 @dataclass(frozen=True)
@@ -57,7 +83,7 @@ WEIGHTS: Mapping[str, PublishedWeights] = {
             RemoteFile(
                 "mobilenet_v2-7ebf99e0.pth",
                 ("https://download.pytorch.org/models/mobilenet_v2-7ebf99e0.pth",),
-                sha256="7ebf99e0",
+                sha256=_TORCHVISION_V2_SHA256,
             ),
         ),
     ),
@@ -82,3 +108,15 @@ WEIGHTS: Mapping[str, PublishedWeights] = {
         "mobilenet_v2_140-98776171.ckpt", "mindcv's mobilenet_v2_140, width 1.4, top-1 75.56 %"
     ),
 }
+
+
+def evaluation_of(path: Path, layout: str) -> Evaluation | None:
+    """Return how weights were evaluated where they were published, or None for weights of unknown origin.
+
+    Args:
+        path: the file; torchvision's two are told apart by their checksums.
+        layout: whose names its tensors have.
+    """
+    if layout == "torchvision" and sha256_of(path).startswith(_TORCHVISION_V2_SHA256):
+        return _TORCHVISION_V2
+    return _BY_LAYOUT.get(layout)

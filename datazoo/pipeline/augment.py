@@ -67,17 +67,21 @@ class RandomCrop:
         side: of the square, pixels.
         seed: of the draws.
         epoch: of the draws.
+        interpolation: filter of the resize.
     """
 
-    def __init__(self, augment: AugmentationConfig, side: int, seed: int, epoch: int) -> None:
+    def __init__(
+        self, augment: AugmentationConfig, side: int, seed: int, epoch: int, interpolation: str = "bicubic"
+    ) -> None:
         self._augment, self._side, self._seed, self._epoch = augment, side, seed, epoch
+        self._interpolation = interpolation
 
     def __call__(self, image: Image.Image, position: int) -> np.ndarray:
         """Return uint8 (side, side, 3)."""
         rng = generator(self._seed, self._epoch, position, Stream.CROP)
         top, left, height, width = draw_crop(image.height, image.width, self._augment, rng)
         window = image.crop((left, top, left + width, top + height))
-        return np.asarray(resized(window, self._side, self._side))
+        return np.asarray(resized(window, self._side, self._side, self._interpolation))
 
 
 class RandomChange:

@@ -37,16 +37,17 @@ def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
     return int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
 
 
-def resized(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Resize as MindSpore's PILCUBIC does."""
+def resized(image: Image.Image, width: int, height: int, interpolation: str = "bicubic") -> Image.Image:
+    """Resize as MindSpore's PILCUBIC does, or with Pillow's other filters."""
+    resampling = Image.Resampling[interpolation.upper()]
     # Rows first, then columns: newer versions of Pillow choose the order, and rounding between the two shows it.
-    image = image.resize((width, image.height), Image.Resampling.BICUBIC)
-    return image.resize((width, height), Image.Resampling.BICUBIC)
+    image = image.resize((width, image.height), resampling)
+    return image.resize((width, height), resampling)
 
 
 def _resize(image: Image.Image, spec: PreprocessingSpec) -> np.ndarray:
     if spec.resize is not None:
-        image = resized(image, *resized_size(*image.size, spec.resize))
+        image = resized(image, *resized_size(*image.size, spec.resize), spec.interpolation)
     pixels = np.asarray(image)
     return np.pad(pixels, ((spec.pad, spec.pad), (spec.pad, spec.pad), (0, 0)))
 

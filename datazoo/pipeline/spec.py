@@ -21,8 +21,8 @@ class PreprocessingSpec(BaseModel):
         256, gt=0, description="shorter side after resizing, pixels; null keeps the picture's size"
     )
     image_size: int = Field(224, gt=0, description="side of the square the network sees, pixels")
-    interpolation: Literal["bicubic"] = Field(
-        "bicubic", description="Pillow's antialiased filter; MindSpore's operators have no exact twin of the others"
+    interpolation: Literal["bicubic", "bilinear"] = Field(
+        "bicubic", description="Pillow's antialiased filter; bilinear is for published weights, and cannot be exported"
     )
     pad: int = Field(0, ge=0, description="pixels of border (value 0) added on every side before the crop")
     mean: tuple[float, ...] = Field((0.485, 0.456, 0.406), description="per channel, in units of 0..1")

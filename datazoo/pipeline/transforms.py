@@ -28,7 +28,7 @@ def evaluation_view(spec: PreprocessingSpec) -> View:
 def training_view(spec: PreprocessingSpec, augment: AugmentationConfig, seed: int, epoch: int) -> View:
     """Return what makes a training square of a picture: a random window, or the square that is evaluated."""
     if augment.random_resized_crop:
-        return RandomCrop(augment, augment.train_size or spec.image_size, seed, epoch)
+        return RandomCrop(augment, augment.train_size or spec.image_size, seed, epoch, spec.interpolation)
     return evaluation_view(spec)
 
 

@@ -50,6 +50,11 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         if problem := labels_problem(sidecar.classes):
             raise BundleError(f"the class names of {request.checkpoint} fit in no {LABELS}: {problem}")
         spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
+        if spec.interpolation != "bicubic":
+            raise BundleError(
+                f"{request.checkpoint} was trained with data.preprocessing.interpolation {spec.interpolation}, "
+                "which not every exported format has; train with bicubic"
+            )
         reference = parity.compute_reference(trained, proof, spec, Path(scratch))
         logger.info("trained network: %s", accuracy_text(reference.accuracy))
         network, merged, folded = inference_network(request.checkpoint, spec if request.fold_batch_norm else None)

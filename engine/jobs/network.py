@@ -105,13 +105,13 @@ def build_network(options: NetworkOptions, num_classes: int) -> nn.Cell:
     return build_net(options, num_classes)
 
 
-def with_width_of_weights(config: Config) -> Config:
-    """Take the network's width from the published weights where the recipe sets none; one line says so.
+def with_width_of_weights(config: Config, path: Path | None) -> Config:
+    """Take the network's width from published weights, if there are any and the recipe sets none; one line says so.
 
     Raises:
         WeightsError: they cannot be read.
     """
-    model, path = config.model, config.finetune.pretrained
+    model = config.model
     if path is None or "width_mult" not in type(model).model_fields or "width_mult" in model.model_fields_set:
         return config
     width = width_of(read_weights(path))

@@ -58,7 +58,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     check_device(runtime.device, config.amp, config.train.bn_sync)
     splits = open_splits(config.data)
     config = with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
-    config = with_width_of_weights(config)
+    config = with_width_of_weights(config, config.finetune.pretrained)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune, splits.train.classes)

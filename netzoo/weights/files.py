@@ -48,6 +48,15 @@ def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str
         raise WeightsError(f"{path}: {error}") from error
 
 
+def layout_of(path: Path) -> str:
+    """Return whose names the tensors of a file have, as `detect_layout`.
+
+    Raises:
+        WeightsError: as `read_weights`.
+    """
+    return detect_layout(unwrap(without_bookkeeping(read_tensors(path))))
+
+
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """Read a weights file under the names that it has.
 

@@ -33,13 +33,13 @@ def recipe(weights: Path | None, **model: object) -> Config:
 
 def test_a_width_that_no_recipe_sets_is_the_files_and_said(narrow: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        config = with_width_of_weights(recipe(narrow))
+        config = with_width_of_weights(recipe(narrow), narrow)
     assert config.model.model_dump()["width_mult"] == 0.35
     assert f"model.width_mult: 0.35, the width of {narrow}" in caplog.text
 
 
 def test_a_width_that_the_recipe_sets_stays_and_the_files_is_named(narrow: Path) -> None:
-    config = with_width_of_weights(recipe(narrow, width_mult=1.0))
+    config = with_width_of_weights(recipe(narrow, width_mult=1.0), narrow)
     network = build_network(config.model, 3)
     with pytest.raises(WeightsError, match=r"narrow\.ckpt is a MobileNetV2 of width 0\.35 \(model\.width_mult\)"):
         load_published_weights(network, config.finetune, ("a", "b", "c"))
@@ -47,4 +47,4 @@ def test_a_width_that_the_recipe_sets_stays_and_the_files_is_named(narrow: Path)
 
 def test_without_weights_the_recipe_stays_as_it_is() -> None:
     config = recipe(None)
-    assert with_width_of_weights(config) is config
+    assert with_width_of_weights(config, None) is config
