@@ -18,7 +18,7 @@ from datazoo.features.photos import photos_of
 from datazoo.pictures import PictureSet, Splits
 from engine.config import Config
 from engine.jobs.feed import FeatureSource
-from engine.jobs.network import build_network, load_published_weights
+from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
 from engine.jobs.pictures import open_splits
 from engine.jobs.solved_head import penalty_of
 from engine.run.run_folder import new_folder
@@ -73,6 +73,7 @@ def cross_validate(config: Config, runtime: Runtime, folds: int) -> Path:
             "use python train.py --pictures FOLDER --folds K, or set finetune.freeze_layer backbone, "
             "finetune.head_init linear_probe and train.epochs 0"
         )
+    config = with_width_of_weights(config, finetune.pretrained)
     splits = open_splits(config.data)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, finetune, splits.train.classes)

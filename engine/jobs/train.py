@@ -56,9 +56,9 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
         RunStopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
+    config = with_width_of_weights(config, config.finetune.pretrained)  # no weights: said before pictures are read
     splits = open_splits(config.data)
     config = with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
-    config = with_width_of_weights(config, config.finetune.pretrained)
     check_ranks_agree(runtime, config, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune, splits.train.classes)
