@@ -43,16 +43,18 @@ def check_official(folder: Path) -> Digests:
     Raises:
         DataError: a picture is missing, added, renamed or changed.
     """
-    digests = digests_of(folder) if folder.is_dir() else {}
+    everything = digests_of(folder) if folder.is_dir() else {}
+    digests = {name: digest for name, digest in everything.items() if name.startswith(("test/", "train/"))}
     lines = "".join(f"{name}\t{digest}\n" for name, digest in digests.items())
     if hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest() == OFFICIAL_DIGEST:
         return digests
-    counts = Counter(name.partition("/")[0] for name in digests)
+    counts = Counter(name.partition("/")[0] for name in everything)
     found = ", ".join(f"{count} {printable(split)}" for split, count in sorted(counts.items())) or "nothing"
     wanted = ", ".join(f"{count} {split}" for split, count in OFFICIAL_COUNTS.items())
     raise DataError(
         f"{printable(folder)}: not garbage-26's official split: it holds {found}; that is {wanted} pictures in "
-        "{train,test}/<Class>/, and the bytes of each count\nfetch it anew: python -m datazoo.fetch garbage26"
+        "{train,test}/<Class>/, and the bytes of each count\n"
+        "remove the folder or name another with --to, and fetch it: python -m datazoo.fetch garbage26"
     )
 
 

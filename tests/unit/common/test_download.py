@@ -6,11 +6,14 @@ import hashlib
 import logging
 import resource
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.download import MIRROR_VARIABLE, download
 from common.errors import DownloadError
@@ -22,11 +25,17 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 COMMAND = "python -m datazoo.fetch thing"
 
 
+@pytest.fixture(scope="module")
+def local_only() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(MIRROR_VARIABLE, raising=False)
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setattr("common.download._PAUSE", 0.0)
+        yield
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("common.download._PAUSE", 0.0)
+def server(local_only: None) -> Iterator[FileServer]:
     with serving() as state:
         state.files["/a.bin"] = CONTENT
         yield state
@@ -63,6 +72,20 @@ def test_a_broken_download_goes_on_where_it_stopped(server: FileServer, tmp_path
     server.break_after = [100_000, 50_000]
     assert download(remote(server), tmp_path, COMMAND).read_bytes() == CONTENT
     assert [wanted for _, wanted in server.asked] == [None, "bytes=100000-", "bytes=150000-"]
+
+
+@settings(max_examples=40)
+@given(
+    breaks=st.lists(st.integers(0, len(CONTENT)), max_size=3), ranges=st.booleans(), etag=st.sampled_from(['"v"', None])
+)
+def test_wherever_it_breaks_the_file_is_the_published_one(
+    breaks: list[int], ranges: bool, etag: str | None, local_only: None
+) -> None:
+    with serving() as server, tempfile.TemporaryDirectory() as folder:
+        server.files["/a.bin"], server.ranges, server.etag = CONTENT, ranges, etag
+        server.break_after = list(breaks)
+        assert download(remote(server), Path(folder), COMMAND).read_bytes() == CONTENT
+        assert names(Path(folder)) == ["a.bin"]
 
 
 def test_the_next_start_goes_on_where_the_last_one_stopped(server: FileServer, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def test_of_copies_the_first_stays_and_test_goes_before_train() -> None:
 def test_listed_pictures_are_held_out_and_listed_near_copies_go() -> None:
     official = {f"train/Basketball/{number:05}.jpg": str(number) for number in (20, 21, 84)}
     assert set(clean_split(official)) == {"train/Basketball/00020.jpg", "val/Basketball/00021.jpg"}
+
+
+def test_what_lies_beside_the_two_splits_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("test/Cans/00001.jpg", "labels.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    empty = hashlib.sha256(b"").hexdigest()
+    line = f"test/Cans/00001.jpg\t{empty}\n"
+    monkeypatch.setattr("datazoo.fetch.garbage26.OFFICIAL_DIGEST", hashlib.sha256(line.encode()).hexdigest())
+    assert check_official(tmp_path) == {"test/Cans/00001.jpg": empty}
 
 
 def test_the_clean_split_is_the_measured_one_to_the_byte(shared: Path, tmp_path: Path) -> None:
