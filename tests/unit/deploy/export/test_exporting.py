@@ -174,6 +174,16 @@ def test_planted_wrong_export_is_caught_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_filter_that_not_every_format_has_is_refused(
+    make_checkpoint: Callable[..., Path], digits: Splits, tmp_path: Path
+) -> None:
+    gray = {"color": "gray", "resize": 32, "image_size": 32, "mean": [0.5], "std": [0.5], "interpolation": "bilinear"}
+    request = ExportRequest(make_checkpoint({"name": "lenet5_modern"}, gray), ("onnx",))
+    with pytest.raises(BundleError, match="interpolation bilinear, which not every exported format has"):
+        export_bundle(tmp_path / "bundle", request, digits.val, digits.train)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_outputs_that_are_not_finite_are_refused() -> None:
     reference = parity.Reference("val", np.array([0, 1]), Path("unused.npy"), np.zeros((2, 3), np.float32))
 
