@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.files import sha256_of
+from common.names import printable
 from common.published import Published, RemoteFile
 
 _TORCHVISION = "https://docs.pytorch.org/vision/stable/models/mobilenetv2.html"
@@ -120,3 +122,12 @@ def evaluation_of(path: Path, layout: str) -> Evaluation | None:
     if layout == "torchvision" and sha256_of(path).startswith(_TORCHVISION_V2_SHA256):
         return _TORCHVISION_V2
     return _BY_LAYOUT.get(layout)
+
+
+def fetch_hint(path: Path) -> str:
+    """Say how to get a weights file that is not there, by its name if it is a published one's."""
+    names = [name for name, entry in WEIGHTS.items() if path.name in (entry.file.name, entry.recipes_file)]
+    if not names:
+        return "fetch published ones: python -m netzoo.fetch mobilenet_v2_1.0 (--help lists more)"
+    to = "" if path.parent == Path("weights") else f" --to {shlex.quote(printable(path.parent))}"
+    return f"fetch it: python -m netzoo.fetch {names[0]}{to}"

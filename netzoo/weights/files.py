@@ -13,13 +13,12 @@ from safetensors.numpy import load_file
 
 from common.errors import WeightsError
 from common.finite import first_not_finite
+from netzoo.published_weights import fetch_hint
 from netzoo.weights.name_maps import detect_layout, to_mindspore_names, without_bookkeeping
 from netzoo.weights.pytorch_file import read_pytorch_file
 from netzoo.weights.wrappers import flat, unwrap
 
 logger = logging.getLogger(__name__)
-
-FETCH_HINT = "fetch published ones: python -m netzoo.fetch mobilenet_v2_1.0 (--help lists more)"
 
 
 def read_weights(path: Path | str, parameters: Collection[str] = ()) -> dict[str, np.ndarray]:
@@ -64,7 +63,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         WeightsError: as `read_weights`.
     """
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file; {FETCH_HINT}")
+        raise WeightsError(f"{path}: no such weights file\n{fetch_hint(path)}")
     reader = _READERS.get(path.suffix)
     if reader is None:
         raise WeightsError(f"{path}: unknown kind of weights file; known: {', '.join(_READERS)}")

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from common.errors import BadInput, DownloadError
+from common.errors import BadInput, DownloadError, WeightsError
 from netzoo import published_weights
 from netzoo.fetch import main
 from netzoo.published_weights import WEIGHTS
+from netzoo.weights import read_weights
 from tests.unit.common.file_server import FileServer, serving
 
 SAVED_BY_TORCH = Path(__file__).resolve().parents[2] / "fixtures" / "torch_legacy.pth"
@@ -57,6 +58,22 @@ def test_other_bytes_than_the_published_ones_leave_nothing(server: FileServer, t
     with pytest.raises(DownloadError, match="damaged, or another file"):
         main(["mobilenet_v2_1.0"])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("weights/mobilenet_v2_imagenet.safetensors", "python -m netzoo.fetch mobilenet_v2_1.0"),
+        ("w/mobilenet_v2_140-98776171.ckpt", "python -m netzoo.fetch mobilenet_v2_1.4_mindcv --to w"),
+        ("mine.ckpt", "python -m netzoo.fetch mobilenet_v2_1.0 (--help lists more)"),
+    ],
+)
+def test_a_file_that_is_not_there_names_its_command(path: str, command: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        read_weights(path)
+    first, second = str(caught.value).splitlines()
+    assert first == f"{path}: no such weights file"
+    assert second.endswith(command)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
