@@ -1,0 +1,1 @@
+"""Which pictures show one photo: copies, mirrored, turned, brighter, re-saved or slightly cropped ones."""
