@@ -56,7 +56,7 @@ def open_pictures(options: argparse.Namespace) -> tuple[PictureSet, PictureSet]:
 
     start_runtime(RuntimeConfig(), seed=0)
     splits = load_splits("image_folder", options.data)
-    proof = splits.test
+    proof = splits.named("test")
     if options.pictures:
         proof = proof.subset(range(0, len(proof), max(1, -(-len(proof) // options.pictures))))
     return splits.train, proof

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from common.errors import DataError
+
 
 @dataclass(frozen=True)
 class PictureSet:
@@ -96,23 +98,32 @@ class Splits:
     Args:
         train: to train on.
         val: to choose checkpoints with.
-        test: evaluated once, at the end.
+        test: evaluated once, at the end; None where there is none.
         notes: what was decided on the way, one line each.
         leaking: names of the splits that hold copies of training pictures, once that was looked for.
-        folders: by key (train_split, ...), the sub-folders that the splits were found in; None for one held out of
-            train. Empty for sources without folders.
+        folders: by key (train_split, ...), what the splits were found to be: sub-folders, None for one that has none,
+            and the share held out as test. Empty for sources without folders.
+        made: names of the splits that the data did not bring.
     """
 
     train: PictureSet
     val: PictureSet
-    test: PictureSet
+    test: PictureSet | None
     notes: tuple[str, ...] = ()
     leaking: frozenset[str] = frozenset()
-    folders: Mapping[str, str | None] = field(default_factory=dict)
+    folders: Mapping[str, str | float | None] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[PictureSet]:
-        return iter((self.train, self.val, self.test))
+        return (part for part in (self.train, self.val, self.test) if part is not None)
 
     def named(self, name: str) -> PictureSet:
-        """Return train, val or test."""
-        return {"train": self.train, "val": self.val, "test": self.test}[name]
+        """Return train, val or test.
+
+        Raises:
+            DataError: there is no test split.
+        """
+        part = {"train": self.train, "val": self.val, "test": self.test}[name]
+        if part is None:
+            raise DataError("these data have no test split; --split val takes the pictures that chose the checkpoint")
+        return part

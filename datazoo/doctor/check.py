@@ -102,7 +102,7 @@ def check_splits(
         DataError: bad pictures under `fail`; under `skip`, a class of a split that has no good picture.
     """
     checked = {part.split: _check_split(part, on_bad_image, workers, resize) for part in splits}
-    return replace(splits, train=checked["train"], val=checked["val"], test=checked["test"])
+    return replace(splits, train=checked["train"], val=checked["val"], test=checked.get("test"))
 
 
 def _check_split(pictures: PictureSet, on_bad_image: str, workers: int | None, resize: int | None) -> PictureSet:

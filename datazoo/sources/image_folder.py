@@ -1,9 +1,9 @@
-"""Pictures in folders: <path>/<split>/<class>/<picture>."""
+"""Pictures in folders: <path>/<split>/<class>/<picture>, or <path>/<class>/<picture>."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ from common.names import class_name_problem, printable, readable
 from common.suggest import did_you_mean
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
-from datazoo.sources.holdout import hold_out
-from datazoo.sources.missing import no_folder
+from datazoo.sources.dataset_root import dataset_root, flat_notes, level_hint
+from datazoo.sources.missing_splits import Shares, complete
 from datazoo.sources.split_names import SplitName, find_split, missing_split, sub_folders
 
 
@@ -49,7 +49,7 @@ def check_class_list(classes: tuple[str, ...], where: str) -> tuple[str, ...]:
 def _class_folders(folder: Path) -> list[str]:
     names = sub_folders(folder)
     if not names:
-        raise DataError(f"{printable(folder)}: no class folders")
+        raise DataError(f"{printable(folder)}: no class folders{level_hint(folder)}")
     for name in names:
         if problem := class_name_problem(name):
             raise DataError(f"{printable(folder)}: the name of class folder {readable(name)} {problem}")
@@ -100,6 +100,7 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
         if len(paths) == before:
             raise DataError(
                 f"class {name!r} has no pictures in {printable(folder / name)}; add some or remove the class"
+                f"{level_hint(folder / name)}"
             )
     notes = []
     if left_out:
@@ -110,48 +111,55 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     return PictureSet(split, names, np.asarray(labels, np.int32), paths=tuple(paths)), tuple(notes)
 
 
-def load(
-    path: Path,
-    *,
-    names: Sequence[SplitName],
-    val_fraction: float,
-    split_seed: int,
-    classes: tuple[str, ...] | None,
-) -> Splits:
-    """Load train, val and test from sub-folders; where val has none, it is held out of train by class.
+def load(path: Path, names: Sequence[SplitName], shares: Shares, classes: tuple[str, ...] | None) -> Splits:
+    """Load train, val and test from sub-folders; what is missing is held out of train.
+
+    Where no sub-folder is a split, the sub-folders are the classes, and all of them are train.
 
     Args:
-        path: the dataset's folder.
+        path: the dataset's folder, or one that holds nothing but it.
         names: of the sub-folders of train, val and test.
-        val_fraction: share held out.
-        split_seed: of the hold-out.
+        shares: how much is held out.
         classes: names in label order; None sorts the folder names.
 
     Raises:
-        DataError: see `scan` and `find_split`; or val and test disagree with train about the classes.
+        DataError: see `scan`, `find_split` and `dataset_root`; or val and test disagree with train about the classes.
     """
-    if not path.is_dir():
-        raise no_folder("image_folder", path)
-    found: dict[str, str | None] = {}
-    notes: list[str] = []
+    root, notes = dataset_root(path, names)
+    found: dict[str, str | float | None] = {}
     for wanted in names:
-        name, understood = find_split(path, wanted)
-        if name is None and wanted.split != "val":
-            raise missing_split(path, wanted, sub_folders(path))
-        found[wanted.split] = name
+        name, understood = find_split(root, wanted)
+        found[f"{wanted.split}_split"] = name
         notes += understood
+    if found["train_split"] is None:
+        if any(found.values()):
+            raise missing_split(root, names[0], sub_folders(root))
+        found["train_split"] = "."
+        notes += flat_notes(root)
 
-    train, train_notes = scan(path / str(found["train"]), "train", classes)
-    test, test_notes = scan(path / str(found["test"]), "test", train.classes)
-    notes += [*train_notes, *test_notes]
-    if found["val"] is not None:
-        val, val_notes = scan(path / found["val"], "val", train.classes)
-        notes += val_notes
-    else:
-        total = len(train)
-        train, val = hold_out(train, val_fraction, split_seed, "val")
-        is_null = any(wanted.split == "val" and wanted.name is None for wanted in names)
-        reason = "data.val_split is null" if is_null else f"no folder {path / 'val'}"
-        notes.append(f"{reason}: {len(val)} of {total} train pictures held out as val, by class")
-    notes.append(f"{len(train.classes)} classes: {len(train)} train, {len(val)} val, {len(test)} test pictures")
-    return Splits(train, val, test, tuple(notes), folders={f"{split}_split": name for split, name in found.items()})
+    def part(split: str, of: tuple[str, ...] | None) -> PictureSet | None:
+        name = found[f"{split}_split"]
+        if name is None:
+            return None
+        pictures, left_out = scan(root / str(name), split, of)
+        notes.extend(left_out)
+        return pictures
+
+    train = part("train", classes)
+    assert train is not None
+    val, test = part("val", train.classes), part("test", train.classes)
+    if test is None:
+        found["test_fraction"] = shares.of_test(val is not None, False)
+    everything = complete(train, val, test, shares, _reason(root, names, found))
+    notes += everything.notes
+    counts = ", ".join(f"{len(part)} {part.split}" for part in everything)
+    notes.append(f"{len(train.classes)} classes: {counts} pictures")
+    return Splits(everything.train, everything.val, everything.test, tuple(notes), folders=found, made=everything.made)
+
+
+def _reason(root: Path, names: Sequence[SplitName], found: Mapping[str, str | float | None]) -> str:
+    if found["train_split"] == ".":
+        return f"{printable(root)} has no split folders"
+    missing = next((w.split for w in names if found[f"{w.split}_split"] is None), "val")
+    is_null = any(wanted.split == missing and wanted.name is None for wanted in names)
+    return f"data.{missing}_split is null" if is_null else f"no folder {root / missing}"

@@ -81,7 +81,7 @@ def missing_split(folder: Path, wanted: SplitName, siblings: Sequence[str]) -> D
     """Say that a split's folder is not there, and what is."""
     name = wanted.name or wanted.split
     found = _listed(siblings) if siblings else "no sub-folders"
-    held_out = "; null holds val out of train" if wanted.split == "val" else ""
+    held_out = "" if wanted.split == "train" else f"; null holds {wanted.split} out of train"
     return DataError(
         f"data.{wanted.split}_split: split folder {printable(folder / name)} does not exist; "
         f"{printable(folder)} has {found}{held_out}{did_you_mean(name, siblings)}"

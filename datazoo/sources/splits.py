@@ -11,6 +11,7 @@ from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
 from datazoo.sources import digits, image_folder, mnist
 from datazoo.sources.missing import fetch_hint
+from datazoo.sources.missing_splits import Shares
 from datazoo.sources.split_names import SplitName
 
 __all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits"]
@@ -25,10 +26,12 @@ class SplitChoice:
     Args:
         train_split: sub-folder to train on (image_folder).
         val_split: sub-folder to validate on; None takes `val_fraction` of train, by class.
-        test_split: sub-folder to test on (image_folder).
+        test_split: sub-folder to test on (image_folder); None takes `test_fraction` of train, by class.
         chosen: which of these three somebody chose, though they are the defaults. A name that was chosen has to be
             there; a default is found under other spellings too, and a val that is nowhere is held out of train.
         val_fraction: share held out for validation.
+        test_fraction: share held out for testing where there is no test split; None holds one out only where the data
+            bring no val either.
         split_seed: seed of hold-outs.
         classes: names in label order (image_folder); None sorts the folder names.
         classes_file: file with those names, one a line.
@@ -36,9 +39,10 @@ class SplitChoice:
 
     train_split: str = "train"
     val_split: str | None = "val"
-    test_split: str = "test"
+    test_split: str | None = "test"
     chosen: Collection[str] = ()
     val_fraction: float = 0.1
+    test_fraction: float | None = None
     split_seed: int = 0
     classes: tuple[str, ...] | None = None
     classes_file: Path | None = None
@@ -81,8 +85,7 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
         splits = image_folder.load(
             Path(path),
             names=choice.split_names(),
-            val_fraction=choice.val_fraction,
-            split_seed=choice.split_seed,
+            shares=Shares(choice.val_fraction, choice.test_fraction, choice.split_seed),
             classes=choice.class_names(),
         )
     else:

@@ -37,13 +37,26 @@ class DataConfig(Section):
         "digits", description="digits is shipped inside scikit-learn; the others need data.path"
     )
     path: Path | None = Field(None, description="dataset folder")
-    train_split: str = Field("train", description="sub-folder to train on (image_folder); unset: also Train, training")
+    train_split: str = Field(
+        "train",
+        description="sub-folder to train on; . is data.path itself, of class folders; unset: also Train, training",
+    )
     val_split: str | None = Field(
         "val", description="sub-folder for choosing checkpoints; null takes val_fraction; unset: also valid, dev, ..."
     )
-    test_split: str = Field("test", description="sub-folder evaluated once, at the end; unset: also Test, testing")
+    test_split: str | None = Field(
+        "test", description="sub-folder evaluated once, at the end; null takes test_fraction; unset: also Test, testing"
+    )
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of train held out, by class, where no val exists")
-    split_seed: int = Field(0, description="seed of that hold-out; kept apart from train.seed so splits stay the same")
+    test_fraction: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="the same for test; null: 0.2 where the data bring neither val nor test, else none",
+    )
+    split_seed: int = Field(
+        0, description="seed of these hold-outs; kept apart from train.seed so splits stay the same"
+    )
     classes: tuple[str, ...] | None = Field(None, description="class names in label order; null sorts the folder names")
     classes_file: Path | None = Field(None, description="UTF-8 text file with one class name a line, in label order")
     on_bad_image: Literal["fail", "skip"] = Field("fail", description="what to do about undecodable pictures")

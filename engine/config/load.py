@@ -71,7 +71,8 @@ def _as_the_run_meant(root: Entry) -> Entry:
     source, path, val = (find(root, ("data", key)) for key in ("source", "path", "val_split"))
     if not (source and path and val) or source.value != "image_folder" or val.place == COMMAND_LINE:
         return root
-    held_out = val.value == "val" and not os.path.isdir(os.path.join(str(path.value), "val"))
+    folder = str(path.value)
+    held_out = val.value == "val" and os.path.isdir(folder) and not os.path.isdir(os.path.join(folder, "val"))
     return put(root, ("data", "val_split"), Entry(None, val.place)) if held_out else root
 
 

@@ -37,7 +37,7 @@ def evaluate(config: Config, runtime: Runtime, checkpoint: Path, split: str, run
     """
     network, sidecar = restore_network(checkpoint)
     splits = open_splits(config.data)
-    check_classes(sidecar, splits.test.classes)
+    check_classes(sidecar, splits.train.classes)
     was = None if run is None else RunData.read(run.data)
     change = None if was is None else was.changes(RunData.of(splits)).get(split)
     if change is not None:

@@ -40,7 +40,8 @@ class Feed:
 
     Args:
         train: the training split.
-        held_out: datasets of (image, label) batches, in order, of `val` and `test`; made once, read again and again.
+        held_out: datasets of (image, label) batches, in order, of `val` and, if there is one, `test`; made once,
+            read again and again.
     """
 
     train: EpochSource
@@ -58,7 +59,7 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
     """
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     eval_batch_size = data.eval_batch_size or data.batch_size
-    held_out = (splits.val, splits.test)
+    held_out = [part for part in splits if part is not splits.train]
     if front is not None:
         source = FeatureSource(config, front, runtime)
         features = source.of(splits.train, data.features.views)

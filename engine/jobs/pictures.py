@@ -42,14 +42,15 @@ def open_splits(config: DataConfig) -> Splits:
     Raises:
         DataError: what is asked for is not there, damaged or contradictory, or a single class.
     """
-    keys = {"train_split", "val_split", "test_split", "val_fraction", "split_seed", "classes", "classes_file"}
+    keys = set(SplitChoice.__dataclass_fields__) - {"chosen"}
     choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
     splits = load_splits(config.source, config.path, choice)
     if len(splits.train.classes) < 2:
         where = config.path if config.path is not None else config.source
         raise DataError(
             f"{where}: one class only ({', '.join(splits.train.classes)}), and there is nothing to tell apart\n"
-            "is data.path one level off? Pictures are looked for in <data.path>/<split>/<class>/"
+            "is data.path one level off? Pictures are looked for in <data.path>/<class>/ and "
+            "<data.path>/<split>/<class>/"
         )
     splits = check_splits(splits, on_bad_image=config.on_bad_image, resize=config.preprocessing.resize)
     copies = log_leaks(splits)

@@ -137,10 +137,10 @@ def test_known_leak_of_the_official_split_is_found(shared: Path) -> None:
     splits = load_splits("image_folder", shared / "data/garbage26_official")
 
     # facts: 190 of the 260 test pictures are byte-identical to a training picture, wherever val was held out of it
-    test = set(splits.test.content_hashes())
+    test = set(splits.named("test").content_hashes())
     pool = {*splits.train.content_hashes(), *splits.val.content_hashes()}
 
-    assert sum(digest in pool for digest in splits.test.content_hashes()) == 190
+    assert sum(digest in pool for digest in splits.named("test").content_hashes()) == 190
     leaks = leaks_between(splits)
     assert leaks["train", "test"] + leaks["val", "test"] == 190
     assert len(test) == 257

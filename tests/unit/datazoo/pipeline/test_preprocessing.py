@@ -121,7 +121,7 @@ def test_paths_agree_on_every_kind_of_file() -> None:
 
 
 def test_paths_agree_on_photographs(shared: Path) -> None:
-    test = load_splits("image_folder", shared / "data/garbage26_clean").test.subset(range(0, 250, 25))
+    test = load_splits("image_folder", shared / "data/garbage26_clean").named("test").subset(range(0, 250, 25))
     spec = PreprocessingSpec()
 
     assert test.paths is not None

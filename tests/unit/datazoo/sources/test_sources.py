@@ -49,17 +49,17 @@ def test_digits_are_all_there_and_stratified() -> None:
     splits = load_splits("digits")
 
     assert sum(map(len, splits)) == 1797
-    assert len(splits.test) == pytest.approx(0.2 * 1797, rel=0.02)
+    assert len(splits.named("test")) == pytest.approx(0.2 * 1797, rel=0.02)
     assert all(min(part.class_counts().values()) >= 0.09 * len(part) for part in splits)
     assert splits.train.arrays is not None
     assert splits.train.arrays.max() == 255
 
 
 def test_digits_splits_depend_on_the_split_seed_only() -> None:
-    assert load_splits("digits").test.fingerprint() == load_splits("digits").test.fingerprint()
+    assert load_splits("digits").named("test").fingerprint() == load_splits("digits").named("test").fingerprint()
     assert (
-        load_splits("digits").test.fingerprint()
-        != load_splits("digits", choice=SplitChoice(split_seed=1)).test.fingerprint()
+        load_splits("digits").named("test").fingerprint()
+        != load_splits("digits", choice=SplitChoice(split_seed=1)).named("test").fingerprint()
     )
 
 
@@ -88,7 +88,7 @@ def test_real_mnist_has_its_published_statistics(shared: Path) -> None:
     splits = load_splits("mnist", shared / "data/mnist")
 
     assert len(splits.train) + len(splits.val) == 60_000
-    assert len(splits.test) == 10_000
+    assert len(splits.named("test")) == 10_000
     assert splits.train.arrays is not None
     assert splits.train.arrays.mean() / 255 == pytest.approx(0.1307, abs=5e-4)
     assert splits.train.arrays.std() / 255 == pytest.approx(0.3081, abs=5e-4)
@@ -103,7 +103,7 @@ def test_classes_are_sorted_or_as_given(garbage: Path) -> None:
     given = ("Paint bucket", "Cans")
 
     assert load_splits("image_folder", garbage).train.classes == ("Cans", "Paint bucket")
-    assert load_splits("image_folder", garbage, SplitChoice(classes=given)).test.class_counts() == {
+    assert load_splits("image_folder", garbage, SplitChoice(classes=given)).named("test").class_counts() == {
         "Paint bucket": 3,
         "Cans": 2,
     }

@@ -45,7 +45,8 @@ def test_a_val_that_is_nowhere_is_held_out_of_train(tmp_path: Path) -> None:
     splits = load_splits("image_folder", write_splits(tmp_path, "train", "test"))
     assert splits.folders["val_split"] is None
     assert len(splits.train) + len(splits.val) == 10
-    assert f"no folder {tmp_path / 'val'}: 2 of 10 train pictures held out as val, by class" in splits.notes
+    said = f"no folder {tmp_path / 'val'}: 2 of 10 train pictures held out as val, by class"
+    assert any(note.startswith(said) for note in splits.notes)
 
 
 def test_an_empty_name_is_no_split(tmp_path: Path) -> None:
@@ -81,10 +82,20 @@ def test_a_chosen_train_or_test_that_is_not_there_is_refused(tmp_path: Path, key
         load_splits("image_folder", tmp_path, SplitChoice(chosen=(key,)))
 
 
-def test_no_test_split_is_refused_with_what_is_there(tmp_path: Path) -> None:
-    write_splits(tmp_path, "train", "val")
-    with pytest.raises(DataError, match=r"data.test_split: split folder .*test does not exist; .* has train, val"):
-        load_splits("image_folder", tmp_path)
+def test_no_test_split_is_said_and_none_is_made_beside_a_val(tmp_path: Path) -> None:
+    splits = load_splits("image_folder", write_splits(tmp_path, "train", "val"))
+
+    assert [part.split for part in splits] == ["train", "val"]
+    assert "no test split: val chooses the checkpoint, so its score is a validation score and no test score" in (
+        splits.notes
+    )
+    with pytest.raises(DataError, match=r"have no test split; --split val"):
+        splits.named("test")
+
+
+def test_a_test_split_is_made_beside_a_val_if_its_share_is_given(tmp_path: Path) -> None:
+    splits = load_splits("image_folder", write_splits(tmp_path, "train", "val"), SplitChoice(test_fraction=0.4))
+    assert [len(part) for part in splits] == [6, 10, 4]
 
 
 def test_two_spellings_are_refused_until_one_is_chosen(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Where in a folder the classes begin, and what to say to somebody who named a folder one level off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.names import printable
+from datazoo.pipeline.decode import EXTENSIONS
+from datazoo.sources.missing import no_folder
+from datazoo.sources.split_names import SplitName, split_meant_by, sub_folders
+
+
+def dataset_root(path: Path, names: Sequence[SplitName]) -> tuple[Path, list[str]]:
+    """Go down to the folder that holds splits or classes, where a folder holds nothing but it.
+
+    Args:
+        path: what was named.
+        names: of the splits; a chosen one that is there is where it was chosen.
+
+    Returns:
+        The folder, and notes on what was understood.
+
+    Raises:
+        DataError: no such folder.
+    """
+    if not path.is_dir():
+        raise no_folder("image_folder", path)
+    chosen = [name.name for name in names if name.chosen and name.name not in (None, "", ".")]
+    root = path
+    while not any((root / str(name)).is_dir() for name in chosen):
+        inner = sub_folders(root)
+        if len(inner) != 1 or split_meant_by(inner[0]) or pictures_in(root) or not sub_folders(root / inner[0]):
+            break
+        root = root / inner[0]
+    return root, [] if root == path else [f"{printable(path)} holds one folder: taking {printable(root)}"]
+
+
+def flat_notes(folder: Path) -> list[str]:
+    """Say what is odd about a folder whose sub-folders are taken for classes."""
+    notes = []
+    beside = [name for name in sub_folders(folder.parent) if split_meant_by(name)]
+    if split_meant_by(folder.name) and len(beside) > 1:
+        notes.append(
+            f"{printable(folder)} is taken for a whole data set, but {', '.join(map(printable, beside))} lie side by "
+            f"side: --data.path {printable(folder.parent)} takes them all"
+        )
+    if stray := pictures_in(folder):
+        notes.append(f"{stray} pictures in {printable(folder)} are in no class folder and left out")
+    return notes
+
+
+def level_hint(folder: Path) -> str:
+    """Return a further line for a message about a folder without classes or pictures: which folder was meant."""
+    if pictures_in(folder):
+        return (
+            f"\nit holds pictures itself: is data.path one level too deep? try --data.path {printable(folder.parent)}"
+        )
+    if any(pictures_in(folder / name) for name in sub_folders(folder)):
+        return f"\nits sub-folders hold pictures: is data.path one level too high? try --data.path {printable(folder)}"
+    return f"\npictures end in {', '.join(sorted(EXTENSIONS))}"
+
+
+def pictures_in(folder: Path) -> int:
+    """How many picture files lie in a folder itself."""
+    with os.scandir(folder) as entries:
+        return sum(
+            os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.name.startswith(".")
+            for entry in entries
+        )

@@ -1,0 +1,102 @@
+"""Makes the splits that a data set does not bring: seeded, by class, with all pictures of a photo on one side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datazoo.photos.groups import photo_groups
+from datazoo.pictures import PictureSet
+from datazoo.sources.holdout import held_places
+
+TEST_FRACTION = 0.2
+_TEST_SEED = 0x7E57  # so that test is no function of how val is drawn
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How much is held out where a split is missing.
+
+    Args:
+        val: share of the pictures.
+        test: share of the pictures; 0 makes no test split, None makes one only where val is missing too.
+        seed: of both.
+    """
+
+    val: float = 0.1
+    test: float | None = None
+    seed: int = 0
+
+    def of_test(self, has_val: bool, has_test: bool) -> float:
+        """The share that becomes test: 0 where there is one already, or where there is val and nobody asked."""
+        if has_test:
+            return 0.0
+        if self.test is not None:
+            return self.test
+        return 0.0 if has_val else TEST_FRACTION
+
+
+@dataclass(frozen=True)
+class Completed:
+    """All splits, and what was made; `test` is None where there is none."""
+
+    train: PictureSet
+    val: PictureSet
+    test: PictureSet | None
+    made: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[PictureSet]:
+        return (part for part in (self.train, self.val, self.test) if part is not None)
+
+
+def complete(
+    train: PictureSet, val: PictureSet | None, test: PictureSet | None, shares: Shares, reason: str
+) -> Completed:
+    """Hold val and test out of train where they are missing.
+
+    Args:
+        train: what is there to train on.
+        val: the split that chooses checkpoints, if there is one.
+        test: the split that is evaluated once, if there is one.
+        shares: how much to hold out.
+        reason: why splits are made, for the notes.
+
+    Raises:
+        DataError: a class of which nothing can be held out.
+    """
+    test_share = shares.of_test(val is not None, test is not None)
+    wanted = [*(["val"] if val is None else []), *(["test"] if test_share else [])]
+    notes: list[str] = []
+    if wanted:
+        total, groups = len(train), photo_groups(train)
+        photos = len(set(groups.tolist()))
+        if test_share:
+            keep = 2 if val is None else 1
+            rest, held = held_places(train, groups, test_share, shares.seed ^ _TEST_SEED, keep)
+            test, train, groups = train.subset(held, "test"), train.subset(rest), groups[rest]
+        if val is None:
+            rest, held = held_places(train, groups, min(shares.val / (1 - test_share), 0.9), shares.seed)
+            val, train = train.subset(held, "val"), train.subset(rest)
+        parts = {"val": val, "test": test}
+        (first, count), *others = [(name, len(part)) for name in wanted if (part := parts[name]) is not None]
+        also = "".join(f" and {n} as {name}" for name, n in others)
+        notes.append(
+            f"{reason}: {count} of {total} train pictures held out as {first}{also}, by class, "
+            f"no photo on two sides ({photos} photos, seed {shares.seed})"
+        )
+        notes += [note for name in wanted if (note := _absent(parts[name]))]
+    assert val is not None
+    if test is None:
+        notes.append("no test split: val chooses the checkpoint, so its score is a validation score and no test score")
+    return Completed(train, val, test, tuple(wanted), tuple(notes))
+
+
+def _absent(part: PictureSet | None) -> str | None:
+    """Say which classes have so few photos that a made split has none of theirs."""
+    names = [] if part is None else [name for name, count in part.class_counts().items() if count == 0]
+    if part is None or not names:
+        return None
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{part.split}: no picture of {', '.join(names[:_NAMED])}{more}, of which there are too few photos"
