@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import DataError
+from common.names import printable
 from datazoo.pictures import PictureSet, Splits
 from datazoo.sources import digits, image_folder, mnist
+from datazoo.sources.archive import ARCHIVE_ENDINGS, inside, is_archive, unpack
+from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.missing import fetch_hint
 from datazoo.sources.missing_splits import Shares
+from datazoo.sources.picture_list import load_list
 from datazoo.sources.split_names import SplitName
 
 __all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits"]
@@ -35,6 +39,7 @@ class SplitChoice:
         split_seed: seed of hold-outs.
         classes: names in label order (image_folder); None sorts the folder names.
         classes_file: file with those names, one a line.
+        archive_dir: folder that an archive is unpacked in.
     """
 
     train_split: str = "train"
@@ -46,6 +51,7 @@ class SplitChoice:
     split_seed: int = 0
     classes: tuple[str, ...] | None = None
     classes_file: Path | None = None
+    archive_dir: Path = Path("cache/archives")
 
     def class_names(self) -> tuple[str, ...] | None:
         """Class names in label order, if they are given.
@@ -68,7 +74,7 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
 
     Args:
         source: digits, mnist or image_folder.
-        path: dataset folder (not for digits).
+        path: dataset folder, or for image_folder a list or an archive too (not for digits).
         choice: of splits and classes.
 
     Raises:
@@ -82,12 +88,7 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
     elif source == "mnist":
         splits = mnist.load(Path(path), choice.val_fraction, choice.split_seed)
     elif source == "image_folder":
-        splits = image_folder.load(
-            Path(path),
-            names=choice.split_names(),
-            shares=Shares(choice.val_fraction, choice.test_fraction, choice.split_seed),
-            classes=choice.class_names(),
-        )
+        splits = _load_files(Path(path), choice)
     else:
         raise DataError(f"unknown data source {source!r}; there are digits, mnist and image_folder")
     if source != "image_folder" and (choice.classes or choice.classes_file):
@@ -95,3 +96,18 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
     for note in splits.notes:
         _log.info(note)
     return splits
+
+
+def _load_files(path: Path, choice: SplitChoice) -> Splits:
+    """Load a folder, a list or an archive of pictures."""
+    shares = Shares(choice.val_fraction, choice.test_fraction, choice.split_seed)
+    if path.is_file() and is_archive(path):
+        path = inside(unpack(path, choice.archive_dir))
+    if path.is_file():
+        if path.suffix.lower() in LIST_ENDINGS:
+            return load_list(path, shares, choice.class_names())
+        lists, archives = ", ".join(sorted(LIST_ENDINGS)), ", ".join(ARCHIVE_ENDINGS)
+        raise DataError(
+            f"data.path {printable(path)} is no folder, no list of pictures ({lists}) and no archive ({archives})"
+        )
+    return image_folder.load(path, choice.split_names(), shares, choice.class_names())

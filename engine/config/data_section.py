@@ -36,7 +36,11 @@ class DataConfig(Section):
     source: Literal["digits", "mnist", "image_folder"] = Field(
         "digits", description="digits is shipped inside scikit-learn; the others need data.path"
     )
-    path: Path | None = Field(None, description="dataset folder")
+    path: Path | None = Field(
+        None,
+        description="folder of split or class folders; a CSV or TXT list of path, label, split; a zip or tar of these",
+    )
+    archive_dir: Path = Field(Path("cache/archives"), description="folder that an archive is unpacked in, once")
     train_split: str = Field(
         "train",
         description="sub-folder to train on; . is data.path itself, of class folders; unset: also Train, training",

@@ -20,7 +20,15 @@ from engine.run.unfinished import newest_unfinished
 logger = logging.getLogger(__name__)
 
 # Keys that change where or how fast a run goes, and not what comes out.
-_FREE_KEYS = ("output_dir", "data.workers", "data.features.cache_dir", "train.checkpoint", "train.log_every", "runtime")
+_FREE_KEYS = (
+    "output_dir",
+    "data.workers",
+    "data.features.cache_dir",
+    "data.archive_dir",
+    "train.checkpoint",
+    "train.log_every",
+    "runtime",
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,151 @@
+"""Lists of pictures: what is read, what is refused, and that a list that was written gives the same splits again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from common.errors import DataError
+from datazoo.pictures import PictureSet, Splits
+from datazoo.sources.picture_list import write_list
+from datazoo.sources.splits import SplitChoice, load_splits
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Twelve distinct pictures: img/0.png to img/11.png."""
+    (tmp_path / "img").mkdir()
+    for index in range(12):
+        Image.new("RGB", (4, 4), (20 * index, 0, 7)).save(tmp_path / f"img/{index}.png")
+    return tmp_path
+
+
+def listed(folder: Path, lines: list[str], encoding: str = "utf-8", name: str = "list.csv") -> Path:
+    (folder / name).write_bytes("\r\n".join(lines).encode(encoding))
+    return folder / name
+
+
+def rows(delimiter: str = ",", labels: tuple[str, str] = ("cat", "dog")) -> list[str]:
+    return [f"img/{index}.png{delimiter}{labels[index % 2]}" for index in range(12)]
+
+
+def counts(path: Path, **choice: object) -> dict[str, int]:
+    return {part.split: len(part) for part in load_splits("image_folder", path, SplitChoice(**choice))}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", " ", ", "])
+def test_every_delimiter_is_read(pictures: Path, delimiter: str) -> None:
+    assert counts(listed(pictures, rows(delimiter), name="list.txt")) == {"train": 8, "val": 2, "test": 2}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_chinese_labels_in_every_usual_encoding(pictures: Path, encoding: str) -> None:
+    splits = load_splits("image_folder", listed(pictures, rows(labels=("猫", "狗")), encoding))
+
+    assert splits.train.classes == ("狗", "猫")
+
+
+def test_columns_in_any_order_if_they_are_named(pictures: Path) -> None:
+    lines = ["Label,width,Filename,split", *(f"cat,4,img/{i}.png,train" for i in range(4))]
+    lines += [*(f"dog,4,img/{i}.png,{('train', 'valid', 'testing')[i % 3]}" for i in range(4, 12))]
+
+    assert counts(listed(pictures, lines)) == {"train": 6, "val": 3, "test": 3}
+
+
+def test_paths_of_windows_are_found(pictures: Path) -> None:
+    assert sum(counts(listed(pictures, [line.replace("/", "\\") for line in rows()])).values()) == 12
+
+
+def test_numbers_are_labels_in_their_order_or_of_the_given_names(pictures: Path) -> None:
+    path = listed(pictures, [f"img/{index}.png,{9 + index % 2}" for index in range(12)])
+    assert load_splits("image_folder", path).train.classes == ("9", "10")
+
+    path = listed(pictures, [f"img/{index}.png,{index % 2}" for index in range(12)])
+    splits = load_splits("image_folder", path, SplitChoice(classes=("zebra", "ant")))
+    first = next(i for i, file in enumerate(splits.train.paths or ()) if int(file.stem) % 2 == 0)
+    assert splits.train.classes[splits.train.labels[first]] == "zebra"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([], "is empty: each line is path,label"),
+        (["path,label"], "has a header and no pictures"),
+        (["img/0.png,cat", "img/1.png"], r"line 2: no label \(img/1.png\): each line is path,label"),
+        (["img/0.png,cat", ",dog"], "line 2: no path"),
+        (["img/0.png,cat,train", "img/1.png,cat,exam"], r"line 2: exam is no split \(train, val, test\)"),
+        (["img/0.png,cat,train", "img/1.png,cat"], "line 2: no split, while other lines have one"),
+        (["img/0.png,cat", "gone.png,cat", "img/1.png,dog"], r"1 of 3 pictures are not there \(line 2: gone.png\)"),
+        (["img/0.png,cat", "img/0.png,dog"], r"lines 1 and 2: img/0.png is cat and dog; keep one"),
+        (["img/0.png,cat,val", "img/1.png,cat,test"], "no line of split train, only of val, test"),
+        (["img/0.png,cat,train", "img/1.png,dog,test"], "class 'dog' has no picture in train"),
+        (["list.csv,cat"], r"names no pictures; they end in \.bmp"),
+    ],
+)
+def test_a_list_that_cannot_be_used_says_where_and_why(pictures: Path, lines: list[str], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        load_splits("image_folder", listed(pictures, lines))
+
+
+def test_a_label_that_is_not_in_the_class_list_is_refused(pictures: Path) -> None:
+    with pytest.raises(DataError, match=r"line 2: label 'dog' is not in the class list; did you mean 'dogs'\?"):
+        load_splits("image_folder", listed(pictures, rows()), SplitChoice(classes=("cat", "dogs")))
+
+
+def test_text_that_is_none_is_refused(pictures: Path) -> None:
+    with pytest.raises(DataError, match="neither UTF-8 nor GBK text; save it as CSV UTF-8"):
+        load_splits("image_folder", listed(pictures, rows(), "utf-16"))
+
+
+def test_lines_without_a_picture_are_left_out_and_counted(pictures: Path) -> None:
+    notes = load_splits("image_folder", listed(pictures, [*rows(), rows()[0], "list.csv,cat"])).notes
+
+    assert f"{pictures / 'list.csv'}: lines left out: 1 .csv, 1 named twice" in notes
+
+
+def test_another_file_is_no_list(pictures: Path) -> None:
+    with pytest.raises(DataError, match=r"0\.png is no folder, no list of pictures .* and no archive"):
+        load_splits("image_folder", pictures / "img/0.png")
+
+
+def test_splits_that_were_made_are_the_same_when_their_list_is_read(pictures: Path, tmp_path: Path) -> None:
+    splits = load_splits("image_folder", listed(pictures, rows()))
+    (tmp_path / "elsewhere").mkdir()
+
+    write_list(splits, tmp_path / "elsewhere/splits.csv")
+
+    again = load_splits("image_folder", tmp_path / "elsewhere/splits.csv")
+    assert again.made == ()
+    assert [part.fingerprint() for part in again] == [part.fingerprint() for part in splits]
+
+
+def test_pictures_in_memory_have_no_list(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="in no files"):
+        write_list(load_splits("digits"), tmp_path / "splits.csv")
+
+
+_LETTERS = st.characters(
+    codec="utf-8", exclude_characters="/\\\0", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cf")
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(_LETTERS, min_size=1, max_size=12), label=st.text(_LETTERS, min_size=1, max_size=12))
+def test_any_name_and_label_survive_a_list(tmp_path: Path, name: str, label: str) -> None:
+    files = (tmp_path / f"{name}.png", tmp_path / f"{name}+.png")
+    for file in files:
+        file.touch()
+    train, val = (
+        PictureSet(s, (label,), np.zeros(1, np.int32), paths=(f,)) for s, f in zip(("train", "val"), files, strict=True)
+    )
+    target = tmp_path / "written.csv"
+
+    write_list(Splits(train, val, None), target)
+
+    again = load_splits("image_folder", target)
+    assert (again.train.paths, again.val.paths, again.train.classes) == (train.paths, val.paths, (label,))
