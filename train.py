@@ -4,6 +4,7 @@ Your own pictures:      python train.py --pictures my_photos
 One process:            python train.py --config config/lenet5_digits.yaml
 Another learning rate:  python train.py --config config/lenet5_digits.yaml --optimizer.lr 0.02 --seed 1
 Go on after a stop:     python train.py --config config/lenet5_digits.yaml --resume auto
+Only make the splits:   python train.py --config RECIPE --data.path FOLDER --write_split splits.csv
 Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config config/lenet5_digits.yaml
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from common.door import EXIT_OK, open_door
 from common.names import printable
@@ -31,6 +33,11 @@ def main(argv: Sequence[str]) -> int:
         default_recipe=recipe_for_pictures,
         implied=implied_by_pictures,
     )
+    if options.write_split is not None:
+        from engine.jobs.pictures import write_split
+
+        print(f"splits: {printable(write_split(config.data, options.write_split))}")
+        return EXIT_OK
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
     from engine.jobs.cross_validate import cross_validate
@@ -64,6 +71,10 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
         "or a checkpoint"
+    )  # fmt: skip
+    parser.add_argument(
+        "--write_split", type=Path, metavar="CSV",
+        help="write which picture is in which split, as a list that data.path takes, and train nothing"
     )  # fmt: skip
     parser.add_argument("--resume_force", action="store_true", help="go on although recipe or pictures are others")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 from common.errors import DataError
+from common.names import printable
 from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import log_leaks
 from datazoo.pictures import Splits
+from datazoo.sources.picture_list import write_list
 from datazoo.sources.splits import SplitChoice, load_splits
 from engine.config.data_section import DataConfig
 from engine.config.schema import Config
@@ -36,15 +39,47 @@ def with_fitting_batch(config: Config, pictures: int, ranks: int) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update={"batch_size": batch})})
 
 
+def listed_splits(config: DataConfig) -> Splits:
+    """Load the splits; no picture is checked.
+
+    Raises:
+        DataError: what is asked for is not there, damaged or contradictory.
+    """
+    keys = set(SplitChoice.__dataclass_fields__) - {"chosen"}
+    choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
+    return load_splits(config.source, config.path, choice)
+
+
+def write_split(config: DataConfig, target: Path) -> Path:
+    """Write the splits of a recipe as a list that `data.path` takes; return its path.
+
+    Raises:
+        DataError: see `listed_splits`; pictures in memory; or the list cannot be written.
+    """
+    splits = listed_splits(config)
+    if not target.resolve().parent.is_dir():
+        raise DataError(f"--write_split {printable(target)}: {printable(target.resolve().parent)} does not exist")
+    write_list(splits, target)
+    return target
+
+
+def keep_made_split(splits: Splits, target: Path) -> None:
+    """Write splits that were made, and not found, into a run: given as data.path, they are the same again."""
+    if not splits.made or splits.train.paths is None:
+        return
+    try:
+        write_list(splits, target)
+    except DataError as error:
+        logger.warning("%s is not written: %s", target, error)
+
+
 def open_splits(config: DataConfig) -> Splits:
     """Load the splits, find pictures that cannot be decoded and copies of training pictures in val and test.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory, or a single class.
     """
-    keys = set(SplitChoice.__dataclass_fields__) - {"chosen"}
-    choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
-    splits = load_splits(config.source, config.path, choice)
+    splits = listed_splits(config)
     if len(splits.train.classes) < 2:
         where = config.path if config.path is not None else config.source
         raise DataError(

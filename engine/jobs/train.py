@@ -27,7 +27,7 @@ from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver
-from engine.jobs.pictures import open_splits, with_fitting_batch, with_split_folders
+from engine.jobs.pictures import keep_made_split, open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
 from engine.jobs.results import evaluate_best, parameter_counts, require_finite_loss, save_what_changed
 from engine.jobs.training_state import TrainingState
@@ -77,6 +77,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
                 if resources is not None:
                     resources.write_to(run.path / "resources.jsonl")
                     beginning.write_inputs(run)
+                    keep_made_split(splits, run.splits)
                 beginning.settle(run, prepared.progress)
                 _train_in_folder(config, splits, runtime, run, prepared, resources, watch)
     finally:

@@ -95,6 +95,11 @@ class RunFolder:
         """What the run is trained on."""
         return self.path / "data.json"
 
+    @property
+    def splits(self) -> Path:
+        """Which picture is in which split, where the data did not say it."""
+        return self.path / "splits.csv"
+
     def write_inputs(
         self, config: Config, classes: tuple[str, ...], environment: Mapping[str, object], data: RunData | None = None
     ) -> None:

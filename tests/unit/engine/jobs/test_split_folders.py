@@ -9,8 +9,9 @@ from PIL import Image
 
 from common.errors import DataError
 from engine.config import Config, dump_config, load_config
-from engine.jobs.pictures import open_splits, with_split_folders
+from engine.jobs.pictures import keep_made_split, open_splits, with_split_folders, write_split
 from engine.run.resume import different_keys
+from train import main as train
 
 
 def write_data(folder: Path, *splits: str) -> Path:
@@ -77,3 +78,54 @@ def test_a_recipe_that_names_val_needs_the_folder(tmp_path: Path) -> None:
         open_splits(load_config(write_recipe(tmp_path, data, "val_split: val,")).data)
     with pytest.raises(DataError, match=r"data\.val_split: split folder .*val does not exist"):
         open_splits(load_config(write_recipe(tmp_path, data), {"data.val_split": "val"}).data)
+
+
+def test_a_run_of_a_flat_folder_keeps_how_its_splits_were_made(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, write_data(tmp_path, "data") / "data")
+    config = load_config(recipe)
+    splits = open_splits(config.data)
+    kept = with_split_folders(config, splits)
+
+    again = load_config(run_of(tmp_path / "run", kept))
+
+    assert (again.data.train_split, again.data.val_split, again.data.test_split) == (".", None, None)
+    assert again.data.test_fraction == 0.2
+    assert [part.fingerprint() for part in open_splits(again.data)] == [part.fingerprint() for part in splits]
+    assert different_keys(again, with_split_folders(load_config(recipe), splits)) == {}
+
+
+def test_the_list_that_a_run_keeps_gives_its_splits_again(tmp_path: Path) -> None:
+    data = write_data(tmp_path, "data") / "data"
+    config = load_config(write_recipe(tmp_path, data)).data
+    splits = open_splits(config)
+    (tmp_path / "run").mkdir()
+
+    keep_made_split(splits, tmp_path / "run/splits.csv")
+
+    (data / "cat/new.png").write_bytes((data / "cat/0.png").read_bytes())
+    again = open_splits(config.model_copy(update={"path": tmp_path / "run/splits.csv"}))
+    assert [part.fingerprint() for part in again] == [part.fingerprint() for part in splits]
+
+
+def test_splits_that_were_found_are_not_written_down_again(tmp_path: Path) -> None:
+    config = load_config(write_recipe(tmp_path, write_data(tmp_path / "data", "train", "val", "test"))).data
+
+    keep_made_split(open_splits(config), tmp_path / "splits.csv")
+
+    assert not (tmp_path / "splits.csv").exists()
+
+
+def test_write_split_writes_the_list_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_recipe(tmp_path, write_data(tmp_path, "data") / "data")
+    monkeypatch.chdir(tmp_path)
+
+    assert train(["--config", str(recipe), "--write_split", "splits.csv"]) == 0
+
+    assert (tmp_path / "splits.csv").read_text().splitlines()[:2] == ["path,label,split", "data/cat/2.png,cat,train"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_write_split_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+    config = load_config(write_recipe(tmp_path, write_data(tmp_path, "data") / "data")).data
+    with pytest.raises(DataError, match="gone does not exist"):
+        write_split(config, tmp_path / "gone/splits.csv")
