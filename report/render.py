@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from common.pages import page_environment
 from report import formats
 from report.markup import printable, to_text
 
@@ -22,14 +21,7 @@ def render(template: str, **values: object) -> str:
     Returns:
         One self-contained HTML page: no script, no outside file.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment(_TEMPLATES)
     environment.globals["formats"] = formats
     environment.filters["svg"] = to_text
     return printable(environment.get_template(template).render(values))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from report import render as rendering
+from common import pages as shared_pages
 from report.comparison_page import comparison_html
 from report.groups import compare_runs
 from report.page import write_report
@@ -17,7 +17,7 @@ from report.run_folder import read_run
 from report.svg import COLORS
 
 MakeRun = Callable[..., Path]
-STYLE = Path(rendering.__file__).parent / "templates" / "style.css"
+STYLE = Path(shared_pages.__file__).parent / "templates" / "style.css"
 HOSTILE = "<script>'\"&纸板\x00\x1b"
 
 
