@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import combinations
 
+from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
 
 _log = logging.getLogger(__name__)
@@ -37,10 +39,51 @@ def leaks_between(splits: Iterable[PictureSet]) -> dict[tuple[str, str], int]:
 def log_leaks(splits: Splits) -> dict[tuple[str, str], int]:
     """Log one warning for every pair of splits that shares pictures; return all counts."""
     leaks = leaks_between(splits)
-    for (first, second), count in leaks.items():
-        if count:
-            total = next(len(part) for part in splits if part.split == second)
-            _log.warning(
-                "%d of %d %s pictures are copies of %s pictures: its accuracy is inflated", count, total, second, first
-            )
+    for line in _told(splits, leaks):
+        _log.warning("%s: its accuracy is inflated", line)
     return leaks
+
+
+def refuse_leaks(splits: Splits) -> None:
+    """Refuse splits that share pictures.
+
+    Raises:
+        DataError: how many, and what to do.
+    """
+    if lines := _told(splits, leaks_between(splits)):
+        raise DataError(
+            "\n".join(lines) + "\ndata.on_leak: drop takes them out of training; python -m datazoo.doctor shows them"
+        )
+
+
+def drop_leaks(splits: Splits) -> Splits:
+    """Take copies of test pictures out of val and train, and copies of val pictures out of train.
+
+    Raises:
+        DataError: a class that then has no picture to train on or to validate with.
+    """
+    later: set[bytes] = set()
+    kept: dict[str, PictureSet] = {}
+    for part in reversed(list(splits)):
+        hashes = part.content_hashes()
+        stays = [index for index, digest in enumerate(hashes) if digest not in later]
+        if len(stays) < len(part):
+            _log.warning(
+                "%s: %d of %d pictures are copies of held-out ones; left out (data.on_leak: drop)",
+                part.split, len(part) - len(stays), len(part),
+            )  # fmt: skip
+        kept[part.split] = part if len(stays) == len(part) else part.subset(stays)
+        for name, count in kept[part.split].class_counts().items():
+            if count == 0 and part.class_counts()[name]:
+                raise DataError(f"data.on_leak: drop leaves class {name!r} without a picture in {part.split}")
+        later.update(hashes)
+    return replace(splits, train=kept["train"], val=kept["val"], test=kept.get("test"))
+
+
+def _told(splits: Splits, leaks: Mapping[tuple[str, str], int]) -> list[str]:
+    sizes = {part.split: len(part) for part in splits}
+    return [
+        f"{count} of {sizes[second]} {second} pictures are copies of {first} pictures"
+        for (first, second), count in leaks.items()
+        if count
+    ]

@@ -64,6 +64,9 @@ class DataConfig(Section):
     classes: tuple[str, ...] | None = Field(None, description="class names in label order; null sorts the folder names")
     classes_file: Path | None = Field(None, description="UTF-8 text file with one class name a line, in label order")
     on_bad_image: Literal["fail", "skip"] = Field("fail", description="what to do about undecodable pictures")
+    on_leak: Literal["warn", "fail", "drop"] = Field(
+        "warn", description="what to do about pictures in two splits: mark, refuse, or drop the copy trained on"
+    )
     batch_size: int = Field(32, ge=1, description="pictures per process and step")
     eval_batch_size: int | None = Field(None, ge=1, description="pictures per process and evaluation step")
     workers: int | None = Field(None, ge=1, description="dataset threads; null takes the number of cores")

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import DataError
 from common.names import printable
 from datazoo.doctor.check import check_splits
-from datazoo.doctor.copies import log_leaks
+from datazoo.doctor.copies import drop_leaks, log_leaks, refuse_leaks
 from datazoo.pictures import Splits
 from datazoo.sources.picture_list import write_list
 from datazoo.sources.splits import SplitChoice, load_splits
@@ -88,5 +88,9 @@ def open_splits(config: DataConfig) -> Splits:
             "<data.path>/<split>/<class>/"
         )
     splits = check_splits(splits, on_bad_image=config.on_bad_image, resize=config.preprocessing.resize)
+    if config.on_leak == "fail":
+        refuse_leaks(splits)
+    if config.on_leak == "drop":
+        splits = drop_leaks(splits)
     copies = log_leaks(splits)
     return replace(splits, leaking=frozenset(b for (a, b), count in copies.items() if count and a == "train"))

@@ -13,7 +13,7 @@ from common.door import run_door
 from common.errors import DataError
 from datazoo.doctor.__main__ import main
 from datazoo.doctor.check import check_pictures, check_splits
-from datazoo.doctor.copies import leaks_between
+from datazoo.doctor.copies import drop_leaks, leaks_between, refuse_leaks
 from datazoo.pipeline import decode
 from datazoo.sources.splits import load_splits
 
@@ -25,7 +25,8 @@ def write_picture(path: Path, seed: int) -> Path:
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path.parent)
     for number, split in enumerate(("train", "val", "test")):
         for label, name in enumerate(("a", "b")):
             for index in range(4):
@@ -151,3 +152,39 @@ def test_clean_split_is_clean(shared: Path) -> None:
 
     assert [len(part) for part in splits] == [2130, 240, 257]
     assert set(leaks_between(splits).values()) == {0}
+
+
+def leak(dataset: Path) -> None:
+    (dataset / "test/b/0.png").write_bytes((dataset / "train/b/3.png").read_bytes())
+    (dataset / "val/a/0.png").write_bytes((dataset / "test/a/1.png").read_bytes())
+
+
+def test_leaks_can_be_dropped_where_they_are_trained_on_or_chosen_with(dataset: Path) -> None:
+    leak(dataset)
+    splits = load_splits("image_folder", dataset)
+
+    dropped = drop_leaks(splits)
+
+    assert [len(part) for part in dropped] == [7, 7, 8]
+    assert set(leaks_between(dropped).values()) == {0}
+
+
+def test_leaks_can_be_refused(dataset: Path) -> None:
+    refuse_leaks(load_splits("image_folder", dataset))
+    leak(dataset)
+
+    with pytest.raises(DataError) as caught:
+        refuse_leaks(load_splits("image_folder", dataset))
+
+    assert str(caught.value).splitlines()[:2] == [
+        "1 of 8 test pictures are copies of train pictures",
+        "1 of 8 test pictures are copies of val pictures",
+    ]
+
+
+def test_dropping_all_of_a_class_is_refused(dataset: Path) -> None:
+    for index in range(4):
+        (dataset / f"test/b/{index}.png").write_bytes((dataset / f"train/b/{index}.png").read_bytes())
+
+    with pytest.raises(DataError, match="leaves class 'b' without a picture in train"):
+        drop_leaks(load_splits("image_folder", dataset))
