@@ -44,7 +44,7 @@ def train(epochs: int, batch_size: int, seed: int) -> float:
     augment = AugmentationConfig(shift=2, rotation=10)
     classes = splits.train.classes
     batches = TrainLoader(splits.train, spec, augment, batch_size=batch_size, seed=seed)
-    held_out = {s.split: eval_dataset(s, spec, batch_size) for s in (splits.val, splits.test)}
+    held_out = {s.split: eval_dataset(s, spec, batch_size) for s in (splits.val, splits.named("test"))}
 
     # Network, loss, optimiser, one training step
     network = create_net("lenet5_modern", num_classes=len(classes))

@@ -53,12 +53,12 @@ def _reason(path: Path, resize: int | None) -> str | None:
         if resize is not None and math.prod(size := resized_size(*image.size, resize)) > MAX_PIXELS:
             return f"{image.width}x{image.height} pixels is too narrow: {size[0]}x{size[1]} after resizing"
         to_rgb(image)
-        return _png_damage(raw) if png else None
+        return png_damage(raw) if png else None
     except Exception as error:  # whatever it is, it is the reason
         return reason_of(error)
 
 
-def _png_damage(content: bytes) -> str | None:
+def png_damage(content: bytes) -> str | None:
     """Return damage that Pillow decodes over: a wrong checksum or a missing end."""
     open_picture(io.BytesIO(content)).verify()
     return None if _PNG_END in content else "truncated PNG (no end chunk)"

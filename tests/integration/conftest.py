@@ -37,7 +37,7 @@ def digits_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from datazoo.sources.digits import load
 
     folder = tmp_path_factory.mktemp("digits")
-    split = load(0.1, 0).test
+    split = load(0.1, 0).named("test")
     assert split.arrays is not None
     for index, (label, picture) in enumerate(zip(split.labels, split.arrays, strict=True)):
         (folder / str(label)).mkdir(exist_ok=True)
@@ -79,7 +79,7 @@ def lite_bundles(lite: LiteEnvironment, digits_run: Path, tmp_path_factory: pyte
     splits = load(0.1, 0)
     network: dict[str, object] = {"name": "mobilenetv2", "width_mult": 0.5}
     spec: dict[str, object] = {"resize": 64, "image_size": 56}
-    checkpoint = save_checkpoint(folder, splits.test.classes, network, spec, None)
-    proof = splits.test.subset(range(0, 359, 12))
+    checkpoint = save_checkpoint(folder, splits.named("test").classes, network, spec, None)
+    proof = splits.named("test").subset(range(0, 359, 12))
     export_bundle(folder / "mobilenetv2", ExportRequest(checkpoint, ("onnx",)), proof, splits.train)
     return {name: folder / name for name in NETWORKS}

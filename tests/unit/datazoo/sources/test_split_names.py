@@ -118,7 +118,10 @@ def test_a_chosen_name_may_lead_further_down(tmp_path: Path) -> None:
     )
 
 
-def test_the_doctor_says_what_a_recipe_would_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_says_what_a_recipe_would_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path.parent)
     write_splits(tmp_path, "train", "valid", "test")
 
     assert doctor([str(tmp_path)]) == 0
@@ -129,7 +132,8 @@ def test_the_doctor_says_what_a_recipe_would_take(tmp_path: Path, capsys: pytest
 
 
 def test_the_doctor_does_not_pass_a_choice_that_a_recipe_has_to_make(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path.parent)
     assert doctor([str(write_splits(tmp_path, "train", "valid", "dev", "test"))]) == 1
     assert "set data.val_split to one of them" in capsys.readouterr().out
