@@ -80,6 +80,18 @@ def drop_leaks(splits: Splits) -> Splits:
     return replace(splits, train=kept["train"], val=kept["val"], test=kept.get("test"))
 
 
+def unseen_part(splits: Splits) -> PictureSet | None:
+    """Return the test pictures that neither train nor val holds, as the split `test_unseen`.
+
+    None where test does not leak, or where all of it does.
+    """
+    if splits.test is None or "test" not in splits.leaking:
+        return None
+    seen = {digest for part in (splits.train, splits.val) for digest in part.content_hashes()}
+    unseen = [index for index, digest in enumerate(splits.test.content_hashes()) if digest not in seen]
+    return splits.test.subset(unseen, "test_unseen") if unseen else None
+
+
 def _told(splits: Splits, leaks: Mapping[tuple[str, str], int]) -> list[str]:
     sizes = {part.split: len(part) for part in splits}
     return [

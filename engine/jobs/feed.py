@@ -10,6 +10,7 @@ from typing import Protocol
 from mindspore import nn
 from mindspore.dataset import Dataset
 
+from datazoo.doctor.copies import unseen_part
 from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.pictures import PictureSet, Splits
@@ -40,8 +41,8 @@ class Feed:
 
     Args:
         train: the training split.
-        held_out: datasets of (image, label) batches, in order, of `val` and, if there is one, `test`; made once,
-            read again and again.
+        held_out: datasets of (image, label) batches, in order, of `val`, `test` if there is one, and `test_unseen` if
+            test leaks; made once, read again and again.
     """
 
     train: EpochSource
@@ -59,7 +60,8 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
     """
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     eval_batch_size = data.eval_batch_size or data.batch_size
-    held_out = [part for part in splits if part is not splits.train]
+    unseen = unseen_part(splits)
+    held_out = [part for part in (splits.val, splits.test, unseen) if part is not None]
     if front is not None:
         source = FeatureSource(config, front, runtime)
         features = source.of(splits.train, data.features.views)

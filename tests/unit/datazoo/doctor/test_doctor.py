@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from common.door import run_door
 from common.errors import DataError
 from datazoo.doctor.__main__ import main
 from datazoo.doctor.check import check_pictures, check_splits
-from datazoo.doctor.copies import drop_leaks, leaks_between, refuse_leaks
+from datazoo.doctor.copies import drop_leaks, leaks_between, refuse_leaks, unseen_part
 from datazoo.pipeline import decode
 from datazoo.sources.splits import load_splits
 
@@ -188,3 +189,15 @@ def test_dropping_all_of_a_class_is_refused(dataset: Path) -> None:
 
     with pytest.raises(DataError, match="leaves class 'b' without a picture in train"):
         drop_leaks(load_splits("image_folder", dataset))
+
+
+def test_the_unseen_part_of_a_leaking_test_split_has_no_picture_of_train_or_val(dataset: Path) -> None:
+    leak(dataset)
+    splits = load_splits("image_folder", dataset)
+    assert unseen_part(splits) is None  # nobody has said that it leaks
+
+    unseen = unseen_part(replace(splits, leaking=frozenset({"test"})))
+
+    assert unseen is not None
+    assert (unseen.split, len(unseen)) == ("test_unseen", 6)
+    assert set(leaks_between([splits.train, splits.val, unseen]).values()) == {0}
