@@ -78,11 +78,9 @@ def _report(options: argparse.Namespace) -> bool:
 
 def _print_understood(inventory: Inventory) -> bool:
     """Print which folders a recipe that names none would take; return False where it would have to name one."""
-    from datazoo.doctor.inventory import WHOLE
-
     for note in inventory.notes:
         print(note)
-    if WHOLE in inventory.classes or any(item.path.parent.parent.parent != inventory.root for item in inventory.items):
+    if not inventory.has_split_folders:
         return True
     clear = True
     for split in SPLITS:

@@ -13,12 +13,6 @@ from datazoo.pictures import PictureSet, Splits
 _log = logging.getLogger(__name__)
 
 
-def duplicates_within(pictures: PictureSet) -> int:
-    """Return how many pictures are exact copies of an earlier one of the same split."""
-    hashes = pictures.content_hashes()
-    return len(hashes) - len(set(hashes))
-
-
 def leaks_between(splits: Iterable[PictureSet]) -> dict[tuple[str, str], int]:
     """Count exact copies across splits.
 

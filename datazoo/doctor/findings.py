@@ -75,7 +75,7 @@ def copy_groups(examined: Sequence[Examination]) -> list[tuple[int, ...]]:
     return _groups(joined(len(hashes), exact_pairs(hashes)).tolist())
 
 
-def leaked(group: Iterable[int], items: Sequence[Item]) -> tuple[int, ...]:
+def _leaked(group: Iterable[int], items: Sequence[Item]) -> tuple[int, ...]:
     """Of a photo's pictures, those outside the first split that it is in: train's stay where they are."""
     places = tuple(group)
     first = min(items[i].rank for i in places)
@@ -88,17 +88,20 @@ def _add_copies(cases: dict[str, list[Entry]], items: Sequence[Item], examined: 
             cases["other_label"].append(Entry(group))
         if len({items[i].split for i in group}) > 1:
             cases["leak"].append(Entry(group))
-        by_split = [[i for i in group if items[i].split == split] for split in {items[i].split for i in group}]
-        cases["copy"] += [Entry(tuple(part)) for part in by_split if len(part) > 1]
+        for split in dict.fromkeys(items[i].split for i in group):
+            within = tuple(i for i in group if items[i].split == split)
+            cases["copy"] += [Entry(within)] if len(within) > 1 else []
 
 
 def _add_near_copies(cases: dict[str, list[Entry]], items: Sequence[Item], examined: Sequence[Examination]) -> None:
     pairs = near_copies([e.look for e in examined])
     changed = {place for pair in pairs if pair.changed for place in (pair.first, pair.second)}
     for photo in _groups(joined(len(items), [(pair.first, pair.second) for pair in pairs]).tolist()):
-        different = tuple({(examined[i].digest, items[i].split, items[i].label): i for i in reversed(photo)}.values())[
-            ::-1
-        ]
+        # Exact copies have been told: here, one of those with the same split and label stands for all.
+        first: dict[tuple[bytes, str, str], int] = {}
+        for i in photo:
+            first.setdefault((examined[i].digest, items[i].split, items[i].label), i)
+        different = tuple(first.values())
         if len({examined[i].digest for i in different}) < 2:
             continue
         entry = Entry(different, "mirrored_or_turned" if changed & set(different) else "")
@@ -125,7 +128,7 @@ def _groups(numbers: Sequence[int]) -> list[tuple[int, ...]]:
 
 def _count(kind: str, entries: Sequence[Entry], items: Sequence[Item]) -> int:
     if kind in ("leak", "near_leak"):
-        return sum(len(leaked(entry.pictures, items)) for entry in entries)
+        return sum(len(_leaked(entry.pictures, items)) for entry in entries)
     if kind == "copy":
         return sum(len(entry.pictures) - 1 for entry in entries)
     return sum(len(entry.pictures) or 1 for entry in entries)

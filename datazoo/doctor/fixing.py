@@ -56,13 +56,14 @@ def choose_left_out(
                 across = items[i].split != items[keeper].split
                 reason = f"copy of a {items[keeper].split} picture" if across else "copy within the split"
                 left.setdefault(i, LeftOut(reason, keeper))
-    for finding in findings:
-        for entry in finding.entries if finding.kind == "near_leak" else ():
-            keeper = max(entry.pictures, key=lambda i: items[i].rank)
-            photo = {examined[i].digest for i in entry.pictures}
-            for i, examination in enumerate(examined):
-                if examination.digest in photo and items[i].rank < items[keeper].rank:
-                    left.setdefault(i, LeftOut(f"near copy of a {items[keeper].split} picture", keeper))
+    places: dict[bytes, list[int]] = {}
+    for i, examination in enumerate(examined):
+        places.setdefault(examination.digest, []).append(i)
+    for entry in (entry for finding in findings if finding.kind == "near_leak" for entry in finding.entries):
+        keeper = max(entry.pictures, key=lambda i: items[i].rank)
+        for i in (copy for picture in entry.pictures for copy in places[examined[picture].digest]):
+            if items[i].rank < items[keeper].rank:
+                left.setdefault(i, LeftOut(f"near copy of a {items[keeper].split} picture", keeper))
     _leave_out_emptied_classes(inventory, left)
     return left
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.archive import inside, is_archive, unpack
 from datazoo.sources.dataset_root import dataset_root
-from datazoo.sources.list_file import read_entries
+from datazoo.sources.list_file import file_of, read_entries
 from datazoo.sources.split_names import SPLITS, split_meant_by, sub_folders
 
 WHOLE = "all"  # the split of a data set that has none
@@ -44,6 +43,7 @@ class Inventory:
         empty: (split, class) of class folders without pictures.
         stray: files and folders that are no pictures or lie in no class, each with the reason.
         notes: what was understood, one line each.
+        has_split_folders: whether the splits are folders of `root`.
     """
 
     root: Path
@@ -52,6 +52,7 @@ class Inventory:
     empty: tuple[tuple[str, str], ...] = ()
     stray: tuple[tuple[Path, str], ...] = ()
     notes: tuple[str, ...] = ()
+    has_split_folders: bool = False
 
 
 @dataclass
@@ -80,18 +81,16 @@ def take_inventory(path: Path, archive_dir: Path) -> Inventory:
 def _of_list(path: Path) -> Inventory:
     found = _Found()
     for entry in read_entries(path):
-        file = path.parent / entry.path
-        if not file.is_file():
-            file = path.parent / entry.path.replace("\\", "/")
-        item = Item(Path(os.path.normpath(file)), entry.split or WHOLE, entry.label)
+        item = Item(Path(file_of(entry, path)), entry.split or WHOLE, entry.label)
         if item.path.suffix.lower() in EXTENSIONS:
             found.items.append(item)
         else:
             found.stray.append((item.path, "not a picture's ending"))
+    found.items = list(dict.fromkeys(found.items))  # a line twice is no copy
     found.items.sort(key=lambda item: (item.rank, item.split, item.label, str(item.path)))
     for split in dict.fromkeys(item.split for item in found.items):
         found.classes[split] = tuple(sorted({item.label for item in found.items if item.split == split}))
-    return _inventory(path.parent, found, ())
+    return _inventory(path.parent, found)
 
 
 def _of_folder(path: Path) -> Inventory:
@@ -105,7 +104,7 @@ def _of_folder(path: Path) -> Inventory:
         found.stray += [(entry, "in no class folder") for entry in _files(root)]
     else:
         _walk_split(root, WHOLE, found)
-    return _inventory(root, found, tuple(notes))
+    return _inventory(root, found, tuple(notes), WHOLE not in found.classes)
 
 
 def _walk_split(folder: Path, split: str, found: _Found) -> None:
@@ -128,8 +127,9 @@ def _files(folder: Path) -> Iterator[Path]:
     return (entry for entry in sorted(folder.iterdir()) if not entry.is_dir() and entry.name != MANIFEST)
 
 
-def _inventory(root: Path, found: _Found, notes: tuple[str, ...]) -> Inventory:
-    return Inventory(root, tuple(found.items), found.classes, tuple(found.empty), tuple(found.stray), notes)
+def _inventory(root: Path, found: _Found, notes: tuple[str, ...] = (), has_split_folders: bool = False) -> Inventory:
+    empty, stray = tuple(found.empty), tuple(found.stray)
+    return Inventory(root, tuple(found.items), found.classes, empty, stray, notes, has_split_folders)
 
 
 def shown(path: Path, root: Path) -> str:

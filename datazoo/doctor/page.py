@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -126,9 +127,15 @@ def write_verdict_page(verdict: Verdict, target: Path, lang: Lang, source: str) 
     ]
     template = page_environment(_TEMPLATES).get_template("doctor.html.j2")
     page = template.render(
-        lang=lang, word=word, source=printable(source), passes=verdict.passes, sections=sections, splits=splits,
+        lang=lang,
+        word=word,
+        source=printable(source),
+        command=shlex.quote(printable(source)),
+        passes=verdict.passes,
+        sections=sections,
+        splits=splits,
         notes=[printable(note) for note in inventory.notes],
-    )  # fmt: skip
+    )
     write_text(target, page)
 
 

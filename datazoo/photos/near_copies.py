@@ -9,13 +9,17 @@ import numpy as np
 
 from datazoo.photos.look import BITS, ORIENTATIONS, SIDE, Look, hash_bits, oriented
 
-# Chosen by looking at pairs of garbage-26: at these, none of 884 pairs is of two classes; at 0.80, 19 of 1,045 are.
+# Chosen by comparing all pairs of garbage-26: with these, none of 884 is of two classes; with 0.80, 19 of 1,045 are.
 MOST_BITS = 12
 LEAST_CORRELATION = 0.88
 SMALLEST = 64  # pixels: pictures with a shorter side have too little in them to tell likeness from a common subject
 _BANDS = 9  # two hashes are compared if one of nine bands of seven bits is equal
 _WIDTH = BITS // _BANDS
-_CHUNK = 1 << 21  # pairs compared at a time
+_CHUNK = 1 << 20  # pairs whose hashes are compared at a time
+_BLOCK = 1 << 12  # pairs whose thumbnails are compared at a time
+# Frames of a film are all alike, and a group needs no more than a few links of each picture.
+_BUCKET = 512  # pictures of one band that each is compared with, or four times what is usual
+_LINKS = 16  # of these, the close ones whose thumbnails are compared
 
 
 @dataclass(frozen=True)
@@ -58,22 +62,36 @@ def near_copies(looks: Sequence[Look | None]) -> list[NearCopy]:
 def _candidates(upright: np.ndarray, turned: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield places of pictures whose hashes, bool (N, 63), share a band and differ in at most `MOST_BITS` bits."""
     packed, other = np.packbits(upright, axis=1), np.packbits(turned, axis=1)
-    weights = 1 << np.arange(_WIDTH)
+    keys, wanted = _band_keys(upright), _band_keys(turned)
+    most = max(_BUCKET, 4 * len(upright) >> _WIDTH)
     for band in range(_BANDS):
-        columns = slice(band * _WIDTH, (band + 1) * _WIDTH)
-        keys, wanted = upright[:, columns] @ weights, turned[:, columns] @ weights
-        order = np.argsort(keys, kind="stable")
-        start, stop = (np.searchsorted(keys[order], wanted, side) for side in ("left", "right"))
-        for part in _parts(stop - start):
-            lengths = (stop - start)[part]
+        order = np.argsort(keys[band], kind="stable")
+        start, stop = (np.searchsorted(keys[band][order], wanted[band], side) for side in ("left", "right"))
+        counts = np.minimum(stop - start, most)
+        for part in _parts(counts):
+            lengths = counts[part]
             second = np.repeat(part, lengths)
             offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             first = order[np.repeat(start[part], lengths) + offsets]
-            once = first < second
-            first, second = first[once], second[once]
-            differing = _ONES[packed[first] ^ other[second]].sum(1, dtype=np.uint8)
-            close = differing <= MOST_BITS
-            yield first[close], second[close]
+            new = first < second
+            for before in range(band):
+                new &= keys[before][first] != wanted[before][second]
+            first, second = first[new], second[new]
+            close = _ONES[packed[first] ^ other[second]].sum(1, dtype=np.uint8) <= MOST_BITS
+            first, second = _few_each(first[close], second[close])
+            for at in range(0, len(first), _BLOCK):
+                yield first[at : at + _BLOCK], second[at : at + _BLOCK]
+
+
+def _few_each(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the first `_LINKS` pairs of every `second`, which is sorted."""
+    place = np.arange(len(second)) - np.searchsorted(second, second)
+    return first[place < _LINKS], second[place < _LINKS]
+
+
+def _band_keys(bits: np.ndarray) -> np.ndarray:
+    """The bands of hashes, bool (N, 63), as numbers, int64 (bands, N)."""
+    return (bits.reshape(len(bits), _BANDS, _WIDTH) @ (1 << np.arange(_WIDTH))).T.copy()
 
 
 def _parts(lengths: np.ndarray) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ import logging
 import lzma
 import shutil
 import tarfile
+import time
 import zipfile
 import zlib
 from collections import Counter
@@ -17,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from common.errors import DataError
-from common.files import atomic_folder, remove_leftovers, sha256_of
+from common.files import atomic_folder, sha256_of
 from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS, MAX_FILE_BYTES
 from datazoo.sources.list_file import LIST_ENDINGS
@@ -27,6 +28,7 @@ MOST_FILES = 5_000_000
 _ALWAYS_FINE = 1 << 30  # bytes: archives that unpack to less are no bombs
 _MOST_RATIO = 100  # pictures are compressed already; raw ones shrink to a few per cent at most
 _BLOCK = 1 << 20
+_OLD = 24 * 3600  # seconds
 _UTF8_NAME = 0x800  # flag of a zip member
 
 _DAMAGED = (  # what damaged, encrypted and unknown archives raise
@@ -78,7 +80,7 @@ def unpack(path: Path, cache: Path) -> Path:
         _log.info("%s: unpacked before, in %s", path, target)
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(cache)
+    _remove_old_leftovers(cache)
     try:
         with _opened(path) as (members, read), atomic_folder(target) as folder:
             left_out = _extract(path, members, read, folder)
@@ -94,6 +96,13 @@ def unpack(path: Path, cache: Path) -> Path:
         left_out = ""
     _log.info("%s: unpacked into %s%s", path, target, left_out)
     return target
+
+
+def _remove_old_leftovers(cache: Path) -> None:
+    """Remove what killed processes left half-unpacked; younger ones may be another host's, at work."""
+    for leftover in cache.glob(".tmp-*"):
+        if leftover.is_dir() and time.time() - leftover.stat().st_mtime > _OLD:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def inside(folder: Path) -> Path:

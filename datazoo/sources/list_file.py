@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,3 +106,14 @@ def _entry(path: Path, number: int, row: Sequence[str], places: tuple[int, int, 
             f"{printable(path)} line {number}: {printable(split)} is no split ({', '.join(SPLITS)}): {_FORM}"
         )
     return Entry(name, label, meant, number)
+
+
+def file_of(entry: Entry, path: Path) -> str:
+    """Where an entry's picture lies; backslashes are a Windows path's unless a file has them in its name.
+
+    Args:
+        entry: of a list.
+        path: the list.
+    """
+    file = os.path.join(path.parent, entry.path)
+    return os.path.normpath(file if os.path.isfile(file) else os.path.join(path.parent, entry.path.replace("\\", "/")))

@@ -18,7 +18,7 @@ from common.suggest import did_you_mean
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.image_folder import check_class_list
-from datazoo.sources.list_file import Entry, read_entries
+from datazoo.sources.list_file import Entry, file_of, read_entries
 from datazoo.sources.missing_splits import Shares, complete
 
 _NAMED = 3
@@ -66,15 +66,12 @@ def _with_pictures(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], l
     missing: list[Entry] = []
     left_out: Counter[str] = Counter()
     for entry in entries:
-        file = os.path.join(path.parent, entry.path)
-        if not os.path.isfile(file):
-            file = os.path.join(path.parent, entry.path.replace("\\", "/"))  # written on Windows
+        file = file_of(entry, path)
         if not os.path.isfile(file):
             missing.append(entry)
         elif (ending := os.path.splitext(file)[1].lower()) not in EXTENSIONS:
             left_out[ending or "no ending"] += 1
         else:
-            file = os.path.normpath(file)
             before = found.setdefault(file, Entry(file, entry.label, entry.split, entry.line))
             if (before.label, before.split) != (entry.label, entry.split):
                 raise DataError(
