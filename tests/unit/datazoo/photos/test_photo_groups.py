@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from datazoo.photos.groups import joined, photo_groups
-from datazoo.photos.look import looks_of
+from datazoo.photos.look import look_at, looks_of
 from datazoo.photos.near_copies import near_copies
 from datazoo.pictures import PictureSet
 
@@ -95,6 +95,18 @@ def test_a_stored_and_a_big_copy_of_it_are_alike_though_the_big_one_is_decoded_s
 
     assert groups(paths) == [0, 0]
     assert [look.size for look in looks_of(paths) if look] == [(1600, 1200), (200, 150)]
+
+
+def test_frames_of_a_film_are_one_photo_by_a_few_links_each(tmp_path: Path) -> None:
+    scene = np.asarray(photo(8), np.int16)
+    noise = np.random.default_rng(0)
+    frames = (np.clip(scene + noise.integers(-9, 10, scene.shape), 0, 255).astype(np.uint8) for _ in range(120))
+    looks = [look_at(Image.fromarray(frame)) for frame in frames]
+
+    pairs = near_copies(looks)
+
+    assert len(pairs) < 120 * 119 / 2
+    assert set(joined(120, [(pair.first, pair.second) for pair in pairs]).tolist()) == {0}
 
 
 def test_joining_goes_over_others_in_between() -> None:

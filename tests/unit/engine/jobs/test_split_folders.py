@@ -9,6 +9,7 @@ from PIL import Image
 
 from common.errors import DataError
 from engine.config import Config, dump_config, load_config
+from engine.config.data_section import DataConfig
 from engine.jobs.pictures import keep_made_split, open_splits, with_split_folders, write_split
 from engine.run.resume import different_keys
 from train import main as train
@@ -129,3 +130,21 @@ def test_write_split_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> 
     config = load_config(write_recipe(tmp_path, write_data(tmp_path, "data") / "data")).data
     with pytest.raises(DataError, match="gone does not exist"):
         write_split(config, tmp_path / "gone/splits.csv")
+
+
+def write_leak(data: Path) -> None:
+    (data / "test/cat/0.png").write_bytes((data / "train/cat/1.png").read_bytes())
+
+
+def test_a_leak_is_marked_refused_or_dropped_as_the_recipe_says(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", "train", "val", "test")
+    write_leak(data)
+
+    def recipe(on_leak: str) -> DataConfig:
+        return load_config(write_recipe(tmp_path, data, f"on_leak: {on_leak},")).data
+
+    warned, dropped = open_splits(recipe("warn")), open_splits(recipe("drop"))
+    assert (warned.leaking, len(warned.train)) == (frozenset({"test"}), 8)
+    assert (dropped.leaking, len(dropped.train)) == (frozenset(), 7)
+    with pytest.raises(DataError, match="1 of 8 test pictures are copies of train pictures"):
+        open_splits(recipe("fail"))
