@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import cos, radians, sin
 from xml.etree.ElementTree import Element
 
@@ -13,12 +13,15 @@ MAX_LABEL, GAP, SLANT = 140.0, 1.5, 50.0
 MIN_WIDTH = 320.0
 
 
-def confusion_matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Element:
+def confusion_matrix(
+    classes: Sequence[str], counts: Sequence[Sequence[int]], linked: Collection[tuple[int, int]] = ()
+) -> Element:
     """Draw counts; shade is the share of the row, hits in one colour and mistakes in another.
 
     Args:
         classes: names in label order, as many as rows.
         counts: square; `counts[true][predicted]`.
+        linked: cells whose pictures the page shows at `#pair-<true>-<predicted>`.
 
     Raises:
         ValueError: the names do not fit the counts.
@@ -53,8 +56,15 @@ def confusion_matrix(classes: Sequence[str], counts: Sequence[Sequence[int]]) ->
             if count:
                 share = count / sum(values)
                 place = (left + cell * column, top + cell * row)
-                chart.extend(_cell(count, share, place, cell, row == column, f"{classes[row]} → {classes[column]}"))
+                drawn = _cell(count, share, place, cell, row == column, f"{classes[row]} → {classes[column]}")
+                chart.append(_linked(drawn, f"#pair-{row}-{column}" if (row, column) in linked else None))
     return chart
+
+
+def _linked(drawn: list[Element], target: str | None) -> Element:
+    group = element("g") if target is None else element("a", href=target)
+    group.extend(drawn)
+    return group
 
 
 def _cell(
