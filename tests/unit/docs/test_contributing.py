@@ -13,6 +13,7 @@ import pytest
 import train
 from engine.config import parse_command_line
 from engine.config.keys import CLASSIC_NAMES, MOVED, config_keys, section_docs
+from engine.run.pictures_flag import implied_by_pictures, recipe_for_pictures
 
 ROOT = Path(__file__).parents[3]
 ELSEWHERE = {".git", ".venv", ".lite", ".lite-aarch64", "runs", "cache", "bundles", "comparison", "fixtures"}
@@ -137,7 +138,14 @@ def test_every_command_of_train_py_is_one_it_takes(document: Path, monkeypatch: 
             continue  # the last one is run by tests/integration/test_own_network.py, which makes that network known
         arguments = [word.replace("$seed", "0") for word in words[2:]]
         with pytest.raises(SystemExit) as ended:
-            parse_command_line([*arguments, "--print_config"], prog="train.py", description="", extra=train._add_flags)
+            parse_command_line(
+                [*arguments, "--print_config"],
+                prog="train.py",
+                description="",
+                extra=train._add_flags,
+                default_recipe=recipe_for_pictures,
+                implied=implied_by_pictures,
+            )
         assert ended.value.code == 0
 
 

@@ -191,7 +191,6 @@ def test_a_kept_head_must_know_the_same_classes(root: Path) -> None:
     ("key", "value", "said"),
     [
         ("loss.class_weights", "[1, 2]", "loss.class_weights"),
-        ("data.batch_size", "99", "batch"),
         ("finetune.freeze_patterns", "[nothing]", "matches no parameter"),
         ("finetune.lr_groups", "[{pattern: nothing, lr_mult: 1}]", "nothing"),
     ],
