@@ -23,7 +23,14 @@ WORDS = st.text(st.characters(categories=None, exclude_characters="\0"), max_siz
     ["1e3", "null", "~", "true", "a: b", "#x", "'x'", '"x"', "[a]", "{a: b}", "*a", "&a", "!!str a", "- a", "|", "%a"]
 )
 FREE_TEXT = ("data.train_split", "data.val_split", "data.test_split", "finetune.lora.targets")
-FREE_PATHS = ("data.path", "data.classes_file", "data.features.cache_dir", "finetune.pretrained", "output_dir")
+FREE_PATHS = (
+    "data.path",
+    "data.archive_dir",
+    "data.classes_file",
+    "data.features.cache_dir",
+    "finetune.pretrained",
+    "output_dir",
+)
 
 
 @pytest.fixture(scope="module")
