@@ -2,6 +2,7 @@
 
 MINDIR and ONNX:  python export.py --run runs/lenet5_digits-seed0 --formats mindir onnx
 Everything:       python export.py --run RUN --formats mindir onnx onnx_fp16 onnx_int8 onnx_picture --out bundles/mine
+For a device:     python export.py --run RUN --formats onnx ms --device cpp
 
 Every file is loaded back in a fresh process and run on the pictures of --split. Where outputs differ by more than
 --tolerance from the trained network's, nothing is written and the exit code is 1.
@@ -30,10 +31,12 @@ def main(argv: Sequence[str]) -> int:
     )
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
+    from deploy.bundle.bundle import read_bundle
     from deploy.bundle.labels import read_local_names
     from deploy.export.exporting import export_bundle
     from deploy.export.formats import check_formats
     from deploy.export.request import ExportRequest
+    from deploy.lite.device import check_device, device_folder, pack, packed
     from engine.jobs.pictures import open_splits
     from engine.jobs.restore import check_classes
     from engine.run.checkpoint import verify
@@ -41,6 +44,9 @@ def main(argv: Sequence[str]) -> int:
 
     runtime = enter(config.runtime, config.train.seed, notes)
     check_formats(options.formats, runtime.device)
+    target = options.out or Path("bundles") / checkpoint_of(options).resolve().parent.parent.name
+    if options.device:
+        check_device(options.formats, device_folder(target, options.device))
     checkpoint = checkpoint_of(options)
     sidecar = verify(checkpoint)
     splits = open_splits(config.data)
@@ -59,9 +65,12 @@ def main(argv: Sequence[str]) -> int:
         git_commit=git_commit(),
         leaking=options.split in splits.leaking,
     )
-    target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name
     manifest = export_bundle(target, request, proof, splits.train)
     print(f"bundle: {printable(target)} ({', '.join(manifest.models)})")
+    if options.device:
+        folder = device_folder(target, options.device)
+        pack(read_bundle(target), "ms", options.device, folder)
+        print(packed(folder, options.device))
     return EXIT_OK
 
 
@@ -69,6 +78,11 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_flags(parser)
     parser.add_argument("--formats", nargs="+", default=["mindir", "onnx"], metavar="NAME", help=", ".join(FILE_NAMES))
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: bundles/<name of the run>)")
+    parser.add_argument(
+        "--device",
+        choices=("python", "cpp", "android"),
+        help="also pack model.ms with this sample client, without training pictures, beside the bundle",
+    )
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="pictures of the proof")
     parser.add_argument("--pictures", type=int, metavar="N", help="use N of them, evenly spread (default: all)")
     parser.add_argument("--batch", type=int, metavar="N", help="fixed batch size (default: any)")

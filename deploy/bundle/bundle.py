@@ -61,10 +61,19 @@ def new_bundle(target: Path) -> Iterator[Path]:
     Raises:
         BundleError: `target` exists and is not empty.
     """
-    if target.is_symlink() or target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise BundleError(f"{target} exists; name another folder with --out, or remove it")
+    check_free(target)
     with atomic_folder(target) as folder:
         yield folder
+
+
+def check_free(target: Path) -> None:
+    """Refuse a folder that is there already; an empty one will do.
+
+    Raises:
+        BundleError: `target` exists and is not empty.
+    """
+    if target.is_symlink() or target.is_file() or (target.is_dir() and any(target.iterdir())):
+        raise BundleError(f"{target} exists; name another folder with --out, or remove it")
 
 
 def hash_files(folder: Path) -> dict[str, str]:
