@@ -5,7 +5,8 @@ Everything:       python export.py --run RUN --formats mindir onnx onnx_fp16 onn
 For a device:     python export.py --run RUN --formats onnx ms --device cpp
 
 Every file is loaded back in a fresh process and run on the pictures of --split. Where outputs differ by more than
---tolerance from the trained network's, nothing is written and the exit code is 1.
+--tolerance from the trained network's, nothing is written and the exit code is 1. Files that lose accuracy (fp16, int8)
+are judged on the validation pictures, whatever --split says: more than one point lost there, and they are left out.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def main(argv: Sequence[str]) -> int:
         device=runtime.device,
         git_commit=git_commit(),
         leaking=options.split in splits.leaking,
+        sensitivity=options.sensitivity,
     )
-    manifest = export_bundle(target, request, proof, splits.train)
+    manifest = export_bundle(target, request, proof, splits.train, splits.val)
     print(f"bundle: {printable(target)} ({', '.join(manifest.models)})")
     if options.device:
         folder = device_folder(target, options.device)
@@ -76,7 +78,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_flags(parser)
-    parser.add_argument("--formats", nargs="+", default=["mindir", "onnx"], metavar="NAME", help=", ".join(FILE_NAMES))
+    parser.add_argument(
+        "--formats",
+        nargs="+",
+        default=["mindir", "onnx"],
+        metavar="NAME",
+        help=f"{', '.join(FILE_NAMES)}; onnx_fp16 is half as large and slower than float32 on a CPU",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: bundles/<name of the run>)")
     parser.add_argument(
         "--device",
@@ -87,6 +95,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pictures", type=int, metavar="N", help="use N of them, evenly spread (default: all)")
     parser.add_argument("--batch", type=int, metavar="N", help="fixed batch size (default: any)")
     parser.add_argument("--fold_batch_norm", action="store_true", help="fold BatchNorm into convolutions")
+    parser.add_argument(
+        "--sensitivity", action="store_true", help="with onnx_int8: how much each layer by itself suffers from it"
+    )
     parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of an output (default: 1e-3)")
     parser.add_argument(
         "--local_names", nargs="+", default=[], metavar="LANG=FILE", help="class names in other languages"

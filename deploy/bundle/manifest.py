@@ -91,7 +91,20 @@ class ModelFile(_Value):
     mended: tuple[str, ...] = Field(description="what was changed in the graph that MindSpore wrote")
     size_bytes: int
     parity: Parity | None = Field(description="null: no runtime here can load the file (AIR)")
+    validation: Parity | None = Field(
+        default=None, description="of a smaller file: on the validation pictures, by which it was chosen"
+    )
     latency: Latency | None = None
+
+
+class LayerSensitivity(_Value):
+    """What int8 in one layer, with all others left float32, does to the outputs on validation pictures."""
+
+    layer: str
+    weights: int
+    n: int
+    mean_abs_diff: float
+    top1_agreement: float
 
 
 class Refused(_Value):
@@ -99,7 +112,7 @@ class Refused(_Value):
 
     reason: str
     size_bytes: int | None = None
-    parity: Parity | None = None
+    parity: Parity | None = Field(default=None, description="on the validation pictures, by which it was refused")
 
 
 class LiteResult(_Value):
@@ -136,9 +149,15 @@ class Manifest(_Value):
     folded_batch_norms: int
     checkpoint: Checkpoint
     accuracy: Accuracy = Field(description="of the trained network, by MindSpore")
+    validation: Accuracy | None = Field(
+        default=None, description="of the trained network, on the pictures that smaller files were chosen on"
+    )
     leaking_split: bool = Field(description="whether training pictures are in the split")
     models: dict[FormatName, ModelFile]
     refused: dict[FormatName, Refused]
+    sensitivity: tuple[LayerSensitivity, ...] = Field(
+        default=(), description="most sensitive first; empty: neither asked for nor needed"
+    )
     lite: dict[str, LiteResult] = Field(default_factory=dict, description="empty: MindSpore Lite was not run")
     lite_readers: dict[str, str] = Field(default_factory=dict, description="which Lite reads which file")
     lite_refused: dict[str, Refused] = Field(default_factory=dict, description="what this Lite cannot do, and why")

@@ -17,22 +17,22 @@ from datazoo.pipeline.decode import decode_file
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import Latency, Parity, TensorInfo
-from deploy.export import onnx_picture, quantize
+from deploy.export import onnx_picture
+from deploy.export.choice import Judged, choose_int8, judge
 from deploy.export.latency import compare_latency
 from deploy.export.onnx_mend import BATCH, INPUT_NAME
-from deploy.export.parity import Reference, measure
+from deploy.export.parity import measure
+from deploy.export.quantize import Int8Quantiser, to_float16
 from deploy.export.request import Subject
 
 CALIBRATION_PICTURES = 256
-LARGEST_LOSS = 0.02
-"""Accuracy that a smaller file may lose and still be worth shipping."""
 PICTURE_TOLERANCE = 0.05
 """Of outputs with the preprocessing inside: resizing may round one pixel value in 500 to the next grey level."""
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A derived file, proven and measured."""
+    """A derived file, proven and measured; a smaller one that was refused is judged and not proven."""
 
     precision: Literal["float32", "float16", "int8"]
     preprocessing: Literal["outside", "inside"]
@@ -41,7 +41,7 @@ class Derived:
     mended: tuple[str, ...]
     parity: Parity
     latency: Latency | None = None
-    refused: str | None = None
+    judged: Judged | None = None
     runtime: Literal["onnxruntime", "mindspore_lite"] = "onnxruntime"
     batch: int | None = None
 
@@ -57,29 +57,32 @@ def derive(name: str, base: Path, path: Path, subject: Subject) -> Derived:
     """
     if name == "onnx_picture":
         return _with_preprocessing(base, path, subject)
+    reference, validation = subject.reference, subject.validation
     if name == "onnx_int8":
-        mended = quantize.to_int8(base, path, calibration_inputs(subject.train, subject.spec))
+        with tempfile.TemporaryDirectory(prefix="int8-") as folder:
+            inputs = calibration_inputs(subject.train, subject.spec)
+            quantiser = Int8Quantiser(base, Path(folder), inputs)
+            judged = choose_int8(base, path, quantiser, validation, subject.sensitivity)
     else:
-        mended = quantize.to_float16(base, path)
-    reference = subject.reference
-    parity = measure(path, reference, None, None)
+        judged = judge(path, to_float16(base, path), validation)
     example = np.load(reference.inputs, mmap_mode="r")[:1]
     return Derived(
         precision="int8" if name == "onnx_int8" else "float16",
         preprocessing="outside",
         input=TensorInfo(name=INPUT_NAME, dtype="float32", shape=(BATCH, *example.shape[1:]), layout="NCHW"),
         opset=onnx.load(path).opset_import[0].version,
-        mended=mended,
-        parity=parity,
+        mended=judged.mended,
+        parity=proof_of(path, judged, subject),
         latency=compare_latency(path, base, np.asarray(example)),
-        refused=not_worth_shipping(reference, parity),
+        judged=judged,
     )
 
 
-def not_worth_shipping(reference: Reference, parity: Parity) -> str | None:
-    """Why a smaller file is left out, or None."""
-    loss = reference.accuracy.top1 - parity.accuracy.top1
-    return f"not worth shipping: accuracy falls by {100 * loss:.1f} points" if loss > LARGEST_LOSS else None
+def proof_of(path: Path, judged: Judged, subject: Subject) -> Parity:
+    """A smaller file's answers on the pictures of the proof, which may be those that it was chosen on."""
+    if judged.refused or subject.validation is subject.reference:
+        return judged.parity
+    return measure(path, subject.reference, None, None)
 
 
 def _with_preprocessing(base: Path, path: Path, subject: Subject) -> Derived:

@@ -25,12 +25,15 @@ from deploy.export.readme import readme_text
 from deploy.export.request import ExportRequest, Subject
 from deploy.export.writer import Writer, accuracy_text, output_kind, picture_shape
 from engine.jobs.restore import restore_network
+from engine.run.checkpoint import Sidecar
 from netzoo.lora import merge_lora
 
 logger = logging.getLogger(__name__)
 
 
-def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train: PictureSet) -> Manifest:
+def export_bundle(
+    target: Path, request: ExportRequest, proof: PictureSet, train: PictureSet, validation: PictureSet | None = None
+) -> Manifest:
     """Write a bundle.
 
     Args:
@@ -38,17 +41,18 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         request: what to export.
         proof: pictures of the parity proof.
         train: pictures that int8 is calibrated on.
+        validation: pictures that smaller files are chosen on; None takes those of the proof, if they are of val.
 
     Raises:
-        BundleError: a format that cannot be written, class names that cannot be listed, or `target` exists.
+        BundleError: a format that cannot be written, class names that cannot be listed, smaller files without pictures
+            to choose them on, or `target` exists.
         ParityError: a file does not compute what the network computes, or no format is worth shipping; nothing is left
             behind.
     """
     formats.check_formats(request.formats, request.device)
+    chosen_on = _choosing_pictures(request, proof, validation)
     with new_bundle(target) as folder, tempfile.TemporaryDirectory(prefix="export-") as scratch:
-        trained, sidecar = restore_network(request.checkpoint)
-        if problem := labels_problem(sidecar.classes):
-            raise BundleError(f"the class names of {request.checkpoint} fit in no {LABELS}: {problem}")
+        trained, sidecar = _restore(request.checkpoint)
         spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
         if spec.interpolation != "bicubic":
             raise BundleError(
@@ -58,7 +62,10 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         reference = parity.compute_reference(trained, proof, spec, Path(scratch))
         logger.info("trained network: %s", accuracy_text(reference.accuracy))
         network, merged, folded = inference_network(request.checkpoint, spec if request.fold_batch_norm else None)
-        subject = Subject(network, len(sidecar.classes), spec, reference, proof, train)
+        judge = reference
+        if chosen_on is not None and chosen_on is not proof:
+            judge = parity.compute_reference(trained, chosen_on, spec, Path(scratch, "validation"))
+        subject = Subject(network, len(sidecar.classes), spec, reference, proof, train, judge, request.sensitivity)
         writer = Writer(folder, Path(scratch), request, subject)
         writer.write_all()
         _refuse_nothing(writer)
@@ -73,9 +80,11 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
             folded_batch_norms=folded,
             checkpoint=Checkpoint(file=request.checkpoint.resolve().name, epoch=sidecar.epoch, sha256=sidecar.sha256),
             accuracy=reference.accuracy,
+            validation=judge.accuracy if chosen_on is not None else None,
             leaking_split=request.leaking,
             models=writer.models,
             refused=writer.refused,
+            sensitivity=writer.sensitivity,
             versions={name: version(name) for name in ("mindspore", "onnx", "onnxruntime", "numpy", "pillow")},
             git_commit=request.git_commit,
             lite_readers=lite_readers(folder, writer.models),
@@ -86,6 +95,23 @@ def export_bundle(target: Path, request: ExportRequest, proof: PictureSet, train
         manifest = manifest.model_copy(update={"files": hash_files(folder)})
         write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest
+
+
+def _restore(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
+    """The trained network, if its class names can be listed in a file."""
+    trained, sidecar = restore_network(checkpoint)
+    if problem := labels_problem(sidecar.classes):
+        raise BundleError(f"the class names of {checkpoint} fit in no {LABELS}: {problem}")
+    return trained, sidecar
+
+
+def _choosing_pictures(request: ExportRequest, proof: PictureSet, validation: PictureSet | None) -> PictureSet | None:
+    """The pictures that smaller files are chosen on, if there are such files."""
+    if not request.judged:
+        return None
+    if validation is None and proof.split != "val":
+        raise BundleError(f"{', '.join(request.judged)}: chosen on validation pictures only, and none are given")
+    return proof if validation is None else validation
 
 
 def _refuse_nothing(writer: Writer) -> None:

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from deploy.bundle.manifest import TensorInfo
-from deploy.export.derived import Derived, not_worth_shipping
+from deploy.export.choice import judge
+from deploy.export.derived import Derived, proof_of
 from deploy.export.handover import quantisation_config, write_calibration
 from deploy.export.latency import lite_latency
 from deploy.export.lite_convert import ModelSource, Variant, convert
@@ -45,8 +46,9 @@ def derive_lite(name: str, base: Path, path: Path, subject: Subject, tolerance: 
     shape = (spec.channels, spec.image_size, spec.image_size)
     config = _full_quantisation(base, subject) if name == "ms_int8" else None
     convert(environment, ModelSource(base, INPUT_NAME, shape, config), path, variant)
-    exact = name == "ms"
-    parity = measure(path, subject.reference, None, tolerance if exact else None)
+    mended = (f"converted by mindspore-lite {environment.version}",)
+    judged = None if name == "ms" else judge(path, mended, subject.validation)
+    parity = proof_of(path, judged, subject) if judged else measure(path, subject.reference, None, tolerance)
     runtime = LiteRuntime(path, shape, 1, environment=environment)
     try:
         picture = np.asarray(np.load(subject.reference.inputs, mmap_mode="r")[:1])
@@ -59,10 +61,10 @@ def derive_lite(name: str, base: Path, path: Path, subject: Subject, tolerance: 
         preprocessing="outside",
         input=TensorInfo(name=INPUT_NAME, dtype="float32", shape=runtime.input_shape, layout=layout),
         opset=None,
-        mended=(f"converted by mindspore-lite {environment.version}",),
+        mended=mended,
         parity=parity,
         latency=latency,
-        refused=None if exact else not_worth_shipping(subject.reference, parity),
+        judged=judged,
         runtime="mindspore_lite",
         batch=1,
     )

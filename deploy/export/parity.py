@@ -66,10 +66,11 @@ def compute_reference(
         network: as restored from its checkpoint, nothing merged or folded.
         pictures: the split.
         spec: the preprocessing.
-        folder: where the preprocessed pictures are kept for the other runtimes.
+        folder: where the preprocessed pictures are kept for the other runtimes; made if it is not there.
         batch_size: pictures per call.
     """
     network.set_train(False)
+    folder.mkdir(exist_ok=True)
     file = folder / "inputs.npy"
     shape = (len(pictures), spec.channels, spec.image_size, spec.image_size)
     inputs = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,46 +23,70 @@ these are three blocks; with 8-bit weights, leaving them out took the error of i
 (garbage-26, test)."""
 
 
-def to_int8(base: Path, path: Path, inputs: Iterator[np.ndarray]) -> tuple[str, ...]:
-    """Write an int8 model: uint8 activations, 7-bit weights with one scale a channel, calibrated on real inputs.
+class Int8Quantiser:
+    """Quantises one model as often as is wanted, and calibrates it once.
 
     Args:
         base: float32 ONNX file.
-        path: file to write.
+        folder: for files of its own.
         inputs: preprocessed training pictures (C, H, W).
 
-    Returns:
-        What was done.
+    Attributes:
+        first: operators that stay float32 in any case, from the input on.
+        layers: convolutions and dense layers, with the number of their weights.
     """
-    prepared, upgraded = path.with_suffix(".prepared"), path.with_suffix(".upgraded")
-    reader = _Reader(inputs)
-    try:
+
+    def __init__(self, base: Path, folder: Path, inputs: Iterator[np.ndarray]) -> None:
+        upgraded, self._prepared, self._ranges = folder / "upgraded", folder / "prepared", folder / "ranges"
         onnx.save(version_converter.convert_version(onnx.load(base), OPSET), upgraded)
-        quant_pre_process(str(upgraded), str(prepared), skip_symbolic_shape=True)
-        kept = first_layers(onnx.load(prepared).graph)
+        quant_pre_process(str(upgraded), str(self._prepared), skip_symbolic_shape=True)
+        graph = onnx.load(self._prepared).graph
+        self.first = first_layers(graph)
+        self.layers = weights_of_layers(graph)
+        self._reader = _Reader(inputs)
+
+    def write(self, path: Path, kept: Collection[str], only: Sequence[str] = ()) -> tuple[str, ...]:
+        """Write an int8 model: uint8 activations, 7-bit weights with one scale a channel.
+
+        Args:
+            path: file to write.
+            kept: operators that stay float32.
+            only: the operators that are quantised; none named: all others.
+
+        Returns:
+            What was done.
+        """
         quantize_static(
-            str(prepared),
+            str(self._prepared),
             str(path),
-            reader,
+            self._reader,
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             # Processors without int8 dot products (AVX2, AVX-512 before VNNI) add pairs of products in 16 bits, which
             # 8-bit weights overflow, silently; 7 bits fit.
             reduce_range=True,
-            nodes_to_exclude=kept,
+            nodes_to_quantize=list(only),
+            nodes_to_exclude=list(kept),
             # Averages the calibration batches' ranges: single pixels far out do not stretch the scale.
             extra_options={"CalibMovingAverage": True},
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            calibration_cache_path=self._ranges,
         )
-    finally:
-        prepared.unlink(missing_ok=True)
-        upgraded.unlink(missing_ok=True)
-    return (
-        "BatchNorm folded into convolutions by onnxruntime",
-        f"int8 weights of 7 bits, a scale a channel, uint8 activations calibrated on {reader.count} training pictures",
-        f"the first {len(kept)} operators stay float32 (together less than {FLOAT_SHARE:.1%} of the weights)",
-    )
+        layers = sum(name in kept for name in self.layers)
+        return (
+            "BatchNorm folded into convolutions by onnxruntime",
+            f"int8 weights of 7 bits, a scale a channel, uint8 activations calibrated on {self._reader.count} training "
+            "pictures",
+            f"{layers} of {len(self.layers)} layers stay float32",
+        )
+
+
+def weights_of_layers(graph: onnx.GraphProto) -> dict[str, int]:
+    """Names of convolutions and dense layers, in the order of the graph, with the number of their weights."""
+    sizes = {tensor.name: int(np.prod(tensor.dims, dtype=np.int64)) for tensor in graph.initializer}
+    layers = (node for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul"))
+    return {node.name: sizes[node.input[1]] for node in layers if node.input[1] in sizes}
 
 
 def first_layers(graph: onnx.GraphProto) -> list[str]:

@@ -27,7 +27,7 @@ def readme_text(manifest: Manifest, target: Path) -> str:
         + (", some of which are training pictures: too high." if manifest.leaking_split else "."),
         f"The outputs are {_OUTPUTS[manifest.output_kind]}.",
         "",
-        "| model | file | input | size | top-1 | largest difference | latency, 1 thread |",
+        "| model | file | input | size | top-1 | largest difference | latency, beside that of float32 ONNX |",
         "|---|---|---|---|---|---|---|",
     ]
     for key, model in manifest.models.items():
@@ -36,15 +36,43 @@ def readme_text(manifest: Manifest, target: Path) -> str:
         lines.append(
             f"| {key} | {model.file} | {model.input.dtype} {shape} | {model.size_bytes / 1024:,.0f} KB | "
             + (f"{proof.accuracy.top1:.2%} (n={proof.n}) | {proof.max_abs_diff:.1e} | " if proof else "not run | | ")
-            + (f"{latency.milliseconds:.2f} ms ({latency.ratio:.2f} of float32) |" if latency else "|")
+            + (f"{latency.milliseconds:.2f} ms, {latency.float32_milliseconds:.2f} ms |" if latency else "|")
         )
     lines += [f"| {key} | not shipped: {refused.reason} | | | | | |" for key, refused in manifest.refused.items()]
     lines += ["", "Differences are to the trained network's outputs on the same pictures; each file was loaded back"]
-    lines += ["by its runtime in a process of its own.", "", _FILES]
+    lines += [
+        "by its runtime in a process of its own. Latencies are of one picture with one thread on the machine that"
+    ]
+    lines += ["exported, measured in turns with the float32 ONNX file in onnxruntime."]
+    lines += ["", *_smaller_files(manifest), _FILES]
     if manifest.lite_readers:
         lines += ["", "## MindSpore Lite", "", "Which Lite reads which file:", ""]
         lines += [f"- `{file}`: {reader}" for file, reader in manifest.lite_readers.items()]
     return "\n".join(lines) + "\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
+
+
+def _smaller_files(manifest: Manifest) -> list[str]:
+    judge = manifest.validation
+    if judge is None:
+        return []
+    where = f"{judge.n} {judge.split} pictures"
+    lines = [f"Smaller files are chosen on {where}, of which the trained network names {judge.correct} rightly:", ""]
+    for model in manifest.models.values():
+        if model.validation:
+            lines.append(
+                f"- `{model.file}`: {model.validation.accuracy.correct} of {model.validation.n}; {model.mended[-1]}"
+            )
+    lines += [f"- {name} is left out: {refused.reason}" for name, refused in manifest.refused.items()]
+    if "onnx_fp16" in manifest.models:
+        lines.append("- onnxruntime has no float16 kernels for CPUs: `model_fp16.onnx` is smaller there, and slower")
+    if layers := manifest.sensitivity:
+        lines += ["", f"Mean change of the outputs with int8 in one layer only, on {layers[0].n} of them:", ""]
+        lines += ["| layer | weights | outputs change | same class |", "|---|---|---|---|"]
+        lines += [
+            f"| {layer.layer} | {layer.weights:,} | {layer.mean_abs_diff:.4f} | {layer.top1_agreement:.1%} |"
+            for layer in layers
+        ]
+    return [*lines, ""]
 
 
 _OUTPUTS = {
@@ -59,8 +87,8 @@ _FILES = """\
 - `labels.txt`: class names in the order of the outputs (`labels.<language>.txt`: the same in other languages)
 - `preprocessing.json`: how a picture becomes the input; colours are in the order that it names (RGB, not BGR)
 - `manifest.json`: shapes, names, versions, accuracy, the proof, and the SHA-256 of every file
-- `lite/`: for MindSpore Lite: conversion, benchmark, sample clients in Python and C++, calibration pictures (training
-  pictures: see to it that you may pass them on)
+- `lite/`: for MindSpore Lite: conversion, benchmark, sample clients in Python, C++ and Java (Android), calibration
+  pictures (training pictures: see to it that you may pass them on)
 """
 
 _COMMANDS = """\
@@ -72,7 +100,10 @@ From the folder of the training kit:
 python predict.py {bundle}/lite/calibration/0000.png --model {bundle} --top_k 3
 python -m deploy.lite check {bundle}
 python -m deploy.serve {bundle}
+python -m deploy.lite device {bundle} --client cpp
 ```
+
+The last one packs a `.ms` file (`export.py --formats ms`) and one client for a device, without training pictures.
 
 Where MindSpore Lite is set up (`python -m deploy.lite setup`, once), `check` converts to `lite/*.ms`, runs the files
 and writes what came out in `manifest.json`; `--run RUN --split test` or `--pictures DIR` names pictures for that. The

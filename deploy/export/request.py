@@ -27,6 +27,7 @@ class ExportRequest:
         device: where MindSpore runs.
         git_commit: of this project.
         leaking: whether training pictures are in the split of the proof.
+        sensitivity: find out, with onnx_int8, how much each layer suffers from it.
     """
 
     checkpoint: Path
@@ -38,6 +39,12 @@ class ExportRequest:
     device: str = "CPU"
     git_commit: str | None = None
     leaking: bool = False
+    sensitivity: bool = False
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Formats that lose accuracy, and are chosen on validation pictures."""
+        return tuple(name for name in self.formats if name.endswith(("_fp16", "_int8")))
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Subject:
         reference: the trained network's answers on `proof`.
         proof: pictures of the proof.
         train: pictures that int8 is calibrated on.
+        validation: the trained network's answers on the pictures that smaller files are chosen on.
+        sensitivity: find out how much each layer suffers from int8.
     """
 
     network: nn.Cell
@@ -59,3 +68,5 @@ class Subject:
     reference: Reference
     proof: PictureSet
     train: PictureSet
+    validation: Reference
+    sensitivity: bool = False

@@ -13,6 +13,7 @@ from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import (
     FILE_NAMES,
     Accuracy,
+    LayerSensitivity,
     ModelFile,
     OutputKind,
     Parity,
@@ -50,11 +51,13 @@ class Writer:
     Attributes:
         models: what was written, by format.
         refused: what was measured and left out, by format.
+        sensitivity: of the layers to int8, where it was found out.
     """
 
     def __init__(self, folder: Path, scratch: Path, request: ExportRequest, subject: Subject) -> None:
         self.models: dict[str, ModelFile] = {}
         self.refused: dict[str, Refused] = {}
+        self.sensitivity: tuple[LayerSensitivity, ...] = ()
         self._folder = folder
         self._scratch = scratch
         self._request = request
@@ -123,10 +126,13 @@ class Writer:
         else:
             result = derive(name, base, path, self._subject)
         parity.check(name, result.parity)
-        if result.refused:
-            self.refused[name] = Refused(reason=result.refused, size_bytes=path.stat().st_size, parity=result.parity)
+        judged = result.judged
+        if judged and judged.sensitivity:
+            self.sensitivity = judged.sensitivity
+        if judged and judged.refused:
+            self.refused[name] = Refused(reason=judged.refused, size_bytes=path.stat().st_size, parity=judged.parity)
             path.unlink()
-            logger.warning("%s: left out, %s", name, result.refused)
+            logger.warning("%s: left out, %s", name, judged.refused)
             return
         logger.info("%s: %s%s", name, parity_text(result.parity), _latency_text(result))
         self.models[name] = ModelFile(
@@ -141,6 +147,7 @@ class Writer:
             mended=result.mended,
             size_bytes=path.stat().st_size,
             parity=result.parity,
+            validation=judged.parity if judged else None,
             latency=result.latency,
         )
 

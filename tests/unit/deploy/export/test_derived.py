@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -16,7 +16,7 @@ from PIL import Image
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.export.onnx_picture import with_preprocessing
-from deploy.export.quantize import first_layers, to_float16, to_int8
+from deploy.export.quantize import Int8Quantiser, first_layers, to_float16
 
 SPECS = {
     "rgb": PreprocessingSpec(resize=36, image_size=32, pad=1),
@@ -66,33 +66,10 @@ def test_without_resizing_preprocessing_inside_is_exact() -> None:
     np.testing.assert_array_equal(inside, preprocess(Image.fromarray(pixels), SPECS["unresized"]).ravel())
 
 
-@pytest.fixture
-def small_network(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    weights = {
-        "first.weight": rng.normal(0, 0.3, (4, 3, 3, 3)),
-        "second.weight": rng.normal(0, 0.2, (64, 4, 3, 3)),
-        "dense.weight": rng.normal(0, 0.1, (10, 64 * 16)),
-        "dense.bias": rng.normal(0, 0.1, 10),
-    }
-    nodes = [
-        helper.make_node("Conv", ["image", "first.weight"], ["a"], "first/Conv", strides=[2, 2], pads=[1] * 4),
-        helper.make_node("Relu", ["a"], ["b"], "first/Relu"),
-        helper.make_node("Conv", ["b", "second.weight"], ["c"], "second/Conv", strides=[2, 2], pads=[1] * 4),
-        helper.make_node("Relu", ["c"], ["d"], "second/Relu"),
-        helper.make_node("Flatten", ["d"], ["e"], "dense/Flatten"),
-        helper.make_node("Gemm", ["e", "dense.weight", "dense.bias"], ["logits"], "dense/Gemm", transB=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 16, 16])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 10])],
-        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=4)
-    onnx.save(model, tmp_path / "base.onnx")
-    return tmp_path / "base.onnx"
+def _quantise(base: Path, target: Path, pictures: np.ndarray, only: tuple[str, ...] = ()) -> tuple[str, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        quantiser = Int8Quantiser(base, Path(folder), iter(pictures))
+        return quantiser.write(target, quantiser.first, only)
 
 
 def _run(path: Path, pictures: np.ndarray) -> np.ndarray:
@@ -103,7 +80,7 @@ def _run(path: Path, pictures: np.ndarray) -> np.ndarray:
 def test_int8_has_a_scale_for_each_channel_and_a_quarter_of_the_size(small_network: Path, tmp_path: Path) -> None:
     pictures = np.random.default_rng(1).normal(size=(20, 3, 16, 16)).astype(np.float32)
 
-    notes = to_int8(small_network, tmp_path / "int8.onnx", iter(pictures))
+    notes = _quantise(small_network, tmp_path / "int8.onnx", pictures)
 
     quantised, exact = _run(tmp_path / "int8.onnx", pictures), _run(small_network, pictures)
     assert 0 < np.abs(quantised - exact).mean() < 0.12 * np.abs(exact).mean()
@@ -118,7 +95,7 @@ def test_int8_has_a_scale_for_each_channel_and_a_quarter_of_the_size(small_netwo
 def test_int8_kernels_compute_what_the_file_says_on_every_processor(small_network: Path, tmp_path: Path) -> None:
     # Where there are no int8 dot products (AVX2), two products of uint8 and 8-bit weights overflow 16 bits, silently.
     pictures = np.random.default_rng(1).normal(size=(20, 3, 16, 16)).astype(np.float32)
-    to_int8(small_network, tmp_path / "int8.onnx", iter(pictures))
+    _quantise(small_network, tmp_path / "int8.onnx", pictures)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,21 +13,16 @@ ms = pytest.importorskip("mindspore")
 from common.errors import BundleError, ParityError  # noqa: E402
 from datazoo.pictures import Splits  # noqa: E402
 from deploy.bundle.bundle import read_bundle  # noqa: E402
-from deploy.export.derived import Derived, derive  # noqa: E402
 from deploy.export.exporting import export_bundle  # noqa: E402
-from deploy.export.request import ExportRequest, Subject  # noqa: E402
+from deploy.export.request import ExportRequest  # noqa: E402
 
-REASON = "not worth shipping: accuracy falls by 9.0 points"
+REASON = "9.0 points are lost"
 
 
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every derived format loses accuracy."""
-
-    def refuse(name: str, base: Path, path: Path, subject: Subject) -> Derived:
-        return dataclasses.replace(derive(name, base, path, subject), refused=REASON)
-
-    monkeypatch.setattr("deploy.export.writer.derive", refuse)
+    """Every smaller file loses accuracy."""
+    monkeypatch.setattr("deploy.export.choice.loss_problem", lambda validation, parity: REASON)
 
 
 @pytest.mark.usefixtures("refusing")
