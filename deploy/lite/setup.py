@@ -18,6 +18,7 @@ from pathlib import Path
 from common.door import EXIT_OK, DoorParser
 from common.files import atomic_folder, write_json
 from deploy.lite import compile, wheel
+from deploy.lite.elf import elf_machine
 from deploy.lite.trial import try_environment
 from deploy.use.lite_environment import (
     DESCRIPTION,
@@ -167,13 +168,20 @@ def use_release(place: Path, release: Path) -> LiteEnvironment:
         release: holds `runtime` and `tools`.
 
     Raises:
-        LiteError: it is not a release, or there is no compiler.
+        LiteError: it is not a release, or one for another processor, or there is no compiler.
     """
     converter = release / "tools" / "converter" / "converter" / "converter_lite"
     library = release / "runtime" / "lib" / "libmindspore-lite.so"
     for file in (converter, library, release / "runtime" / "include"):
         if not file.exists():
             raise LiteError(f"--release {release}: {file.relative_to(release)} is missing; name the unpacked folder")
+    for file in (converter, library):
+        machine = elf_machine(file)
+        if machine not in (None, platform.machine()):
+            raise LiteError(
+                f"--release {release}: {file.relative_to(release)} is for {machine}, and this machine is "
+                f"{platform.machine()}; take the release for it"
+            )
     compiler = compile.find_compiler()
     if compiler is None:
         raise LiteError("--release needs a C++ compiler (Debian: apt-get install g++)")

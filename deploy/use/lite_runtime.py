@@ -21,6 +21,7 @@ from deploy.use.lite_process import reason
 
 START_SECONDS = 60.0
 CALL_SECONDS = 60.0
+_NOT_READABLE = "model buffer is invalid"
 _HEAD = struct.Struct("<dI")
 
 
@@ -118,7 +119,10 @@ class LiteRuntime:
         word, *sizes = said.split() or [b""]
         if word != b"ready":
             why = self._why(late.is_set(), START_SECONDS)
-            raise LiteError(f"{self._path}: MindSpore Lite {self._environment.version} cannot load it: {why}")
+            hint = "; another version of Lite wrote it, or it is damaged" if _NOT_READABLE in why else ""
+            raise LiteError(
+                f"{self._path}: MindSpore Lite {self._environment.version} cannot load it: {why.rstrip('.')}{hint}"
+            )
         self.input_shape = tuple(map(int, sizes))
 
     def _one(self, picture: np.ndarray) -> np.ndarray:

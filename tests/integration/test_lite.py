@@ -15,6 +15,7 @@ from PIL import Image
 
 from deploy.lite import check, compile
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
+from deploy.use.lite_runtime import LiteRuntime
 from tests.integration.lite_clients import NETWORKS, checked, client_answers, run, same_answers
 
 PICTURES = 6
@@ -226,6 +227,18 @@ def test_ms_file_out_of_tolerance_means_no_bundle(lite: LiteEnvironment, digits_
 
     assert "ms does not compute what the trained network computes" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ms_file_of_another_version_is_refused_in_words(
+    lite: LiteEnvironment, lite_bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    content = (lite_bundles["lenet5"] / "model.ms").read_bytes()
+    assert b"MSL2" in content[:16]  # the mark of the format
+    (tmp_path / "model.ms").write_bytes(content.replace(b"MSL2", b"MSL9", 1))
+
+    for language in lite.languages():
+        with pytest.raises(LiteError, match="another version of Lite wrote it, or it is damaged"):
+            LiteRuntime(tmp_path / "model.ms", (1, 28, 28), environment=lite, language=language)
 
 
 def test_without_lite_the_command_that_sets_it_up_is_named(digits_run: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.lite import compile, setup, wheel
+from deploy.lite.elf import elf_machine
 from deploy.use.lite_environment import DESCRIPTION, LiteEnvironment, LiteError, find_lite, lite_folder
 
 
@@ -112,6 +114,31 @@ def test_folder_that_is_no_release_names_what_is_missing(file: str, empty: Path)
 
     with pytest.raises(LiteError, match=file):
         setup.main(["--release", str(release)])
+
+
+def _release(folder: Path, machine: int) -> Path:
+    """An unpacked release as far as it is looked at; `machine` is ELF's number of the processor."""
+    release = folder / "mindspore-lite-2.3.0-linux"
+    (release / "runtime" / "include").mkdir(parents=True)
+    for name in ("tools/converter/converter/converter_lite", "runtime/lib/libmindspore-lite.so"):
+        (release / name).parent.mkdir(parents=True, exist_ok=True)
+        (release / name).write_bytes(b"\x7fELF\2\1\1" + bytes(9) + b"\2\0" + machine.to_bytes(2, "little"))
+    return release
+
+
+def test_release_for_another_processor_is_refused_by_its_name(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+
+    with pytest.raises(LiteError, match="converter_lite is for aarch64, and this machine is x86_64") as caught:
+        setup.main(["--release", str(_release(empty, 183))])
+
+    assert caught.value.exit_code == 2
+    assert not lite_folder().exists()
+
+
+def test_this_python_is_for_this_processor() -> None:
+    assert elf_machine(Path(sys.executable).resolve()) == platform.machine()
+    assert elf_machine(Path(__file__)) is None
 
 
 def test_requirements_pin_every_wheel_by_hash() -> None:
