@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.door import EXIT_OK, open_door
+from common.errors import BundleError
 from common.names import printable
 from deploy.bundle.manifest import FILE_NAMES
 from engine.run.checkpoint_flags import add_checkpoint_flags, checkpoint_of, recipe_of
@@ -45,10 +46,12 @@ def main(argv: Sequence[str]) -> int:
 
     runtime = enter(config.runtime, config.train.seed, notes)
     check_formats(options.formats, runtime.device)
-    target = options.out or Path("bundles") / checkpoint_of(options).resolve().parent.parent.name
+    if options.sensitivity and "onnx_int8" not in options.formats:
+        raise BundleError("--sensitivity is found out with the int8 ONNX file; add onnx_int8 to --formats")
+    checkpoint = checkpoint_of(options)
+    target = options.out or Path("bundles") / checkpoint.resolve().parent.parent.name
     if options.device:
         check_device(options.formats, device_folder(target, options.device))
-    checkpoint = checkpoint_of(options)
     sidecar = verify(checkpoint)
     splits = open_splits(config.data)
     check_classes(sidecar, splits.train.classes)

@@ -77,6 +77,8 @@ def test_out_of_tolerance_is_an_error_and_leaves_nothing(digits_run: Path, tmp_p
     [
         (["--formats", "tflite"], "unknown format 'tflite'"),
         (["--formats", "air"], "Ascend"),
+        (["--sensitivity"], "add onnx_int8 to --formats"),
+        (["--device", "cpp"], "add ms to --formats"),
         (["--checkpoint", "nowhere.ckpt"], "nowhere"),
         (["--local_names", "zh"], "LANGUAGE=FILE"),
     ],
