@@ -15,6 +15,7 @@ pytest.importorskip("mindspore")
 
 from common.errors import BundleError
 from datazoo.pictures import Splits
+from deploy.bundle.bundle import read_bundle
 from deploy.export import choice
 from deploy.export.exporting import export_bundle
 from deploy.export.parity import Reference, compare
@@ -43,18 +44,36 @@ def test_more_than_a_point_lost_is_refused_and_nothing_else_is(n: int, data: st.
         assert f"right on {after} of {n} val pictures where the trained network is on {before}" in problem
 
 
-def test_smaller_files_are_judged_on_validation_pictures_whatever_the_proof_is_on(
-    make_checkpoint: Callable[..., Path], digits: Splits, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def exported(make_checkpoint: Callable[..., Path], digits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a smaller file, proven on the test split."""
+    target = tmp_path_factory.mktemp("exported") / "bundle"
     request = ExportRequest(make_checkpoint({"name": "lenet5_modern"}), ("onnx_fp16",))
+    export_bundle(target, request, digits.test, digits.train, digits.val)
+    return target
 
-    manifest = export_bundle(tmp_path / "bundle", request, digits.test, digits.train, digits.val)
 
-    model = manifest.models["onnx_fp16"]
+def test_smaller_files_are_judged_on_validation_pictures_whatever_the_proof_is_on(
+    exported: Path, digits: Splits
+) -> None:
+    model = read_bundle(exported).manifest.models["onnx_fp16"]
+
     assert model.parity is not None
     assert model.validation is not None
     assert (model.validation.accuracy.split, model.validation.n) == ("val", len(digits.val))
     assert (model.parity.accuracy.split, model.parity.n) == ("test", len(digits.test))
+
+
+def test_readme_tells_what_smaller_files_were_chosen_by(exported: Path) -> None:
+    manifest = read_bundle(exported).manifest
+    text = (exported / "README.md").read_text()
+
+    model = manifest.models["onnx_fp16"]
+    assert manifest.validation is not None
+    assert model.validation is not None
+    assert f"179 val pictures, of which the trained network names {manifest.validation.correct} rightly" in text
+    assert f"- `model_fp16.onnx`: {model.validation.accuracy.correct} of 179" in text
+    assert "slower with it" in text
 
 
 def test_test_pictures_choose_nothing(make_checkpoint: Callable[..., Path], digits: Splits, tmp_path: Path) -> None:
