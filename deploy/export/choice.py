@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST_LOSS = 0.01
 """Share of the validation pictures that a smaller file may get wrong beyond those of the trained network."""
+WriteInt8 = Callable[[Path, Sequence[str]], tuple[str, ...]]
 SHARES = (0.0, 0.1, 0.25)
 """Shares of the layers, the most sensitive ones, that stay float32, one after the other until the loss is small."""
 
@@ -57,14 +59,15 @@ def loss_problem(validation: Reference, parity: Parity) -> str | None:
 
 
 def choose_int8(
-    base: Path, path: Path, quantiser: Int8Quantiser, validation: Reference, with_sensitivity: bool
+    base: Path, path: Path, quantiser: Int8Quantiser, write: WriteInt8, validation: Reference, with_sensitivity: bool
 ) -> Judged:
     """Write the int8 file with the fewest float32 layers that holds on the validation pictures.
 
     Args:
         base: float32 ONNX file.
         path: file to write.
-        quantiser: of the network.
+        quantiser: of the network; finds out how sensitive its layers are.
+        write: writes the file with the named layers left float32, and says what was done.
         validation: the trained network's answers on the validation pictures.
         with_sensitivity: find it out in any case.
     """
@@ -75,9 +78,9 @@ def choose_int8(
             where = f"{layers[0].n} {validation.split} pictures"
             logger.info("int8, layer by layer, on %s\n%s", where, sensitivity_text(layers))
         worst = [layer.layer for layer in layers[: round(share * len(layers))]]
-        tried = judge(path, quantiser.write(path, {*quantiser.first, *worst}), validation)
+        tried = judge(path, write(path, worst), validation)
         if tried.refused is None:
             break
-        logger.info("int8 with %s: %s", tried.mended[-1], tried.refused)
-    refused = f"{tried.refused}, also with {tried.mended[-1]}" if tried.refused else None
+        logger.info("%s, %s: %s", path.name, tried.mended[-1], tried.refused)
+    refused = f"{tried.refused}, also where {tried.mended[-1]}" if tried.refused else None
     return Judged(tried.mended, tried.parity, refused, layers)

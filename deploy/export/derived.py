@@ -62,7 +62,7 @@ def derive(name: str, base: Path, path: Path, subject: Subject) -> Derived:
         with tempfile.TemporaryDirectory(prefix="int8-") as folder:
             inputs = calibration_inputs(subject.train, subject.spec)
             quantiser = Int8Quantiser(base, Path(folder), inputs)
-            judged = choose_int8(base, path, quantiser, validation, subject.sensitivity)
+            judged = choose_int8(base, path, quantiser, quantiser.write_but, validation, subject.sensitivity)
     else:
         judged = judge(path, to_float16(base, path), validation)
     example = np.load(reference.inputs, mmap_mode="r")[:1]

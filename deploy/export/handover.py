@@ -6,6 +6,7 @@ Source: MindSpore Lite documentation, "Converting Models for Inference" and "Pos
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -95,7 +96,13 @@ def write_calibration(folder: Path, spec: PreprocessingSpec, train: PictureSet) 
     return count
 
 
-def quantisation_config(name: str, spec: PreprocessingSpec, count: int, pictures: str = "lite/calibration") -> str:
+def quantisation_config(
+    name: str,
+    spec: PreprocessingSpec,
+    count: int,
+    pictures: str = "lite/calibration",
+    kept: Sequence[str] = (),
+) -> str:
     """Configuration of full post-training quantisation; its pictures are cropped already.
 
     Args:
@@ -103,13 +110,15 @@ def quantisation_config(name: str, spec: PreprocessingSpec, count: int, pictures
         spec: the preprocessing.
         count: number of pictures.
         pictures: their folder.
+        kept: operators that stay float32.
     """
+    skip = f"skip_quant_node={','.join(kept)}\n" if kept else ""
     mean, std = ([round(255 * value, 4) for value in values] for values in (spec.mean, spec.std))
     return f"""\
 [common_quant_param]
 quant_type=FULL_QUANT
 bit_num=8
-
+{skip}
 [full_quant_param]
 activation_quant_method=MAX_MIN
 bias_correction=true

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from deploy.bundle.manifest import TensorInfo
-from deploy.export.choice import judge
-from deploy.export.derived import Derived, proof_of
+from deploy.export.choice import Judged, choose_int8, judge
+from deploy.export.derived import Derived, calibration_inputs, proof_of
 from deploy.export.handover import quantisation_config, write_calibration
 from deploy.export.latency import lite_latency
 from deploy.export.lite_convert import ModelSource, Variant, convert
 from deploy.export.onnx_mend import INPUT_NAME
 from deploy.export.parity import measure
+from deploy.export.quantize import Int8Quantiser
 from deploy.export.request import Subject
-from deploy.use.lite_environment import find_lite
+from deploy.use.lite_environment import LiteEnvironment, find_lite
 from deploy.use.lite_runtime import LiteRuntime
 from deploy.use.runtimes import OnnxRuntime
 
@@ -44,10 +47,15 @@ def derive_lite(name: str, base: Path, path: Path, subject: Subject, tolerance: 
     environment = find_lite()
     spec = subject.spec
     shape = (spec.channels, spec.image_size, spec.image_size)
-    config = _full_quantisation(base, subject) if name == "ms_int8" else None
-    convert(environment, ModelSource(base, INPUT_NAME, shape, config), path, variant)
-    mended = (f"converted by mindspore-lite {environment.version}",)
-    judged = None if name == "ms" else judge(path, mended, subject.validation)
+    mended: tuple[str, ...] = (f"converted by mindspore-lite {environment.version}",)
+    judged = None
+    if name == "ms_int8":
+        judged = _choose_int8(base, path, subject, environment)
+        mended = judged.mended
+    else:
+        convert(environment, ModelSource(base, INPUT_NAME, shape), path, variant)
+        if name != "ms":
+            judged = judge(path, mended, subject.validation)
     parity = proof_of(path, judged, subject) if judged else measure(path, subject.reference, None, tolerance)
     runtime = LiteRuntime(path, shape, 1, environment=environment)
     try:
@@ -70,8 +78,19 @@ def derive_lite(name: str, base: Path, path: Path, subject: Subject, tolerance: 
     )
 
 
-def _full_quantisation(base: Path, subject: Subject) -> str:
-    folder = base.parent / "calibration"
-    folder.mkdir(exist_ok=True)
-    count = write_calibration(folder, subject.spec, subject.train)
-    return quantisation_config(INPUT_NAME, subject.spec, count, str(folder))
+def _choose_int8(base: Path, path: Path, subject: Subject, environment: LiteEnvironment) -> Judged:
+    """Quantise with Lite, on calibration pictures, as many layers as the validation pictures allow."""
+    spec = subject.spec
+    with tempfile.TemporaryDirectory(prefix="int8-") as name:
+        pictures = Path(name, "calibration")
+        pictures.mkdir()
+        count = write_calibration(pictures, spec, subject.train)
+        quantiser = Int8Quantiser(base, Path(name), calibration_inputs(subject.train, spec))
+
+        def write(target: Path, kept: Sequence[str]) -> tuple[str, ...]:
+            config = quantisation_config(INPUT_NAME, spec, count, str(pictures), kept)
+            shape = (spec.channels, spec.image_size, spec.image_size)
+            convert(environment, ModelSource(base, INPUT_NAME, shape, config), target, "int8")
+            return f"converted by mindspore-lite {environment.version}", quantiser.kept_text(kept)
+
+        return choose_int8(base, path, quantiser, write, subject.validation, with_sensitivity=False)

@@ -73,13 +73,20 @@ class Int8Quantiser:
             weight_type=QuantType.QInt8,
             calibration_cache_path=self._ranges,
         )
-        layers = sum(name in kept for name in self.layers)
         return (
             "BatchNorm folded into convolutions by onnxruntime",
             f"int8 weights of 7 bits, a scale a channel, uint8 activations calibrated on {self._reader.count} training "
             "pictures",
-            f"{layers} of {len(self.layers)} layers stay float32",
+            self.kept_text(kept),
         )
+
+    def write_but(self, path: Path, kept: Sequence[str]) -> tuple[str, ...]:
+        """Write an int8 model in which the first layers and those named stay float32; return what was done."""
+        return self.write(path, {*self.first, *kept})
+
+    def kept_text(self, kept: Collection[str]) -> str:
+        """How many layers stay float32, in words."""
+        return f"{sum(name in kept for name in self.layers)} of {len(self.layers)} layers stay float32"
 
 
 def weights_of_layers(graph: onnx.GraphProto) -> dict[str, int]:

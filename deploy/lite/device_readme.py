@@ -32,7 +32,8 @@ def device_readme(manifest: Manifest, model: str, client: str) -> str:
             f"Measured where it was exported, on {proof.n} {proof.accuracy.split} pictures: top-1 "
             f"{proof.accuracy.top1:.2%} (95 % interval {low:.2%} to {high:.2%}), outputs within "
             f"{proof.max_abs_diff:.1e} of the trained network's"
-            + (f", {entry.latency.milliseconds:.2f} ms a picture with one thread." if entry.latency else "."),
+            + (f", {entry.latency.milliseconds:.2f} ms a picture with one thread." if entry.latency else ".")
+            + (" Some of them are training pictures: the top-1 is too high." if manifest.leaking_split else ""),
         ]
     return "\n".join(lines) + "\n\n" + _COMMANDS[client].format(file=entry.file)
 

@@ -128,7 +128,9 @@ def test_most_sensitive_layers_stay_float_until_the_file_holds(
     refusals = iter(["too much is lost", None])
     monkeypatch.setattr(choice, "loss_problem", lambda validation, parity: next(refusals))
 
-    judged = choice.choose_int8(touchy_network, tmp_path / "int8.onnx", quantiser, validation, False)
+    judged = choice.choose_int8(
+        touchy_network, tmp_path / "int8.onnx", quantiser, quantiser.write_but, validation, False
+    )
 
     assert judged.refused is None
     assert judged.mended[-1] == "1 of 3 layers stay float32"
