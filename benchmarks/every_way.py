@@ -1,7 +1,7 @@
 """Ask one split in every way that a trained network can be asked, and print how many answers of each are right.
 
     python -m deploy.lite setup; python -m deploy.lite setup --target aarch64      (once)
-    python benchmarks/every_way.py --run runs/mobilenetv2_garbage26_head-seed0     (257 pictures: about 15 minutes)
+    python benchmarks/every_way.py --run runs/mobilenetv2_garbage26_head-seed0     (257 pictures: about 20 minutes)
 
 Exports the run's best checkpoint, proven on that split, to MINDIR, ONNX and .ms, and asks eval.py, predict.py with each
 file, the bundle's own clients in Python and in C++ (one process a picture, as on a device), `deploy.serve` over HTTP,
