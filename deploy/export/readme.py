@@ -39,16 +39,12 @@ def readme_text(manifest: Manifest, target: Path) -> str:
             + (f"{latency.milliseconds:.2f} ms, {latency.float32_milliseconds:.2f} ms |" if latency else "|")
         )
     lines += [f"| {key} | not shipped: {refused.reason} | | | | | |" for key, refused in manifest.refused.items()]
-    lines += ["", "Differences are to the trained network's outputs on the same pictures; each file was loaded back"]
-    lines += [
-        "by its runtime in a process of its own. Latencies are of one picture with one thread on the machine that"
-    ]
-    lines += ["exported, measured in turns with the float32 ONNX file in onnxruntime."]
-    lines += ["", *_smaller_files(manifest), _FILES]
+    lines += ["", _DIFFERENCES]
+    lines += [*_smaller_files(manifest), _FILES]
     if manifest.lite_readers:
-        lines += ["", "## MindSpore Lite", "", "Which Lite reads which file:", ""]
+        lines += ["## MindSpore Lite", "", "Which Lite reads which file:", ""]
         lines += [f"- `{file}`: {reader}" for file, reader in manifest.lite_readers.items()]
-    return "\n".join(lines) + "\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
+    return "\n".join(lines).rstrip() + "\n\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
 
 
 def _smaller_files(manifest: Manifest) -> list[str]:
@@ -84,6 +80,12 @@ _OUTPUTS = {
     "softmax": "probabilities that sum to 1",
     "sigmoid": "probabilities, one for each class by itself",
 }
+
+_DIFFERENCES = """\
+Differences are to the trained network's outputs on the same pictures; each file was loaded back by its runtime in a
+process of its own. Latencies are of one picture with one thread on the machine that exported, measured in turns with
+the float32 ONNX file in onnxruntime.
+"""
 
 _FILES = """\
 ## Files
