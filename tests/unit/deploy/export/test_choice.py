@@ -49,7 +49,7 @@ def exported(make_checkpoint: Callable[..., Path], digits: Splits, tmp_path_fact
     """A bundle with a smaller file, proven on the test split."""
     target = tmp_path_factory.mktemp("exported") / "bundle"
     request = ExportRequest(make_checkpoint({"name": "lenet5_modern"}), ("onnx_fp16",))
-    export_bundle(target, request, digits.test, digits.train, digits.val)
+    export_bundle(target, request, digits.named("test"), digits.train, digits.val)
     return target
 
 
@@ -61,7 +61,7 @@ def test_smaller_files_are_judged_on_validation_pictures_whatever_the_proof_is_o
     assert model.parity is not None
     assert model.validation is not None
     assert (model.validation.accuracy.split, model.validation.n) == ("val", len(digits.val))
-    assert (model.parity.accuracy.split, model.parity.n) == ("test", len(digits.test))
+    assert (model.parity.accuracy.split, model.parity.n) == ("test", len(digits.named("test")))
 
 
 def test_readme_tells_what_smaller_files_were_chosen_by(exported: Path) -> None:
@@ -80,7 +80,7 @@ def test_test_pictures_choose_nothing(make_checkpoint: Callable[..., Path], digi
     request = ExportRequest(make_checkpoint({"name": "lenet5_modern"}), ("onnx", "onnx_int8"))
 
     with pytest.raises(BundleError, match="onnx_int8: chosen on validation pictures only"):
-        export_bundle(tmp_path / "bundle", request, digits.test, digits.train)
+        export_bundle(tmp_path / "bundle", request, digits.named("test"), digits.train)
     assert list(tmp_path.iterdir()) == []
 
 
