@@ -8,6 +8,7 @@ Published weights:         python eval.py --weights weights/mobilenet_v2_imagene
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,16 +32,23 @@ def main(argv: Sequence[str]) -> int:
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
     from engine.jobs.evaluate import evaluate
-    from engine.jobs.evaluate_published import evaluate_published
     from engine.run.run_folder import RunFolder
-    from engine.runtime.start import enter
+    from engine.runtime.start import enter, start_runtime
 
-    runtime = enter(config.runtime, config.train.seed, notes)
     if options.weights is not None:
+        from engine.jobs.evaluate_published import evaluate_published
+
+        runtime = enter(config.runtime, config.train.seed, notes)
         evaluate_published(config, runtime, options.weights, options.pictures, options.class_map)
         return EXIT_OK
+    runtime = enter(config.runtime, config.train.seed, notes, may_be_light=True)
     run = RunFolder.open(options.run) if options.run is not None else None
-    evaluate(config, runtime, checkpoint_of(options), options.split, run, options.checkpoint)
+
+    def start_mindspore() -> None:
+        if "mindspore" not in sys.modules:
+            start_runtime(config.runtime, config.train.seed)
+
+    evaluate(config, runtime, checkpoint_of(options), options.split, run, options.checkpoint, start_mindspore)
     return EXIT_OK
 
 

@@ -40,8 +40,7 @@ def main(argv: Sequence[str]) -> int:
     from deploy.export.request import ExportRequest
     from deploy.lite.device import check_device, device_folder, pack, packed
     from engine.jobs.pictures import open_splits
-    from engine.jobs.restore import check_classes
-    from engine.run.checkpoint import verify
+    from engine.run.checkpoint import check_classes, verify
     from engine.runtime.start import enter, git_commit
 
     runtime = enter(config.runtime, config.train.seed, notes)

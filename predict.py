@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
+from common.environment import compute_threads
 from common.errors import BundleError
 from common.names import printable
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
 
     options = _parse(argv)
-    classifier = open_classifier(options.model, options.format, options.batch_size)
+    classifier = open_classifier(options.model, options.format, options.batch_size, threads=1)
     top_k = min(options.top_k, len(classifier.classes))
     failed, count = [], 0
     with contextlib.ExitStack() as stack:
@@ -40,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
             outputs.append(stack.enter_context(csv_file(options.csv, top_k)))
         if options.contact_sheet:
             outputs.append(stack.enter_context(contact_sheet(options.contact_sheet)))
-        for prediction in predict_files(classifier, find_pictures(options.pictures), top_k, options.batch_size):
+        pictures = find_pictures(options.pictures)
+        for prediction in predict_files(classifier, pictures, top_k, options.batch_size, compute_threads()):
             count += 1
             if prediction.error is not None:
                 failed.append(prediction)
@@ -60,7 +62,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, metavar="SOURCE", help="run folder, .ckpt file, or bundle")
     parser.add_argument("--format", metavar="NAME", help="which model of the bundle (default: onnx, or its first)")
     parser.add_argument("--top_k", type=_positive, default=1, metavar="K", help="answers per picture (default: 1)")
-    parser.add_argument("--batch_size", type=_positive, default=16, metavar="N", help="pictures per call (default: 16)")
+    parser.add_argument("--batch_size", type=_positive, default=4, metavar="N", help="pictures per call (default: 4)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the answers as JSON")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the answers as a table")
     parser.add_argument("--contact_sheet", type=Path, metavar="FILE.png", help="draw all pictures with their answers")

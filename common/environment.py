@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, MutableMapping
 
 from common.errors import ConfigError
@@ -53,6 +54,15 @@ def whole_number(name: str, environ: Mapping[str, str]) -> int | None:
         limits = f"of at least {least}" if largest == _LARGEST else f"from {least} to {largest}"
         raise ConfigError(f"environment variable {name}={value}: must be a whole number {limits}, or unset")
     return numbers[0]
+
+
+def compute_threads(environ: Mapping[str, str] = os.environ) -> int:
+    """Return how many threads this process may compute on: OMP_NUM_THREADS, or the cores that it may run on.
+
+    Raises:
+        ConfigError: see `whole_number`.
+    """
+    return whole_number(THREADS, environ) or len(os.sched_getaffinity(0))
 
 
 def check_numbers(environ: MutableMapping[str, str]) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mindspore import nn
 
 PLUGINS = "NETZOO_NETWORKS"
+PROJECT_BUILDERS = "netzoo."
+"""What the builders of this project's own networks begin with."""
 Examples = tuple[Mapping[str, object], ...]
 
 

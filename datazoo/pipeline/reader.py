@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from mindspore.dataset import Dataset, GeneratorDataset
 from PIL import Image
 
 from common.errors import DataError
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.decode import decode_file
+
+if TYPE_CHECKING:
+    from mindspore.dataset import Dataset
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +121,8 @@ def dataset_of(read: Callable[[int], Row], count: int, columns: list[str], threa
         columns: their names.
         threads: that read ahead (Pillow decodes outside Python's lock).
     """
+    from mindspore.dataset import GeneratorDataset  # here: pictures are read where there is no MindSpore, too
+
     return GeneratorDataset(
         _ReadAhead(read, count, threads), columns, shuffle=False, num_parallel_workers=1, python_multiprocessing=False
     )

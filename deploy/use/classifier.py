@@ -45,6 +45,7 @@ class Classifier:
         kind: what the outputs are.
         batch_size: pictures per call that the runtime likes best; None takes any number.
         takes_pictures: the preprocessing is inside the model file.
+        takes_turns: the runtime computes one call at a time; otherwise threads may call it together.
         broken: why no picture will get an answer, where that is known.
     """
 
@@ -55,6 +56,7 @@ class Classifier:
     kind: OutputKind
     batch_size: int | None = None
     takes_pictures: bool = False
+    takes_turns: bool = True
     broken: str | None = None
 
     def prepare(self, image: Image.Image) -> np.ndarray:

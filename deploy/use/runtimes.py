@@ -9,6 +9,7 @@ import numpy as np
 
 from common.errors import BundleError
 from common.names import opens_as_utf8
+from common.onnx_session import open_session
 
 
 class Runtime(Protocol):
@@ -30,15 +31,9 @@ class OnnxRuntime:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads:
-            options.intra_op_num_threads = threads
         model = str(path) if opens_as_utf8(path) else path.read_bytes()  # onnxruntime opens UTF-8 names only
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(model, threads)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise BundleError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
         self._input = self._session.get_inputs()[0]

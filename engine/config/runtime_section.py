@@ -16,6 +16,10 @@ class RuntimeConfig(Section):
     mode: Literal["graph", "pynative"] = Field("graph", description="pynative is for debugging")
     run_distribute: bool = Field(False, description="insist on being one of several processes (msrun or mpirun)")
     threads: int | None = Field(None, ge=1, description="compute threads per process; null leaves it to MindSpore")
+    inference: Literal["onnxruntime", "mindspore"] = Field(
+        "onnxruntime",
+        description="what evaluates a checkpoint on a CPU; onnxruntime's answers are first compared with mindspore's",
+    )
     kernels: bool = Field(
         True, description="on a CPU, train on the project's own kernels (kernels/) where a C++ compiler is there"
     )

@@ -15,7 +15,7 @@ from datazoo.pipeline.spec import PreprocessingSpec
 from datazoo.sources.class_map import load_mapped
 from engine.config import Config
 from engine.jobs.network import build_network, with_width_of_weights
-from engine.jobs.results import require_finite_loss
+from engine.jobs.result_lines import require_finite_loss
 from engine.runtime.start import Runtime
 from engine.step.evaluation import Evaluator
 from netzoo.published_weights import evaluation_of

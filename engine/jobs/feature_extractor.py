@@ -7,12 +7,11 @@ import logging
 
 import mindspore as ms
 import numpy as np
-import onnxruntime
 from mindspore import nn
 
-from common.mindspore_paths import plain_folder
+from common.onnx_session import OnnxNetwork
+from engine.jobs.onnx_export import export_onnx
 from kernels.cells import BatchNorm2d, DepthwiseConv2d
-from netzoo.compiled import forget_compiled_graphs
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +46,12 @@ class FeatureExtractor:
         self._layers = layers
         self._backend = backend
         self._threads = threads
-        self._session: onnxruntime.InferenceSession | None = None
+        self._network: OnnxNetwork | None = None
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Features of one batch."""
-        if self._backend == "onnxruntime" and self._session is None:
-            self._session = self._export(pictures)
+        if self._backend == "onnxruntime" and self._network is None:
+            self._network = OnnxNetwork(export_onnx(self._layers, pictures[:1]), self._threads)
             self._compare(pictures[:4])
         return self._onnxruntime(pictures) if self._backend == "onnxruntime" else self._mindspore(pictures)
 
@@ -61,28 +60,8 @@ class FeatureExtractor:
         return self._layers(ms.Tensor(pictures)).asnumpy()
 
     def _onnxruntime(self, pictures: np.ndarray) -> np.ndarray:
-        assert self._session is not None
-        features: np.ndarray = self._session.run(None, {"image": pictures})[0]
-        return features
-
-    def _export(self, pictures: np.ndarray) -> onnxruntime.InferenceSession:
-        self._layers.set_train(False)
-        forget_compiled_graphs(self._layers)  # the exporter changes the graph it finds, a second export fails on it
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # MindSpore writes the batch of 1 into the output's shape; ORT warns each call
-        if self._threads:
-            options.intra_op_num_threads = self._threads
-        with plain_folder() as folder:
-            file = folder / "layers.onnx"
-            ms.onnx.export(
-                self._layers,
-                ms.Tensor(pictures[:1]),
-                file_name=str(file),
-                input_names=["image"],
-                output_names=["features"],
-                dynamic_axes={"image": {0: "batch"}},
-            )
-            return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+        assert self._network is not None
+        return self._network(pictures)
 
     def _compare(self, pictures: np.ndarray) -> None:
         difference = float(np.abs(self._onnxruntime(pictures) - self._mindspore(pictures)).max())

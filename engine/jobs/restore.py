@@ -39,20 +39,3 @@ def restore_network(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
         )
     load_weights(network, weights)
     return network, sidecar
-
-
-def check_classes(sidecar: Sidecar, classes: tuple[str, ...]) -> None:
-    """Refuse data whose classes are not those that the network was trained on, in the same order.
-
-    Raises:
-        RunError: they differ in number, name or order.
-    """
-    if sidecar.classes == classes:
-        return
-    if len(sidecar.classes) != len(classes):
-        raise RunError(f"the checkpoint knows {len(sidecar.classes)} classes, the data has {len(classes)}")
-    place = next(i for i, (a, b) in enumerate(zip(sidecar.classes, classes, strict=True)) if a != b)
-    raise RunError(
-        f"the checkpoint's class {place} is {sidecar.classes[place]!r}, the data's is {classes[place]!r}: "
-        "the label orders differ; give the checkpoint's with --data.classes"
-    )

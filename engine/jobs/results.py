@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from mindspore import nn
 
-from common.errors import TrainingError
-from common.finite import is_finite
 from common.names import printable
 from common.results import EvaluationResult
 from datazoo.pictures import Splits
 from engine.config import Config
+from engine.jobs.evaluators import checkpoint_evaluator
 from engine.jobs.feed import Feed
+from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.run.checkpoint import read_checkpoint, verify
 from engine.run.run_data import check_same_classes
 from engine.run.run_folder import RunFolder
@@ -22,46 +22,36 @@ from engine.step.evaluation import Evaluator
 from netzoo.adapter_file import save_adapter
 from netzoo.count import changed_bytes, count_parameters
 
-_TAKE_ANOTHER = "take another checkpoint, or train again with a lower optimizer.lr or amp.level"
-
 
 def evaluate_best(
-    run: RunFolder, network: nn.Cell, feed: Feed, evaluator: Evaluator, splits: Splits, runtime: Runtime
+    config: Config,
+    run: RunFolder,
+    network: nn.Cell,
+    feed: Feed,
+    evaluator: Evaluator,
+    splits: Splits,
+    runtime: Runtime,
 ) -> dict[str, EvaluationResult]:
-    """Load the best checkpoint into the network and evaluate the held-out splits with it."""
+    """Load the best checkpoint into the network and evaluate the held-out splits with it.
+
+    Where pictures are fed, as eval.py will: what it makes of the checkpoint is kept for it.
+    """
     best = run.checkpoints / "best.ckpt"
     if runtime.is_main:
         check_same_classes(f"{best}", verify(best).classes, splits.train.classes)
         assign_all(network, read_checkpoint(best))
     runtime.broadcast(network)
+    of_pictures = None
+    if not config.data.features.enabled:
+        of_pictures = checkpoint_evaluator(best, config, runtime, config.data.preprocessing, splits.train.classes)
     results: dict[str, EvaluationResult] = {}
     for split, dataset in feed.held_out.items():
-        results[split] = result = evaluator(dataset)
+        results[split] = result = evaluator(dataset) if of_pictures is None else of_pictures(splits.named(split))
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
             run.write_evaluation(result, split, "best", verify(best).sha256, split in splits.leaking)
         print(result_line(split, result, splits))
     return results
-
-
-def require_finite_loss(result: EvaluationResult, where: str, remedy: str = _TAKE_ANOTHER) -> None:
-    """Refuse a result of a network whose answers are not numbers.
-
-    Args:
-        result: of one split.
-        where: which split, and with what.
-        remedy: what to do.
-
-    Raises:
-        TrainingError: the loss is NaN or infinite.
-    """
-    if not is_finite(result.loss):
-        raise TrainingError(f"the loss is {result.loss} on {where}: the network's outputs are not finite\n{remedy}")
-
-
-def result_line(split: str, result: EvaluationResult, splits: Splits) -> str:
-    """One line about a split, with a warning where training pictures are in it."""
-    return f"{split}{' (LEAKING: holds training pictures)' if split in splits.leaking else ''}: {result}"
 
 
 def save_what_changed(config: Config, network: nn.Cell, run: RunFolder) -> int:

@@ -29,7 +29,8 @@ from engine.jobs.network import build_network, load_published_weights, with_widt
 from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver
 from engine.jobs.pictures import keep_made_split, open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
-from engine.jobs.results import evaluate_best, parameter_counts, require_finite_loss, save_what_changed
+from engine.jobs.result_lines import require_finite_loss
+from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
 from engine.run.records import EpochEnd, EpochRecord, Progress
@@ -114,7 +115,7 @@ def _train_in_folder(
         print(progress.stop_reason)
 
     # -- results ---------------------------------------------------------------------------------------------------
-    results = evaluate_best(run, network, feed, prepared.evaluator, splits, runtime)
+    results = evaluate_best(config, run, network, feed, prepared.evaluator, splits, runtime)
     if resources is not None:
         costs = Costs(parameter_counts(network), resources.summary(), watch, save_what_changed(config, network, run))
         write_summary(run, config, progress, results, costs)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -91,12 +90,31 @@ def verify(checkpoint: Path) -> Sidecar:
     return sidecar
 
 
+def check_classes(sidecar: Sidecar, classes: tuple[str, ...]) -> None:
+    """Refuse data whose classes are not those that the network was trained on, in the same order.
+
+    Raises:
+        RunError: they differ in number, name or order.
+    """
+    if sidecar.classes == classes:
+        return
+    if len(sidecar.classes) != len(classes):
+        raise RunError(f"the checkpoint knows {len(sidecar.classes)} classes, the data has {len(classes)}")
+    place = next(i for i, (a, b) in enumerate(zip(sidecar.classes, classes, strict=True)) if a != b)
+    raise RunError(
+        f"the checkpoint's class {place} is {sidecar.classes[place]!r}, the data's is {classes[place]!r}: "
+        "the label orders differ; give the checkpoint's with --data.classes"
+    )
+
+
 def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
     """Read a checkpoint's tensors by name.
 
     Raises:
         RunError: MindSpore cannot read it.
     """
+    import mindspore as ms  # here: sidecars are read where there is no need of it
+
     try:
         return {name: value.asnumpy() for name, value in ms.load_checkpoint(str(checkpoint.resolve())).items()}
     except (ValueError, RuntimeError, OSError) as error:
@@ -149,6 +167,8 @@ class CheckpointStore:
 
     def save(self, snapshot: Snapshot) -> Path:
         """Write one checkpoint, move the links, remove what is no longer kept."""
+        import mindspore as ms
+
         target = self._folder / f"epoch_{snapshot.epoch:04d}.ckpt"
         if target.exists():  # the same epoch again, after a stop inside the epoch: names are never rewritten
             target = self._folder / f"epoch_{snapshot.epoch:04d}_step_{snapshot.step:08d}.ckpt"

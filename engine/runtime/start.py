@@ -9,21 +9,24 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mindspore as ms
 import numpy as np
-from mindspore import nn
-from mindspore.communication import get_group_size, get_rank, init
 
 from common.environment import whole_number
 from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
 from engine.config.optimizer_section import AmpConfig
 from engine.config.runtime_section import RuntimeConfig
-from engine.runtime.collectives import all_gather, broadcast_parameters
+
+if TYPE_CHECKING:
+    from mindspore import nn
 
 logger = logging.getLogger(__name__)
+
+_NPUS = "/dev/davinci[0-9]*"
 
 
 @dataclass(frozen=True)
@@ -65,24 +68,35 @@ class Runtime:
     def broadcast(self, cell: nn.Cell) -> None:
         """Give every rank the main rank's parameters."""
         if self.world_size > 1:
+            from engine.runtime.collectives import broadcast_parameters
+
             broadcast_parameters(cell)
 
 
-def enter(config: RuntimeConfig, seed: int, notes: Sequence[str]) -> Runtime:
+def enter(config: RuntimeConfig, seed: int, notes: Sequence[str], *, may_be_light: bool = False) -> Runtime:
     """Begin a job: console, device, ranks; only the main rank speaks on the console.
 
     Args:
         config: the recipe's `runtime` section.
         seed: seed of weights, dropout and data order.
         notes: lines for the user, from `prepare_environment`.
+        may_be_light: leave MindSpore, which takes a second to load, to `start_runtime` if this is one process on a CPU.
     """
     log_to_console()
     for note in notes:
         print(note)
+    if may_be_light and _is_alone_on_cpu(config):
+        return Runtime("CPU")
     runtime = start_runtime(config, seed)
     if not runtime.is_main:
         mute_console()
     return runtime
+
+
+def _is_alone_on_cpu(config: RuntimeConfig) -> bool:
+    if "MS_ROLE" in os.environ or config.run_distribute or config.platform == "Ascend":
+        return False
+    return config.platform == "CPU" or not glob(_NPUS)
 
 
 def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
@@ -97,6 +111,8 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
     Raises:
         RuntimeUnavailableError: `platform: Ascend` without one, or `run_distribute` without a launcher.
     """
+    import mindspore as ms  # here: who has a light start may never need it
+
     distributed = "MS_ROLE" in os.environ
     if config.run_distribute and not distributed:
         raise RuntimeUnavailableError(
@@ -117,6 +133,11 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
 
 
 def _join_ranks(device: str) -> Runtime:
+    import mindspore as ms
+    from mindspore.communication import get_group_size, get_rank, init
+
+    from engine.runtime.collectives import all_gather
+
     try:
         init()
     except RuntimeError as error:
@@ -187,6 +208,8 @@ def git_commit() -> str | None:
 def _choose_device(wanted: str) -> str:
     if wanted == "CPU":
         return "CPU"
+    import mindspore as ms
+
     if ms.hal.is_available("Ascend"):
         return "Ascend"
     looked_for = "MindSpore's Ascend plug-in with CANN's libge_runner.so and a visible NPU"

@@ -11,7 +11,29 @@ from mindspore.dataset import Dataset
 from common.results import EvaluationResult
 from datazoo.pipeline.reader import naming_bad_pictures
 from engine.runtime.start import Runtime
-from engine.step.metrics import CountingMetric
+from engine.step.metrics import ClassificationCounts
+
+
+class _CountingMetric(ms.train.Metric):
+    """Lets `Model.eval` fill a `ClassificationCounts`."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self._num_classes = num_classes
+        self.clear()
+
+    def clear(self) -> None:
+        """Start a new pass."""
+        self.counts = ClassificationCounts(self._num_classes)
+
+    def update(self, *inputs: ms.Tensor) -> None:
+        """Count a batch of (logits, labels)."""
+        logits, labels = inputs
+        self.counts.add(logits.asnumpy(), labels.asnumpy())
+
+    def eval(self) -> ClassificationCounts:
+        """Return this rank's sums."""
+        return self.counts
 
 
 class _LogitsAndLabel(nn.Cell):
@@ -34,7 +56,7 @@ class Evaluator:
 
     def __init__(self, network: nn.Cell, classes: Sequence[str], runtime: Runtime) -> None:
         cell = _LogitsAndLabel(network)
-        self._metric = CountingMetric(len(classes))
+        self._metric = _CountingMetric(len(classes))
         self._model = ms.train.Model(cell, eval_network=cell, metrics={"counts": self._metric})
         self._classes = tuple(classes)
         self._runtime = runtime

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import mindspore as ms
 import numpy as np
 
 from common.intervals import wilson_interval
@@ -74,25 +73,3 @@ class ClassificationCounts:
             ),
             confusion=tuple(tuple(int(v) for v in row) for row in confusion),
         )
-
-
-class CountingMetric(ms.train.Metric):
-    """Lets `Model.eval` fill a `ClassificationCounts`."""
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self._num_classes = num_classes
-        self.clear()
-
-    def clear(self) -> None:
-        """Start a new pass."""
-        self.counts = ClassificationCounts(self._num_classes)
-
-    def update(self, *inputs: ms.Tensor) -> None:
-        """Count a batch of (logits, labels)."""
-        logits, labels = inputs
-        self.counts.add(logits.asnumpy(), labels.asnumpy())
-
-    def eval(self) -> ClassificationCounts:
-        """Return this rank's sums."""
-        return self.counts

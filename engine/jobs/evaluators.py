@@ -1,0 +1,84 @@
+"""What evaluates a checkpoint on pictures: onnxruntime on a CPU, MindSpore elsewhere and where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from common.environment import compute_threads
+from common.onnx_session import OnnxNetwork
+from common.results import EvaluationResult
+from datazoo.pictures import PictureSet
+from datazoo.pipeline.evaluation import outputs_of
+from datazoo.pipeline.order import Shard
+from datazoo.pipeline.reader import OnBadPicture
+from datazoo.pipeline.spec import PreprocessingSpec
+from engine.config import Config
+from engine.jobs.inference import InferenceNetwork, open_in_mindspore, open_network
+from engine.runtime.start import Runtime
+from engine.step.metrics import ClassificationCounts
+
+PictureEvaluator = Callable[[PictureSet], EvaluationResult]
+
+
+def uses_onnxruntime(config: Config, runtime: Runtime) -> bool:
+    """Whether a checkpoint is to be evaluated by onnxruntime, if its network can be exported."""
+    options = config.runtime
+    return runtime.device == "CPU" and options.inference == "onnxruntime" and options.mode == "graph"
+
+
+def checkpoint_evaluator(
+    checkpoint: Path,
+    config: Config,
+    runtime: Runtime,
+    spec: PreprocessingSpec,
+    classes: Sequence[str],
+    start_mindspore: Callable[[], object] = lambda: None,
+) -> PictureEvaluator | None:
+    """Return what evaluates a checkpoint by onnxruntime; None where MindSpore has to.
+
+    The main rank opens or makes the export and gives it to the others, which need not see its files.
+
+    Args:
+        checkpoint: what to evaluate.
+        config: the recipe.
+        runtime: device and rank.
+        spec: the preprocessing that the checkpoint was trained with.
+        classes: names in label order.
+        start_mindspore: called before MindSpore is needed.
+    """
+    if not uses_onnxruntime(config, runtime):
+        start_mindspore()
+        return None
+    model = b""
+    if runtime.is_main:
+        model = open_network(checkpoint, logits=True, start_mindspore=start_mindspore).model
+    model = runtime.gather(model)[0]
+    if not model:
+        return None
+    network = OnnxNetwork(model, threads=1)
+    on_bad: OnBadPicture = "fail" if config.data.on_bad_image == "fail" else "blank"
+    threads, shard = config.data.workers or compute_threads(), Shard(runtime.rank, runtime.world_size)
+
+    def evaluate(pictures: PictureSet) -> EvaluationResult:
+        counts = ClassificationCounts(len(classes))
+        for logits, labels in outputs_of(pictures, spec, network, threads, shard, on_bad):
+            counts.add(logits, labels)
+        return counts.result(classes, runtime.all_sum)
+
+    return evaluate
+
+
+def mindspore_evaluator(
+    checkpoint: Path, config: Config, runtime: Runtime, spec: PreprocessingSpec, classes: Sequence[str]
+) -> PictureEvaluator:
+    """Return what evaluates a checkpoint in MindSpore, which is started; arguments as above."""
+    from datazoo.pipeline.loader import eval_dataset
+    from engine.step.evaluation import Evaluator
+
+    opened: InferenceNetwork = open_in_mindspore(checkpoint, logits=True)
+    evaluator = Evaluator(opened.cell, classes, runtime)
+    data, shard = config.data, Shard(runtime.rank, runtime.world_size)
+    on_bad: OnBadPicture = "fail" if data.on_bad_image == "fail" else "blank"
+    batch_size = data.eval_batch_size or data.batch_size
+    return lambda pictures: evaluator(eval_dataset(pictures, spec, batch_size, shard, data.workers, on_bad))
