@@ -12,6 +12,7 @@ from report import curves
 from report.bar_chart import Bar, bar_chart
 from report.calibration import expected_calibration_error, reliability, reliability_chart
 from report.confusion_matrix import confusion_matrix
+from report.formats import percent
 from report.mistakes import class_names, worst_mistakes
 from report.origin import commands, sections, surroundings
 from report.predictions import read_predictions
@@ -50,6 +51,7 @@ def write_report(run: Path) -> Path:
         wrong=wrong,
         calibration_error=expected_calibration_error(bins),
         charts={**_charts(values, shown, names, wrong), "reliability": reliability_chart(bins)},
+        time_shares={name: percent(share) for name, share in values.summary.time_shares.items()},
         commands=commands(values),
         config=sections(values.config, "run"),
         surroundings=surroundings(values),

@@ -275,4 +275,9 @@ def _summary(value: Mapping[str, Any]) -> Summary:
         peak_cpu_percent=_number(value.get("peak_cpu_percent")),
         peak_rss_mb=_number(value.get("peak_rss_mb")),
         saved_bytes=_integer(value.get("saved_bytes")),
+        time_budget={
+            str(name): taken
+            for name, number in _mapping(value.get("time_budget")).items()
+            if (taken := _number(number)) is not None and taken >= 0
+        },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,14 @@ class Summary:
     peak_cpu_percent: float | None = None
     peak_rss_mb: float | None = None
     saved_bytes: int | None = None
+    time_budget: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def time_shares(self) -> Mapping[str, float]:
+        """Shares of the wall time by what it went into, the largest first; empty where that was not measured."""
+        total = sum(self.time_budget.values())
+        ordered = sorted(self.time_budget.items(), key=lambda part: -part[1])
+        return {name.replace("_", " "): seconds / total for name, seconds in ordered} if total else {}
 
     @property
     def trainable_share(self) -> float | None:

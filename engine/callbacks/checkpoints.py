@@ -26,6 +26,9 @@ class CheckpointSaver(RunCallback):
         progress: where the run stands.
         weights: returns the parameters to save.
         state: returns the arrays and the plain values that a run needs to go on.
+
+    Attributes:
+        seconds: wall time that saving has taken.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class CheckpointSaver(RunCallback):
         self._state = state
         self._waiting: Snapshot | None = None
         self._saved_at = -float("inf")
+        self.seconds = 0.0
 
     def on_epoch(self, epoch: EpochEnd) -> None:
         """Save if this epoch is due, the best, or the last."""
@@ -73,11 +77,15 @@ class CheckpointSaver(RunCallback):
 
     def _snapshot(self, epoch: int, score: float | None, is_best: bool) -> Snapshot:
         """The run as it is now; every rank takes part, since ranks may have to be collected."""
+        began = time.monotonic()
         weights, (arrays, notes) = self._weights(), self._state()
+        self.seconds += time.monotonic() - began
         return Snapshot(weights, epoch, self._progress.step, score, is_best, arrays, notes)
 
     def _write(self, snapshot: Snapshot) -> None:
         self.close()
         if self._store is not None:
+            began = time.monotonic()
             self._progress.last_checkpoint = str(self._store.save(snapshot))
+            self.seconds += time.monotonic() - began
             self._saved_at = time.monotonic()

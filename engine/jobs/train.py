@@ -21,6 +21,7 @@ from engine.callbacks.base import RunCallback
 from engine.callbacks.resources import ResourceSampler
 from engine.callbacks.step_monitor import DIVERGED_REMEDY, StepMonitor
 from engine.callbacks.stop_on_signal import StopOnSignal
+from engine.callbacks.time_keeper import TimeKeeper
 from engine.config import Config
 from engine.jobs.agreement import check_ranks_agree
 from engine.jobs.begin import Beginning
@@ -101,13 +102,15 @@ def _train_in_folder(
 
     # -- loop ------------------------------------------------------------------------------------------------------
     signals = StopOnSignal(progress, runtime)
+    keeper = TimeKeeper()
     saver = make_saver(config, splits, network, run if runtime.is_main else None, progress, state)
-    callbacks = [make_lr_setter(config, prepared.optimizer, progress), signals, saver]
+    callbacks = [make_lr_setter(config, prepared.optimizer, progress), signals, saver, keeper]
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]
     print(describe_length(config, splits, progress))
     fit(config, Parts(prepared.step, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
+        print(keeper.budget(watch.total, watch.features, saver.seconds).line())
         runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
         words = stop_words(progress.interrupted_by)
         raise RunStopped(f"{words} after step {progress.step}; go on with --resume {run.path}", progress.interrupted_by)
@@ -115,10 +118,14 @@ def _train_in_folder(
         print(progress.stop_reason)
 
     # -- results ---------------------------------------------------------------------------------------------------
-    results = evaluate_best(config, run, network, feed, prepared.evaluator, splits, runtime)
+    with keeper.evaluating():
+        results = evaluate_best(config, run, network, feed, prepared.evaluator, splits, runtime)
     if resources is not None:
-        costs = Costs(parameter_counts(network), resources.summary(), watch, save_what_changed(config, network, run))
+        saved_bytes = save_what_changed(config, network, run)
+        budget = keeper.budget(watch.total, watch.features, saver.seconds)
+        costs = Costs(parameter_counts(network), resources.summary(), watch, budget, saved_bytes)
         write_summary(run, config, progress, results, costs)
+        print("\n".join(filter(None, (budget.line(), budget.hint()))))
 
 
 @dataclass(frozen=True)

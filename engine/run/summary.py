@@ -11,6 +11,7 @@ from common.results import EvaluationResult
 from engine.config import Config
 from engine.run.records import Progress
 from engine.run.run_folder import RunFolder
+from engine.run.time_budget import TimeBudget
 
 
 @dataclass
@@ -38,12 +39,14 @@ class Costs:
         parameters: number of values: total and trainable.
         resources: mean and peak CPU %, peak memory in MiB.
         watch: wall time.
+        budget: where it went.
         saved_bytes: what must be kept beside the published weights.
     """
 
     parameters: Mapping[str, int]
     resources: Mapping[str, float | None]
     watch: Stopwatch
+    budget: TimeBudget
     saved_bytes: int
 
 
@@ -76,6 +79,7 @@ def write_summary(
             "train": train,
             "eval": max(0.0, watch.total - watch.features - train),
         },
+        "time_budget": costs.budget.seconds(),
         "images_per_second": images / train if train else None,
         **costs.resources,
         "saved_bytes": costs.saved_bytes,

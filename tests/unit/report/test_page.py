@@ -135,3 +135,13 @@ def test_a_browser_draws_the_page(make_run: MakeRun, tmp_path: Path) -> None:
     with Image.open(shot) as picture:
         colors = {color for _, color in picture.convert("RGB").getcolors(maxcolors=1 << 20) or ()}
     assert {(0x2A, 0x78, 0xD6), (0xFF, 0xFF, 0xFF), (0xF6, 0xF7, 0xF9)} <= colors  # first series, card, page
+
+
+def test_the_page_says_where_the_time_went(make_run: MakeRun) -> None:
+    run = make_run(summary={"time_budget": {"step": 6.0, "input_wait": 3.0, "other": 1.0}})
+    words = " ".join(read(write_report(run)).words.split())
+    assert "Shares of the wall time step 60.0 % input wait 30.0 % other 10.0 %" in words
+
+
+def test_a_run_of_an_older_version_has_no_shares(make_run: MakeRun) -> None:
+    assert "Shares of the wall time" not in read(write_report(make_run())).words

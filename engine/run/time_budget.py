@@ -1,0 +1,68 @@
+"""Where the wall time of a run went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HINT_ABOVE = 0.1  # share of the time in which training waited for input
+_WORDS = {
+    "prepare": "prepare",
+    "compile": "compile",
+    "input_wait": "input wait",
+    "step": "step",
+    "evaluation": "evaluation",
+    "checkpoint": "checkpoint",
+    "other": "other",
+}
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """Seconds of wall time of one process; a run that goes on counts anew.
+
+    Args:
+        prepare: before the first step: features, network, feed.
+        compile: what the first training step took longer than the others.
+        input_wait: the loop waited for the next batch.
+        step: training steps, with what is waited for at the end of a window of them.
+        evaluation: during training, and of the best checkpoint at the end.
+        checkpoint: collecting and writing the weights and the state.
+        other: the rest: Python, callbacks, logs.
+    """
+
+    prepare: float
+    compile: float
+    input_wait: float
+    step: float
+    evaluation: float
+    checkpoint: float
+    other: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return sum(self.seconds().values())
+
+    def seconds(self) -> dict[str, float]:
+        """By kind."""
+        return {name: getattr(self, name) for name in _WORDS}
+
+    def shares(self) -> dict[str, float]:
+        """By kind, of the whole."""
+        return {name: seconds / self.total if self.total else 0.0 for name, seconds in self.seconds().items()}
+
+    def line(self) -> str:
+        """One line, the largest share first."""
+        ordered = sorted(self.shares().items(), key=lambda part: -part[1])
+        return f"time: {self.total:.1f} s: " + ", ".join(f"{_WORDS[name]} {share:.0%}" for name, share in ordered)
+
+    def hint(self) -> str | None:
+        """What to do about input that training waited for; None where that is no matter."""
+        share = self.shares()["input_wait"]
+        if share <= HINT_ABOVE:
+            return None
+        return (
+            f"hint: training waited for input in {share:.0%} of the time: raise data.workers if cores are idle, store "
+            "pictures at about data.preprocessing.resize, draw less in data.augmentation, or, with frozen layers, set "
+            "data.features.enabled"
+        )
