@@ -15,10 +15,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import open_memmap, write_array_header_1_0
 from tqdm import tqdm
 
 from common.errors import DataError
@@ -132,10 +133,10 @@ def cached_features(
         _log.info("features of %s: %s; computing %d x %d", pictures.split, problem, views.count, len(pictures))
         rows = np.array_split(np.arange(views.count * len(pictures)), shard.world_size)[shard.rank]
         started = time.perf_counter()
-        part = _compute(pictures, views, extractor, rows, clamp_workers(workers), show=shard.rank == 0)
+        features = _compute(pictures, views, extractor, rows, clamp_workers(workers), show=shard.rank == 0)
+        file.write_part(features, len(rows), shard)
         seconds = time.perf_counter() - started
         _log.info("features of %s: %.1f s, %.0f pictures/s", pictures.split, seconds, len(rows) / max(seconds, 1e-9))
-        file.write_part(part, shard)
     else:
         _log.info("features of %s: %d x %d from the cache %s", pictures.split, views.count, len(pictures), file.path)
     barrier()
@@ -147,10 +148,8 @@ def cached_features(
 
 def _compute(
     pictures: PictureSet, views: Views, extractor: Extractor, rows: np.ndarray, workers: int, *, show: bool
-) -> np.ndarray:
-    """Return the features of `rows` (view * N + picture), float32 (len(rows), ...)."""
-    out: np.ndarray | None = None
-    filled = 0
+) -> Iterator[np.ndarray]:
+    """Yield the features of `rows` (view * N + picture) in order, float32 (batch_size or fewer, ...)."""
     with tqdm(total=len(rows), desc=f"features {pictures.split}", unit="img", disable=None if show else True) as bar:
         for view in np.unique(rows // len(pictures)):
             indices = rows[rows // len(pictures) == view] % len(pictures)
@@ -159,15 +158,18 @@ def _compute(
                 missing = extractor.batch_size - count
                 if missing:
                     images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.float32)])
-                features = extractor.extract(images)[:count]
+                features = _extracted(extractor, images)[:count]
                 if not np.isfinite(features).all():
                     raise DataError(f"the frozen layers give features that are not finite on {pictures.split} pictures")
-                if out is None:
-                    out = np.empty((len(rows), *features.shape[1:]), np.float32)
-                out[filled : filled + count] = features
-                filled += count
+                yield features.astype(np.float32, copy=False)
                 bar.update(count)
-    return np.empty((0, 0), np.float32) if out is None else out
+
+
+def _extracted(extractor: Extractor, images: np.ndarray) -> np.ndarray:
+    try:
+        return extractor.extract(images)
+    except OSError as error:  # not to be taken for one of the cache's file, which is open meanwhile
+        raise DataError(f"features cannot be computed: {error}") from error
 
 
 def _batches(
@@ -224,11 +226,21 @@ class _CacheFile:
             return f"cache {self.path} has shape {sidecar.get('shape')}"
         return None
 
-    def write_part(self, part: np.ndarray, shard: Shard) -> None:
-        """Keep one rank's rows until `join`."""
+    def write_part(self, batches: Iterator[np.ndarray], count: int, shard: Shard) -> None:
+        """Keep one rank's rows until `join`, written as they are made: no more than a batch is in memory.
+
+        Args:
+            batches: float32 (B, ...), `count` rows in all.
+            count: number of rows.
+            shard: the rank.
+        """
         target = self._part(shard.rank, shard.world_size)
         with self._writable(), atomic_path(target) as temporary, temporary.open("wb") as file:
-            np.save(file, part, allow_pickle=False)
+            first = next(batches, np.empty((0, 0), np.float32))
+            shape = (count, *first.shape[1:])
+            write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            for batch in chain([first], batches):
+                file.write(np.ascontiguousarray(batch, "<f4").data)
 
     def join(self, world_size: int) -> None:
         """Make the cache out of all ranks' parts, unless another run has just done so."""

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import multiprocessing
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -279,3 +280,47 @@ def test_full_disk_is_an_error_and_leaves_no_cache(
     with pytest.raises(DataError, match="No space left"):
         features_of()
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_features_are_written_as_they_are_made(
+    features_of: Callable[..., CachedFeatures], pictures: PictureSet
+) -> None:
+    many = pictures.subset(np.arange(64) % len(pictures))
+    megabyte = 1 << 20
+
+    def wide(images: np.ndarray) -> np.ndarray:
+        return np.repeat(images[:, 0, 0, :1], megabyte // 4, axis=1)
+
+    tracemalloc.start()
+    try:
+        features = features_of(pictures=many, extract=wide)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert features.values.nbytes == 64 * megabyte
+    assert peak < 20 * megabyte
+
+
+def test_nothing_is_left_of_features_that_were_not_made_to_the_end(
+    features_of: Callable[..., CachedFeatures], tmp_path: Path
+) -> None:
+    calls = iter((True, False))
+
+    def fails_later(images: np.ndarray) -> np.ndarray:
+        if next(calls):
+            return pool(images)
+        raise RuntimeError("no memory")
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        features_of(extract=fails_later)
+
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_an_extractor_that_finds_no_room_is_not_taken_for_the_cache(features_of: Callable[..., CachedFeatures]) -> None:
+    def no_folder(images: np.ndarray) -> np.ndarray:
+        raise FileNotFoundError(2, "no folder for temporary files", "/tmp")
+
+    with pytest.raises(DataError, match=r"features cannot be computed: .*no folder for temporary files"):
+        features_of(extract=no_folder)
