@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from common.errors import ConfigError, RunStopped
 from common.launcher_protocol import note_final
-from common.lifetime import end_with_launcher, leave_job, leave_now
+from common.lifetime import QuickEnd, end_with_launcher, leave_job, leave_now
 from common.names import printable, printable_lines
 from common.signals import STOP_SIGNALS, StopHandler, last_line, stop_code, stop_words, watch_signals
 from common.streams import EXIT_READER_GONE, ReaderGone, guard_console
@@ -53,12 +53,13 @@ def open_door(main: Callable[[Sequence[str]], int], *, outlives_reader: bool = F
         main: takes the arguments without the program's name, returns the exit code.
         outlives_reader: whether the work goes on when nobody reads its output any more; if not, that ends it with 141.
     """
-    stop = StopHandler()
+    end, stop = QuickEnd(), StopHandler()
     try:
         watch_signals(stop)
         guard_console(outlives_reader)
         end_with_launcher()
-        sys.exit(_finish(run_door(main, sys.argv[1:], stop=stop)))
+        end.code = _finish(run_door(main, sys.argv[1:], stop=stop))
+        sys.exit(end.code)
     except BaseException:
         if stop.number is None:
             raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import logging
 import os
 import platform
 import signal
@@ -17,6 +19,7 @@ from common.errors import ConfigError
 from common.launcher_protocol import launcher_folder, note_end
 
 LAUNCHER_VARIABLE = "LAUNCH_PROCESS"  # host:pid:start of the launcher
+_NPU_DRIVER = Path("/dev/davinci_manager")
 _PR_SET_PDEATHSIG = 1
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -60,6 +63,28 @@ def leave_job(code: int) -> int:
     if code and os.environ.get("MS_ROLE"):
         leave_now(code)
     return code
+
+
+class QuickEnd:
+    """Ends the process where Python would begin to take libraries apart: MindSpore's take half a second for nothing.
+
+    Make it first of all: it is then called after every other exit handler, which a run of MindSpore's needs. Processes
+    of a job, and those with an NPU, end the long way: what their libraries say goodbye to is outside of them.
+
+    Attributes:
+        code: exit code; None leaves the end to Python.
+    """
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        atexit.register(self)
+
+    def __call__(self) -> None:
+        """End, with everything written."""
+        if self.code is None or "mindspore" not in sys.modules or os.environ.get("MS_ROLE") or _NPU_DRIVER.exists():
+            return
+        logging.shutdown()
+        leave_now(self.code)
 
 
 def leave_now(code: int) -> NoReturn:
