@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from common.names import printable
 
@@ -19,8 +19,21 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a network takes one picture for.
+
+    Args:
+        predicted: class index; -1 where the picture could not be read.
+        confidence: probability of that class.
+    """
+
+    predicted: int
+    confidence: float
+
+
+@dataclass(frozen=True)
 class EvaluationResult:
-    """What one pass over a split says about a network."""
+    """What one pass over a split says about a network; `answers` are of every picture, in order, where asked for."""
 
     n: int
     correct: int
@@ -31,10 +44,13 @@ class EvaluationResult:
     macro_f1: float
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+    answers: tuple[Answer, ...] | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Plain values for a JSON file."""
-        return asdict(self)
+        """Plain values for a JSON file; the answers have a file of their own."""
+        values = asdict(replace(self, answers=None))
+        del values["answers"]
+        return values
 
     def table(self) -> str:
         """Per-class scores, one line a class."""

@@ -41,7 +41,7 @@ def read_predictions(run: Path, split: str) -> tuple[Prediction, ...] | None:
     path = run / f"predictions_{split}.csv"
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            return tuple(_prediction(row) for row in csv.DictReader(stream))
+            return tuple(_prediction(row, run) for row in csv.DictReader(stream))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -51,8 +51,9 @@ def read_predictions(run: Path, split: str) -> tuple[Prediction, ...] | None:
         raise ReportError(f"{path}: damaged: {what}") from error
 
 
-def _prediction(row: dict[str, str]) -> Prediction:
+def _prediction(row: dict[str, str], run: Path) -> Prediction:
+    """Read a row; a path that is not absolute lies in the run folder."""
     confidence = float(row["confidence"])
     if not (math.isfinite(confidence) and 0 <= confidence <= 1):
         raise ValueError(f"confidence {row['confidence']} of {row['path']}")
-    return Prediction(row["path"], row["label"], row["predicted"], confidence)
+    return Prediction(str(run / row["path"]), row["label"], row["predicted"], confidence)

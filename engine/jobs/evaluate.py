@@ -13,6 +13,7 @@ from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
 from engine.jobs.pictures import open_splits
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.run.checkpoint import check_classes, verify
+from engine.run.predictions import write_predictions
 from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
 from engine.runtime.start import Runtime
@@ -61,4 +62,5 @@ def evaluate(
     print(result_line(split, result, splits))
     if run is not None and runtime.is_main:
         saved = run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)
+        write_predictions(run.path, splits.named(split), result)
         print(f"saved in {printable(saved)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.environment import compute_threads
@@ -64,7 +65,8 @@ def checkpoint_evaluator(
         counts = ClassificationCounts(len(classes))
         for logits, labels in outputs_of(pictures, spec, network, threads, shard, on_bad):
             counts.add(logits, labels)
-        return counts.result(classes, runtime.all_sum)
+        result = counts.result(classes, runtime.all_sum)
+        return replace(result, answers=counts.answers(len(pictures), runtime.gather))
 
     return evaluate
 
@@ -81,4 +83,9 @@ def mindspore_evaluator(
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     on_bad: OnBadPicture = "fail" if data.on_bad_image == "fail" else "blank"
     batch_size = data.eval_batch_size or data.batch_size
-    return lambda pictures: evaluator(eval_dataset(pictures, spec, batch_size, shard, data.workers, on_bad))
+
+    def evaluate(pictures: PictureSet) -> EvaluationResult:
+        dataset = eval_dataset(pictures, spec, batch_size, shard, data.workers, on_bad)
+        return evaluator(dataset, len(pictures))
+
+    return evaluate

@@ -14,6 +14,7 @@ from engine.jobs.evaluators import checkpoint_evaluator
 from engine.jobs.feed import Feed
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.run.checkpoint import read_checkpoint, verify
+from engine.run.predictions import write_predictions
 from engine.run.run_data import check_same_classes
 from engine.run.run_folder import RunFolder
 from engine.runtime.parameters import assign_all
@@ -46,10 +47,12 @@ def evaluate_best(
         of_pictures = checkpoint_evaluator(best, config, runtime, config.data.preprocessing, splits.train.classes)
     results: dict[str, EvaluationResult] = {}
     for split, dataset in feed.held_out.items():
-        results[split] = result = evaluator(dataset) if of_pictures is None else of_pictures(splits.named(split))
+        pictures = splits.named(split)
+        results[split] = result = evaluator(dataset, len(pictures)) if of_pictures is None else of_pictures(pictures)
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
             run.write_evaluation(result, split, "best", verify(best).sha256, split in splits.leaking)
+            write_predictions(run.path, pictures, result)
         print(result_line(split, result, splits))
     return results
 

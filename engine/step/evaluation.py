@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
@@ -62,9 +63,17 @@ class Evaluator:
         self._runtime = runtime
         self._cell = cell
 
-    def __call__(self, dataset: Dataset) -> EvaluationResult:
-        """Evaluate in inference mode on a dataset of (image, label) batches; label -1 marks padding."""
+    def __call__(self, dataset: Dataset, pictures: int | None = None) -> EvaluationResult:
+        """Evaluate in inference mode.
+
+        Args:
+            dataset: of (image, label) batches; label -1 marks padding.
+            pictures: of the whole split, to have each one's answer in the result; None does without.
+        """
         self._cell.set_train(False)
         with naming_bad_pictures():
             counts = self._model.eval(dataset, dataset_sink_mode=False)["counts"]
-        return counts.result(self._classes, self._runtime.all_sum)
+        result: EvaluationResult = counts.result(self._classes, self._runtime.all_sum)
+        if pictures is None:
+            return result
+        return replace(result, answers=counts.answers(pictures, self._runtime.gather))

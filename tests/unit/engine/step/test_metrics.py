@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
 
 from common.intervals import wilson_interval
+from datazoo.pipeline.order import Shard, evaluation_rows
 from engine.step.metrics import ClassificationCounts
 
 
@@ -81,3 +82,31 @@ def test_logits_of_a_thousand_do_not_overflow_the_loss() -> None:
     counts.add(np.array([[1000.0, 0.0]]), np.array([1]))
 
     assert counts.result("ab", alone).loss == pytest.approx(1000.0)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 9))
+def test_answers_are_in_the_splits_order_whatever_ranks_and_batches(n: int, ranks: int, batch: int) -> None:
+    rng = np.random.default_rng(n)
+    logits, labels = rng.normal(size=(n, 6)), rng.integers(0, 6, n)
+    labels[n // 2] = -1  # a picture that could not be read, in the middle
+    rows = np.stack([evaluation_rows(n, batch, Shard(rank, ranks)).ravel() for rank in range(ranks)])
+    parts: list[bytes] = []
+    for mine in rows:
+        counts = ClassificationCounts(6)
+        for start in range(0, len(mine), batch):
+            chosen = mine[start : start + batch]
+            counts.add(logits[chosen], np.where(chosen < 0, -1, labels[chosen]))
+
+        def keep(own: bytes) -> list[bytes]:
+            parts.append(own)
+            return [own]
+
+        counts.answers(n, keep)
+
+    answers = counts.answers(n, lambda own: parts)
+
+    assert len(answers) == n
+    assert [answer.predicted for answer in answers] == list(np.where(labels < 0, -1, logits.argmax(1)))
+    expected = np.where(labels < 0, 0.0, np.exp(log_softmax(logits, 1)).max(1))
+    assert [answer.confidence for answer in answers] == pytest.approx(expected)

@@ -1,0 +1,66 @@
+"""predictions_<split>.csv: what the network took every picture for, for the report and for people."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+
+from PIL import Image
+
+from common.files import atomic_path
+from common.results import EvaluationResult
+from datazoo.pictures import PictureSet
+
+logger = logging.getLogger(__name__)
+
+MOST_WRONG_PICTURES = 200
+"""Of pictures that are in no files, as many wrong ones are kept as files, to be looked at."""
+
+
+def write_predictions(run: Path, pictures: PictureSet, result: EvaluationResult) -> Path | None:
+    """Write a row a picture, in the split's order: path, label, predicted class, its probability.
+
+    Args:
+        run: the run folder.
+        pictures: the split.
+        result: with answers.
+
+    Returns:
+        The file; None where the result has no answers.
+    """
+    if result.answers is None:
+        return None
+    target = run / f"predictions_{pictures.split}.csv"
+    wrong = [i for i, answer in enumerate(result.answers) if answer.predicted not in (-1, pictures.labels[i])]
+    shown = _in_files(run, pictures, wrong[:MOST_WRONG_PICTURES]) if pictures.arrays is not None else {}
+    with (
+        atomic_path(target) as path,
+        path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+    ):
+        table = csv.writer(stream)
+        table.writerow(["path", "label", "predicted", "confidence"])
+        for index, answer in enumerate(result.answers):
+            if answer.predicted < 0:
+                continue  # could not be read; the check of the pictures has said so
+            if pictures.paths is not None:
+                name = str(pictures.paths[index].absolute())
+            else:
+                name = shown.get(index, f"{pictures.split} {index}")
+            label = pictures.classes[pictures.labels[index]]
+            table.writerow([name, label, pictures.classes[answer.predicted], f"{answer.confidence:.4f}"])
+    return target
+
+
+def _in_files(run: Path, pictures: PictureSet, rows: list[int]) -> dict[int, str]:
+    """Write pictures in memory as PNG below the run folder; return their names within it."""
+    assert pictures.arrays is not None
+    folder = run / "wrong_pictures"
+    folder.mkdir(exist_ok=True)
+    names = {}
+    for row in rows:
+        name = f"wrong_pictures/{pictures.split}_{row}.png"
+        picture = pictures.arrays[row]
+        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(run / name)
+        names[row] = name
+    return names
