@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import mindspore as ms
+import numpy as np
 from mindspore import Tensor, nn, ops
 
-from kernels.operators import batch_norm, depthwise_convolution, frozen_batch_norm, pooling
+from kernels.operators import batch_norm, convolution, depthwise_convolution, frozen_batch_norm, pooling
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -60,6 +61,50 @@ def padding_of(layer: nn.Conv2d) -> int | None:
         sides = {layer.padding} if isinstance(layer.padding, int) else set(layer.padding)
         return sides.pop() if len(sides) == 1 else None
     return None
+
+
+class SmallConv2d(nn.Conv2d):
+    """A 5x5 convolution between few maps: (B, C, H, W) to (B, O, H - 4, W - 4), float32 both.
+
+    Args:
+        layer: whose weight, and bias if it has one, it takes over; one that `suits_convolution`.
+        library: the compiled kernels.
+    """
+
+    def __init__(self, layer: nn.Conv2d, library: Path) -> None:
+        super().__init__(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,
+            pad_mode="valid",
+            has_bias=layer.has_bias,
+            weight_init="zeros",
+            bias_init="zeros" if layer.has_bias else None,
+        )
+        self.weight = layer.weight
+        if layer.has_bias:
+            self.bias = layer.bias
+        self.no_bias = Tensor(np.zeros(layer.out_channels, np.float32))
+        self.convolve = convolution(library)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight, self.bias if self.has_bias else self.no_bias)
+
+
+MOST_MAPS = 16
+"""Beyond, MindSpore's matrix products are large enough to be fast."""
+
+
+def suits_convolution(layer: nn.Cell) -> bool:
+    """Whether a layer is a convolution that `SmallConv2d` computes."""
+    return (
+        type(layer) is nn.Conv2d
+        and layer.group == 1
+        and max(layer.in_channels, layer.out_channels) <= MOST_MAPS
+        and tuple(layer.kernel_size) == (5, 5)
+        and tuple(layer.stride) == tuple(layer.dilation) == (1, 1)
+        and padding_of(layer) == 0
+    )
 
 
 class BatchNorm2d(nn.BatchNorm2d):

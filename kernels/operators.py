@@ -68,6 +68,33 @@ def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custo
     return _custom(library, f"DepthwiseForward{variant}", out_shape, lambda x, weight: x, bprop)
 
 
+def convolution(library: Path) -> ops.Custom:
+    """Make the operator x (N, C, H, W), weight (O, C, 5, 5), bias (O,) -> y (N, O, H - 4, W - 4).
+
+    Args:
+        library: the compiled kernels.
+    """
+
+    def out_shape(x: Shape, weight: Shape, bias: Shape) -> Shape:
+        _check_maps(x, 5)
+        return [x[0], weight[0], x[2] - 4, x[3] - 4]
+
+    # Two operators, for the first layer of a network needs no gradient of its input: MindSpore then leaves it out.
+    of_input = _custom(library, "Convolution5x5InputGradient", lambda dy, weight, x: x, lambda dy, weight, x: x)
+    of_weight = _custom(
+        library,
+        "Convolution5x5WeightGradient",
+        lambda dy, x, weight: (weight, [weight[0]]),
+        lambda dy, x, weight: (weight, weight),
+    )
+
+    def bprop(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, ...]:
+        gradients = of_weight(dout, x, weight)
+        return of_input(dout, weight, x), gradients[0], gradients[1]
+
+    return _custom(library, "Convolution5x5Forward", out_shape, lambda x, weight, bias: x, bprop)
+
+
 def batch_norm(library: Path, relu6: bool) -> ops.Custom:
     """Make BatchNorm by the statistics of the batch.
 

@@ -10,7 +10,16 @@ from pathlib import Path
 from mindspore import nn
 
 from kernels.build import KernelsUnavailable, library
-from kernels.cells import AvgPool2d, BatchNorm2d, DepthwiseConv2d, MaxPool2d, suits_depthwise, suits_pooling
+from kernels.cells import (
+    AvgPool2d,
+    BatchNorm2d,
+    DepthwiseConv2d,
+    MaxPool2d,
+    SmallConv2d,
+    suits_convolution,
+    suits_depthwise,
+    suits_pooling,
+)
 from netzoo.compiled import forget_compiled_graphs
 from netzoo.replace import replace_cell
 
@@ -20,13 +29,15 @@ class KernelReport:
     """How many layers run on the kernels now, or why none does.
 
     Args:
-        convolutions: depthwise 3x3.
+        depthwise: convolutions 3x3.
+        convolutions: convolutions 5x5 between few maps.
         batch_norms: BatchNorm.
         with_relu6: of those, the ones that compute the ReLU6 behind them too.
         poolings: 2x2 pooling.
         unavailable: why MindSpore's own operators run; empty if they do not.
     """
 
+    depthwise: int = 0
     convolutions: int = 0
     batch_norms: int = 0
     with_relu6: int = 0
@@ -36,12 +47,15 @@ class KernelReport:
     def __str__(self) -> str:
         if self.unavailable:
             return f"CPU kernels: {self.unavailable}; MindSpore's own operators run"
-        if not (self.convolutions or self.batch_norms or self.poolings):
+        counts = {
+            "depthwise convolutions": self.depthwise,
+            "convolutions 5x5": self.convolutions,
+            f"BatchNorm layers ({self.with_relu6} with their ReLU6)": self.batch_norms,
+            "poolings": self.poolings,
+        }
+        if not any(counts.values()):
             return "CPU kernels: no layer of these is one that they compute"
-        return (
-            f"CPU kernels run {self.convolutions} depthwise convolutions, {self.batch_norms} BatchNorm layers "
-            f"({self.with_relu6} with their ReLU6) and {self.poolings} poolings"
-        )
+        return f"CPU kernels run {', '.join(f'{count} {what}' for what, count in counts.items() if count)}"
 
 
 def apply_kernels(network: nn.Cell) -> KernelReport:
@@ -68,7 +82,7 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
     forget_compiled_graphs(network)
     kinds = Counter(place.kind for place in places)
     with_relu6 = sum(place.relu6 is not None for place in places)
-    return KernelReport(kinds["convolution"], kinds["batch_norm"], with_relu6, kinds["pooling"])
+    return KernelReport(kinds["depthwise"], kinds["convolution"], kinds["batch_norm"], with_relu6, kinds["pooling"])
 
 
 @dataclass(frozen=True)
@@ -89,15 +103,16 @@ class _Place:
 
     @property
     def kind(self) -> str:
-        """Convolution, batch_norm or pooling."""
+        """Depthwise, convolution, batch_norm or pooling."""
         if isinstance(self.layer, nn.Conv2d):
-            return "convolution"
+            return "depthwise" if suits_depthwise(self.layer) else "convolution"
         return "batch_norm" if isinstance(self.layer, nn.BatchNorm2d) else "pooling"
 
     def make(self, compiled: Path) -> nn.Cell:
         """The cell that takes the layer's place."""
         if isinstance(self.layer, nn.Conv2d):
-            return DepthwiseConv2d(self.layer, compiled)
+            kind = DepthwiseConv2d if suits_depthwise(self.layer) else SmallConv2d
+            return kind(self.layer, compiled)
         if isinstance(self.layer, nn.BatchNorm2d):
             return BatchNorm2d(self.layer, compiled, self.relu6 is not None)
         return MaxPool2d(compiled) if isinstance(self.layer, nn.MaxPool2d) else AvgPool2d(compiled)
@@ -107,7 +122,7 @@ def _places(network: nn.Cell) -> Iterator[_Place]:
     for _, parent in network.cells_and_names():
         children = list(parent.name_cells().items())
         for position, (key, layer) in enumerate(children):
-            if suits_depthwise(layer) or suits_pooling(layer):
+            if suits_depthwise(layer) or suits_convolution(layer) or suits_pooling(layer):
                 yield _Place(parent, key, layer)
             elif type(layer) is nn.BatchNorm2d:
                 # Only a SequentialCell says what reads a layer's output.

@@ -17,6 +17,9 @@ DECLARE(DepthwiseBackwardStride1Padding0)
 DECLARE(DepthwiseBackwardStride1Padding1)
 DECLARE(DepthwiseBackwardStride2Padding0)
 DECLARE(DepthwiseBackwardStride2Padding1)
+DECLARE(Convolution5x5Forward)
+DECLARE(Convolution5x5InputGradient)
+DECLARE(Convolution5x5WeightGradient)
 DECLARE(BatchNormForward)
 DECLARE(BatchNormRelu6Forward)
 DECLARE(BatchNormBackward)
@@ -64,6 +67,14 @@ static void depthwise(Kernel forward, Kernel backward, Sizes x, int stride, int 
   run(backward, {y, weight, x, x, weight});
 }
 
+static void convolution(Sizes x, int64_t outputs) {
+  if (x[2] < 5 || x[3] < 5) return;
+  const Sizes y = {x[0], outputs, x[2] - 4, x[3] - 4}, weight = {outputs, x[1], 5, 5}, bias = {outputs};
+  run(Convolution5x5Forward, {x, weight, bias, y});
+  run(Convolution5x5InputGradient, {y, weight, x, x});
+  run(Convolution5x5WeightGradient, {y, x, weight, weight, bias});
+}
+
 int main() {
   for (int64_t height : {1, 2, 3, 4, 7, 8, 15, 16, 33, 40}) {
     for (int64_t width : {1, 2, 3, 5, 7, 8, 14, 17, 32, 41}) {
@@ -72,6 +83,7 @@ int main() {
       depthwise(DepthwiseForwardStride1Padding1, DepthwiseBackwardStride1Padding1, x, 1, 1);
       depthwise(DepthwiseForwardStride2Padding0, DepthwiseBackwardStride2Padding0, x, 2, 0);
       depthwise(DepthwiseForwardStride2Padding1, DepthwiseBackwardStride2Padding1, x, 2, 1);
+      for (int64_t outputs : {1, 6, 15}) convolution(x, outputs);
       for (Kernel kernel : {BatchNormForward, BatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {2}, x, c, c, c, c});
       for (Kernel kernel : {BatchNormBackward, BatchNormRelu6Backward}) run(kernel, {x, x, c, c, c, c, x, c, c});
       for (Kernel kernel : {FrozenBatchNormForward, FrozenBatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {1}, x});
