@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, metavar="N", help="measure N processes once, and print it as JSON")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -95,6 +96,10 @@ def main() -> None:
         result = measure(options.measure)
         if os.environ.get("RANK_ID", "0") == "0":
             options.output.write_text(json.dumps(result))
+        return
+    if options.workers:
+        result = run(options.workers, options.steps)
+        print(json.dumps({"wall": 1000 / result["images_per_second"], **result}))
         return
     results: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _ in range(options.rounds):

@@ -1,4 +1,4 @@
-"""The peers that benchmarks/train_step.py compares with, in PyTorch; needs nothing of this project."""
+"""The peers' networks, in PyTorch; needs nothing of this project."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""The CPU time of a training step with and without the project's kernels, and of PyTorch.
+"""The time of a training step with and without the project's kernels, or of the same step in PyTorch.
 
-    python benchmarks/train_step.py [--torch ENVIRONMENT/bin/python]
+One contender in this process; benchmarks/run.py lets them take turns:
 
-Every figure comes from a process of its own, kept to the first cores; the contenders take turns. A ratio is the median
-over the rounds of one contender's time by the first's in the same round, with the smallest and the largest: on a busy
-machine the times drift, and the ratio of CPU times is what holds. torch is not needed but for --torch, whose
-interpreter needs torch and numpy alone.
+    python benchmarks/run.py --only train_step --torch OTHER_ENVIRONMENT/bin/python
+
+PyTorch's contenders need torch and numpy alone, and OMP_NUM_THREADS says how many threads there are.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -32,13 +29,14 @@ FROZEN_BATCH_NORMS = r"features\..*\.(gamma|beta)"
 
 @dataclass(frozen=True)
 class Case:
-    """What a step is taken of: sizes in pictures and pixels."""
+    """What a step is taken of: sizes in pictures and pixels, and how many steps are counted."""
 
     network: str
     batch: int
     size: int
     frozen: bool
     optimizer: str
+    steps: int
 
     def pictures(self) -> np.ndarray:
         """Float32 (batch, channels, size, size)."""
@@ -51,10 +49,11 @@ class Case:
 
 
 CASES = {
-    "MobileNetV2 224 px, batch 16, live BatchNorm, momentum": Case("mobilenetv2", 16, 224, False, "momentum"),
-    "MobileNetV2 224 px, batch 32, live BatchNorm, momentum": Case("mobilenetv2", 32, 224, False, "momentum"),
-    "MobileNetV2 192 px, batch 8, frozen BatchNorm, adamw": Case("mobilenetv2", 8, 192, True, "adamw"),
-    "LeNet5 32 px, batch 64, momentum": Case("lenet5_modern", 64, 32, False, "momentum"),
+    "MobileNetV2 224 px, batch 16, live BatchNorm": Case("mobilenetv2", 16, 224, False, "momentum", 4),
+    "MobileNetV2 224 px, batch 32, live BatchNorm": Case("mobilenetv2", 32, 224, False, "momentum", 3),
+    "MobileNetV2 192 px, batch 16, frozen BatchNorm": Case("mobilenetv2", 16, 192, True, "adamw", 4),
+    "MobileNetV2 192 px, batch 32, frozen BatchNorm": Case("mobilenetv2", 32, 192, True, "adamw", 3),
+    "LeNet5 32 px, batch 64": Case("lenet5_modern", 64, 32, False, "momentum", 300),
 }
 
 
@@ -66,13 +65,13 @@ class Times:
     wall: float
 
 
-def timed(case: Case, step: Callable[[], float], steps: int) -> Times:
+def timed(case: Case, step: Callable[[], float]) -> Times:
     """Take two steps that are not counted, then the counted ones."""
     step(), step()
     cpu, wall = time.process_time(), time.perf_counter()
-    for _ in range(steps):
+    for _ in range(case.steps):
         step()
-    pictures = steps * case.batch / 1000
+    pictures = case.steps * case.batch / 1000
     return Times((time.process_time() - cpu) / pictures, (time.perf_counter() - wall) / pictures)
 
 
@@ -139,59 +138,22 @@ def torch_step(case: Case, threads: int, channels_last: bool) -> Callable[[], fl
     return step
 
 
-def measure(case: Case, contender: str, threads: int, steps: int) -> Times:
+def measure(case: Case, contender: str) -> Times:
     """Measure one contender in this process."""
     sys.path.insert(0, str(ROOT))
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     if contender in OURS:
-        return timed(case, our_step(case, threads, contender == "kernels"), steps)
-    return timed(case, torch_step(case, threads, contender == "torch channels_last"), steps)
-
-
-def in_fresh_process(name: str, contender: str, options: argparse.Namespace) -> Times:
-    """Measure one contender in a process of its own."""
-    python = options.torch if contender in TORCH else sys.executable
-    command = [python, __file__, "--one", name, contender, "--threads", str(options.threads)]
-    environ = {**os.environ, "GLOG_v": "3", "OMP_NUM_THREADS": str(options.threads)}
-    done = subprocess.run([*command, "--steps", str(options.steps)], env=environ, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{contender} failed:\n{done.stderr[-2000:]}")
-    return Times(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def compare(name: str, options: argparse.Namespace) -> None:
-    """Let the contenders take turns and print a row for each."""
-    contenders = [*OURS, *(TORCH if options.torch else ())]
-    rounds = [{c: in_fresh_process(name, c, options) for c in contenders} for _ in range(options.rounds)]
-    print(f"\n{name}; {options.threads} thread(s), {options.rounds} rounds of {options.steps} steps")
-    print(f"{'':22}  CPU ms a picture   CPU time by that of {OURS[0]}   wall time by theirs")
-    for contender in contenders:
-        cpu = [times[contender].cpu for times in rounds]
-        ratios = [
-            [getattr(times[contender], kind) / getattr(times[OURS[0]], kind) for times in rounds]
-            for kind in ("cpu", "wall")
-        ]
-        spans = [f"{statistics.median(r):.2f} ({min(r):.2f} to {max(r):.2f})" for r in ratios]
-        print(f"{contender:22}  {statistics.median(cpu):16.2f}   {spans[0]:42}   {spans[1]}", flush=True)
+        return timed(case, our_step(case, threads, contender == "kernels"))
+    return timed(case, torch_step(case, threads, contender == "torch channels_last"))
 
 
 def main() -> None:
-    """Compare in every case, or in those that --case names."""
+    """Measure one contender in one case and print its times as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--torch", metavar="PYTHON", help="interpreter of an environment that has torch")
-    parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name contains this")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("contender", choices=(*OURS, *TORCH))
     options = parser.parse_args()
-    if options.one:
-        name, contender = options.one
-        print(json.dumps(asdict(measure(CASES[name], contender, options.threads, options.steps))))
-        return
-    for name in CASES:
-        if options.case in name:
-            compare(name, options)
+    print(json.dumps(asdict(measure(CASES[options.case], options.contender))))
 
 
 if __name__ == "__main__":

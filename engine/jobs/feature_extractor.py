@@ -11,7 +11,7 @@ from mindspore import nn
 
 from common.onnx_session import OnnxNetwork
 from engine.jobs.onnx_export import export_onnx
-from kernels.cells import BatchNorm2d, DepthwiseConv2d
+from kernels.cells import BatchNorm2d, DepthwiseConv2d, SmallConv2d
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def extractor_id(layers: nn.Cell, backend: str) -> str:
     for _, cell in layers.cells_and_names():
         if isinstance(cell, nn.Conv2d):  # whose weights have the same shape at every stride
             digest.update(f"{cell.stride}{cell.padding}{cell.dilation}{cell.group}".encode())
-        if isinstance(cell, DepthwiseConv2d | BatchNorm2d):  # which add in another order than MindSpore's
+        if isinstance(cell, DepthwiseConv2d | SmallConv2d | BatchNorm2d):  # which add in another order than MindSpore's
             digest.update(b"kernels")
     for parameter in layers.get_parameters():
         digest.update(f"{parameter.name}{parameter.shape}".encode())

@@ -1,0 +1,85 @@
+"""One contender in a fresh process of its own, on cores of its own."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness.contest import Contender, Values
+
+ROOT = Path(__file__).resolve().parents[2]
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class ContenderFailed(Exception):
+    """A process ended with another code than 0; the message has its last words."""
+
+
+def measure(contender: Contender, threads: int) -> Values:
+    """Run a contender and return what it cost, its own figures first.
+
+    Args:
+        contender: whom.
+        threads: of each of its processes.
+
+    Raises:
+        ContenderFailed: it does not end with code 0.
+    """
+    cores = sorted(os.sched_getaffinity(0))[: threads * contender.processes]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            contender.command, cwd=ROOT, env=environment(threads), stdout=output, stderr=errors,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )  # fmt: skip
+        _, status, used = os.wait4(process.pid, 0)  # with the time and memory of the processes that it started
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0), errors.seek(0)
+        text = output.read()
+        if process.returncode:
+            last_words = " / ".join((errors.read() or text).strip().splitlines()[-3:])
+            raise ContenderFailed(f"{contender.name} ended with {process.returncode}: {last_words}")
+    outside = {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "memory": used.ru_maxrss / 1024}
+    return {**outside, **own_figures(text)}
+
+
+def own_figures(output: str) -> dict[str, float]:
+    """The numbers of a JSON object in the last line, if there is one."""
+    try:
+        told = json.loads(output.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    return {key: float(value) for key, value in told.items() if isinstance(value, int | float)}
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The variables of a contender."""
+    return {**os.environ, "GLOG_v": "3", "PYTHONPATH": str(ROOT), **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+
+
+def prepare(command: Sequence[str], threads: int) -> None:
+    """Run a command that a benchmark needs before.
+
+    Raises:
+        ContenderFailed: it does not end with code 0.
+    """
+    measure(Contender("preparation", tuple(command)), threads)
+
+
+@functools.cache
+def has_module(python: str, module: str) -> bool:
+    """Whether an interpreter has a module."""
+    question = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    try:
+        return subprocess.run([python, "-c", question], capture_output=True).returncode == 0
+    except OSError:
+        return False
