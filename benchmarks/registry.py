@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.contest import Benchmark, Contender
+from benchmarks.harness.contest import Benchmark, Contender, Script
 from benchmarks.train_step import CASES, OURS, TORCH
 
 
@@ -154,6 +154,12 @@ def scaling(settings: Settings) -> Iterator[Benchmark]:
     )
 
 
-REGISTRY: Mapping[str, Callable[[Settings], Iterator[Benchmark]]] = {
-    make.__name__: make for make in (train_step, lenet_epoch, head_recipe, features, predict_latency, memory, scaling)
+REGISTRY: Mapping[str, Callable[[Settings], Iterator[Benchmark | Script]]] = {
+    "train_step": train_step,
+    "lenet_epoch": lenet_epoch,
+    "head_recipe": head_recipe,
+    "features": features,
+    "predict_latency": predict_latency,
+    "memory": memory,
+    "scaling": scaling,
 }

@@ -21,9 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.harness.contest import Benchmark, Contender, Outcome, Values, hold  # noqa: E402
+from benchmarks.harness.contest import Benchmark, Script, hold  # noqa: E402
 from benchmarks.harness.machine import describe  # noqa: E402
-from benchmarks.harness.process import ContenderFailed, has_module, measure, prepare  # noqa: E402
+from benchmarks.harness.process import ContenderFailed, has_module, measure, prepare, report_of  # noqa: E402
 from benchmarks.harness.table import HEAD, rows  # noqa: E402
 from benchmarks.registry import REGISTRY, Settings  # noqa: E402
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door  # noqa: E402
@@ -49,13 +49,11 @@ def main(argv: Sequence[str]) -> int:
             if benchmark is None:
                 continue
             try:
-                outcome = run(benchmark, threads, options.rounds)
+                outcomes.append(run(benchmark, threads, options.rounds))
             except ContenderFailed as error:
                 left_out.append(f"{benchmark.name}, {benchmark.case}: {error}")
                 failed = True
                 continue
-            print("\n".join(rows(outcome)), flush=True)
-            outcomes.append(outcome.as_json())
             write_json(options.json, {**head, "outcomes": outcomes, "left_out": left_out})
     for line in dict.fromkeys(left_out):
         print(f"left out: {line}", file=sys.stderr)
@@ -65,25 +63,29 @@ def main(argv: Sequence[str]) -> int:
 
 def chosen(
     threads: Iterable[int], names: Iterable[str], case: str, settings: Settings
-) -> Iterator[tuple[int, Benchmark]]:
+) -> Iterator[tuple[int, Benchmark | Script]]:
     """Every case of the named benchmarks that contains a text, each with every number of threads."""
     for name in names:
         for count in threads:
             yield from ((count, benchmark) for benchmark in REGISTRY[name](settings) if case in benchmark.case)
 
 
-def run(
-    benchmark: Benchmark, threads: int, rounds: int, measure: Callable[[Contender, int], Values] = measure
-) -> Outcome:
-    """Prepare a benchmark, then let its contenders take turns."""
+def run(benchmark: Benchmark | Script, threads: int, rounds: int) -> dict[str, object]:
+    """Prepare a benchmark, let its contenders take turns, print its rows, and return its part of the JSON file."""
     for command in benchmark.prepare:
         prepare(command, threads)
-    return hold(benchmark, threads, rounds, measure)
+    if isinstance(benchmark, Script):
+        report = report_of(benchmark, threads, rounds)
+        print(f"| {benchmark.name}: {benchmark.case} | {threads} | in the JSON file | | | | |", flush=True)
+        return {"benchmark": benchmark.name, "case": benchmark.case, "threads": threads, "report": report}
+    outcome = hold(benchmark, threads, rounds, measure)
+    print("\n".join(rows(outcome)), flush=True)
+    return outcome.as_json()
 
 
 def what_is_here(
-    benchmark: Benchmark, has_module: Callable[[str, str], bool] = has_module
-) -> tuple[Benchmark | None, list[str]]:
+    benchmark: Benchmark | Script, has_module: Callable[[str, str], bool] = has_module
+) -> tuple[Benchmark | Script | None, list[str]]:
     """Leave out what cannot run here.
 
     Returns:
@@ -92,6 +94,8 @@ def what_is_here(
     title = f"{benchmark.name}, {benchmark.case}"
     if absent := [str(file) for file in benchmark.files if not file.exists()]:
         return None, [f"{title}: no {', '.join(absent)} (--data, --weights and --mnist name such files)"]
+    if isinstance(benchmark, Script):
+        return benchmark, []
     peers, missing = [], []
     for peer in benchmark.peers:
         if not peer.module or has_module(peer.command[0], peer.module):

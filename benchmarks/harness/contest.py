@@ -55,6 +55,27 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Script:
+    """A benchmark that lets its contenders take turns by itself; its JSON is kept as it is.
+
+    Args:
+        name: for --only.
+        case: what is done.
+        command: interpreter first; --rounds N is added.
+        output: the file that it writes its JSON to; None if it prints it.
+        files: what must be there.
+        prepare: commands that run once before, not measured.
+    """
+
+    name: str
+    case: str
+    command: tuple[str, ...]
+    output: Path | None = None
+    files: tuple[Path, ...] = ()
+    prepare: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class Ratio:
     """Ours divided by a peer's in the same round, over the rounds."""
 

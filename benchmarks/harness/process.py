@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness.contest import Contender, Values
+from benchmarks.harness.contest import Contender, Script, Values
 
 ROOT = Path(__file__).resolve().parents[2]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,6 +31,31 @@ def measure(contender: Contender, threads: int) -> Values:
     Raises:
         ContenderFailed: it does not end with code 0.
     """
+    outside, output = run_alone(contender, threads)
+    return {**outside, **own_figures(output)}
+
+
+def report_of(script: Script, threads: int, rounds: int) -> object:
+    """Run a script that measures by itself and return its JSON.
+
+    Args:
+        script: which.
+        threads: cores that it and what it starts may use.
+        rounds: turns of each of its contenders.
+
+    Raises:
+        ContenderFailed: it does not end with code 0, or tells no JSON.
+    """
+    command = (*script.command, "--rounds", str(rounds))
+    _, printed = run_alone(Contender(script.name, command), threads)
+    try:
+        return json.loads(printed if script.output is None else script.output.read_text())
+    except (OSError, ValueError) as error:
+        raise ContenderFailed(f"{script.name} told no JSON: {error}") from error
+
+
+def run_alone(contender: Contender, threads: int) -> tuple[Values, str]:
+    """Run a contender in a fresh process; returns what it cost, as seen from outside, and what it printed."""
     cores = sorted(os.sched_getaffinity(0))[: threads * contender.processes]
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -46,8 +71,7 @@ def measure(contender: Contender, threads: int) -> Values:
         if process.returncode:
             last_words = " / ".join((errors.read() or text).strip().splitlines()[-3:])
             raise ContenderFailed(f"{contender.name} ended with {process.returncode}: {last_words}")
-    outside = {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "memory": used.ru_maxrss / 1024}
-    return {**outside, **own_figures(text)}
+    return {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "memory": used.ru_maxrss / 1024}, text
 
 
 def own_figures(output: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks.run
-from benchmarks.harness.contest import Benchmark, Contender
+from benchmarks.harness.contest import Benchmark, Contender, Script
 from benchmarks.harness.process import ContenderFailed, measure, own_figures
 from benchmarks.registry import REGISTRY, Settings
 from benchmarks.run import what_is_here
@@ -119,11 +119,36 @@ def test_figures_are_read_from_the_last_line() -> None:
     assert own_figures('log\n{"wall": 2, "name": "x", "rate": 0.5}\n') == {"wall": 2.0, "rate": 0.5}
 
 
-def test_the_registry_names_scripts_that_are_there(settings: Settings) -> None:
+def test_a_script_that_measures_by_itself_is_kept_as_it_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(settings: Settings) -> Iterator[Script]:
+        code = "import json, sys; print(json.dumps([{'rounds': sys.argv[-1]}], indent=2))"
+        yield Script("told", "printed", (sys.executable, "-c", code))
+        output = tmp_path / "out.json"
+        code = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text('{\"files\": 7}')"
+        yield Script("told", "written", (sys.executable, "-c", code, str(output)), output)
+        yield Script("told", "nothing", (sys.executable, "-c", "print('no figures')"))
+
+    monkeypatch.setattr(benchmarks.run, "REGISTRY", {"told": told})
+    file = tmp_path / "results.json"
+    code = benchmarks.run.main(["--rounds", "2", "--json", str(file)])
+
+    reports = {outcome["case"]: outcome["report"] for outcome in json.loads(file.read_text())["outcomes"]}
+    assert reports == {"printed": [{"rounds": "2"}], "written": {"files": 7}}
+    assert code == 1
+    assert "told, nothing: told told no JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_registry_names_scripts_that_are_there(settings: Settings, name: str) -> None:
     root = Path(benchmarks.run.__file__).parents[1]
-    for name, make in REGISTRY.items():
-        for benchmark in make(settings):
-            commands = [c.command for c in (benchmark.ours, *benchmark.peers)] + list(benchmark.prepare)
-            assert benchmark.name == name
-            assert all((root / command[1]).is_file() for command in commands), commands
-            assert len({c.name for c in (benchmark.ours, *benchmark.peers)}) == 1 + len(benchmark.peers)
+    for benchmark in REGISTRY[name](settings):
+        assert benchmark.name == name
+        if isinstance(benchmark, Script):
+            contenders = [Contender(benchmark.name, benchmark.command)]
+        else:
+            contenders = [benchmark.ours, *benchmark.peers]
+        commands = [contender.command for contender in contenders] + list(benchmark.prepare)
+        assert all((root / command[1]).is_file() for command in commands), commands
+        assert len({contender.name for contender in contenders}) == len(contenders)
