@@ -62,30 +62,9 @@ void input_gradient(const Shape& shape, const Parameters& parameters, const floa
   });
 }
 
-// dy, x, parameters -> dx
 template <bool relu6>
-void backward(const Arguments& arguments) {
-  arguments.expect(8);
-  const Shape shape = arguments.maps(1);
-  const Parameters parameters(arguments, 2, shape.channels);
-  arguments.expect_maps(0, shape);
-  arguments.expect_maps(7, shape);
-  input_gradient<relu6>(shape, parameters, arguments.input(0), arguments.input(1), arguments.output(7));
-}
-
-// dy, x, parameters -> dx, dgamma, dbeta
-template <bool relu6>
-void backward_training(const Arguments& arguments) {
-  arguments.expect(10);
-  const Shape shape = arguments.maps(1);
-  const Parameters parameters(arguments, 2, shape.channels);
-  arguments.expect_maps(0, shape);
-  arguments.expect_maps(7, shape);
-  arguments.expect_vectors({8, 9}, shape.channels);
-  const float *dy = arguments.input(0), *x = arguments.input(1);
-  float *dgamma = arguments.output(8), *dbeta = arguments.output(9);
-  input_gradient<relu6>(shape, parameters, dy, x, arguments.output(7));
-
+void parameter_gradients(const Shape& shape, const Parameters& parameters, const float* dy, const float* x,
+                         float* dgamma, float* dbeta) {
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
     double products = 0, gradients = 0;
     for (int64_t picture = 0; picture < shape.batch; ++picture) {
@@ -101,11 +80,27 @@ void backward_training(const Arguments& arguments) {
   });
 }
 
+// dy, x, parameters -> dx, and dgamma and dbeta where they train
+template <bool relu6, bool trains>
+void backward(const Arguments& arguments) {
+  arguments.expect(trains ? 10 : 8);
+  const Shape shape = arguments.maps(1);
+  const Parameters parameters(arguments, 2, shape.channels);
+  arguments.expect_maps(0, shape);
+  arguments.expect_maps(7, shape);
+  if constexpr (trains) arguments.expect_vectors({8, 9}, shape.channels);
+  const float *dy = arguments.input(0), *x = arguments.input(1);
+
+  input_gradient<relu6>(shape, parameters, dy, x, arguments.output(7));
+  if constexpr (trains)
+    parameter_gradients<relu6>(shape, parameters, dy, x, arguments.output(8), arguments.output(9));
+}
+
 }  // namespace
 
 KERNEL(FrozenBatchNormForward, forward<false>)
 KERNEL(FrozenBatchNormRelu6Forward, forward<true>)
-KERNEL(FrozenBatchNormBackward, backward<false>)
-KERNEL(FrozenBatchNormRelu6Backward, backward<true>)
-KERNEL(FrozenBatchNormBackwardTraining, backward_training<false>)
-KERNEL(FrozenBatchNormRelu6BackwardTraining, backward_training<true>)
+KERNEL(FrozenBatchNormBackward, backward<false, false>)
+KERNEL(FrozenBatchNormRelu6Backward, backward<true, false>)
+KERNEL(FrozenBatchNormBackwardTraining, backward<false, true>)
+KERNEL(FrozenBatchNormRelu6BackwardTraining, backward<true, true>)
