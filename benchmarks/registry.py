@@ -127,7 +127,7 @@ def memory(settings: Settings) -> Iterator[Benchmark]:
         return _ours(
             f"{26 * int(pictures.name.split('-')[1]):,} pictures",
             *("train.py", "--config", "config/lenet5_garbage26_modern.yaml", "--dataset_path", str(pictures)),
-            *("--output_dir", str(settings.folder / "runs"), "--train.epochs", "1"),
+            *("--output_dir", str(settings.folder / "runs"), "--train.epochs", "1", "--schedule.warmup_epochs", "0"),
         )
 
     yield Benchmark(
