@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,17 @@ def _class_folders(folder: Path) -> list[str]:
     return names
 
 
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _suffix(name: str) -> str:
+    """Return what `Path.suffix` does, in lower case, without making a Path."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+
+
 def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[PictureSet, tuple[str, ...]]:
     """List the pictures of one split.
 
@@ -84,23 +96,23 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     left_out: Counter[str] = Counter()
     dangling: list[str] = []
     for label, name in enumerate(names):
-        before = len(paths)
-        for path in sorted((folder / name).iterdir()):
-            if path.name.startswith("."):
+        before, place = len(paths), folder / name
+        for entry in _entries(place):
+            suffix = _suffix(entry.name)
+            if entry.name.startswith("."):
                 left_out["hidden"] += 1
-            elif path.is_symlink() and not path.exists():
-                dangling.append(printable(f"{name}/{path.name}"))
-            elif not path.is_file():
+            elif entry.is_symlink() and not os.path.exists(entry.path):
+                dangling.append(printable(f"{name}/{entry.name}"))
+            elif not entry.is_file():  # known without a look at the file, but for links
                 left_out["folder"] += 1
-            elif path.suffix.lower() not in EXTENSIONS:
-                left_out[path.suffix.lower() or "no extension"] += 1
+            elif suffix not in EXTENSIONS:
+                left_out[suffix or "no extension"] += 1
             else:
-                paths.append(path)
+                paths.append(place / entry.name)
                 labels.append(label)
         if len(paths) == before:
             raise DataError(
-                f"class {name!r} has no pictures in {printable(folder / name)}; add some or remove the class"
-                f"{level_hint(folder / name)}"
+                f"class {name!r} has no pictures in {printable(place)}; add some or remove the class{level_hint(place)}"
             )
     notes = []
     if left_out:
