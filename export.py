@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     if options.device:
         check_device(options.formats, device_folder(target, options.device))
     sidecar = verify(checkpoint)
-    splits = open_splits(config.data)
+    splits = open_splits(config.data, runtime, needed=("train", options.split))
     check_classes(sidecar, splits.train.classes)
     proof = splits.named(options.split)
     if options.pictures and options.pictures < len(proof):

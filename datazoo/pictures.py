@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import DataError
+from common.names import printable
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class PictureSet:
         labels: int32 (N,).
         paths: N picture files, or None.
         arrays: uint8 (N, H, W, C) pictures in memory, or None.
+        hashes: SHA-256 of every picture's bytes where they were read before, None for one that cannot be read.
     """
 
     split: str
@@ -30,6 +32,7 @@ class PictureSet:
     labels: np.ndarray
     paths: tuple[Path, ...] | None = None
     arrays: np.ndarray | None = None
+    hashes: tuple[bytes | None, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.paths is None) == (self.arrays is None):
@@ -47,6 +50,7 @@ class PictureSet:
             labels=self.labels[chosen],
             paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
             arrays=None if self.arrays is None else self.arrays[chosen],
+            hashes=None if self.hashes is None else tuple(self.hashes[i] for i in chosen),
         )
 
     def contents(self) -> Iterator[bytes]:
@@ -59,12 +63,22 @@ class PictureSet:
                 yield picture.tobytes()
 
     @cached_property
-    def _hashes(self) -> tuple[bytes, ...]:
+    def _hashes(self) -> tuple[bytes | None, ...]:
+        if self.hashes is not None:
+            return self.hashes
         return tuple(hashlib.sha256(content).digest() for content in self.contents())
 
     def content_hashes(self) -> list[bytes]:
-        """Return the SHA-256 of every picture's bytes; they are read once."""
-        return list(self._hashes)
+        """Return the SHA-256 of every picture's bytes; they are read once.
+
+        Raises:
+            DataError: a picture could not be read.
+        """
+        known = [digest for digest in self._hashes if digest is not None]
+        if len(known) < len(self):
+            first = (self.paths or ())[self._hashes.index(None)]
+            raise DataError(f"{self.split}: {len(self) - len(known)} pictures cannot be read: {printable(first)}, ...")
+        return known
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of pictures of every class, in label order."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from datazoo.doctor.check import png_damage
+from datazoo.doctor.examine import png_damage
 from datazoo.photos.look import Look, look_into
 from datazoo.pipeline.decode import open_picture, read_file, reason_of, to_rgb
 

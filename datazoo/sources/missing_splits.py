@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from datazoo.photos.groups import photo_groups
@@ -22,11 +22,13 @@ class Shares:
         val: share of the pictures.
         test: share of the pictures; 0 makes no test split, None makes one only where val is missing too.
         seed: of both.
+        hashed: adds content hashes to pictures in files, where somebody knows or needs them anyway.
     """
 
     val: float = 0.1
     test: float | None = None
     seed: int = 0
+    hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures
 
     def of_test(self, has_val: bool, has_test: bool) -> float:
         """The share that becomes test: 0 where there is one already, or where there is val and nobody asked."""
@@ -70,6 +72,7 @@ def complete(
     wanted = [*(["val"] if val is None else []), *(["test"] if test_share else [])]
     notes: list[str] = []
     if wanted:
+        train = shares.hashed(train)
         total, groups = len(train), photo_groups(train)
         photos = len(set(groups.tolist()))
         if test_share:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +69,19 @@ class SplitChoice:
         return tuple(SplitName(s, name, chosen=name != s or f"{s}_split" in self.chosen) for s, name in names.items())
 
 
-def load_splits(source: str, path: Path | None = None, choice: SplitChoice | None = None) -> Splits:
+def load_splits(
+    source: str,
+    path: Path | None = None,
+    choice: SplitChoice | None = None,
+    hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures,
+) -> Splits:
     """Load training, validation and test pictures.
 
     Args:
         source: digits, mnist or image_folder.
         path: dataset folder, or for image_folder a list or an archive too (not for digits).
         choice: of splits and classes.
+        hashed: adds content hashes to pictures in files, for a hold-out.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory.
@@ -88,7 +94,7 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
     elif source == "mnist":
         splits = mnist.load(Path(path), choice.val_fraction, choice.split_seed)
     elif source == "image_folder":
-        splits = _load_files(Path(path), choice)
+        splits = _load_files(Path(path), choice, hashed)
     else:
         raise DataError(f"unknown data source {source!r}; there are digits, mnist and image_folder")
     if source != "image_folder" and (choice.classes or choice.classes_file):
@@ -98,9 +104,9 @@ def load_splits(source: str, path: Path | None = None, choice: SplitChoice | Non
     return splits
 
 
-def _load_files(path: Path, choice: SplitChoice) -> Splits:
+def _load_files(path: Path, choice: SplitChoice, hashed: Callable[[PictureSet], PictureSet]) -> Splits:
     """Load a folder, a list or an archive of pictures."""
-    shares = Shares(choice.val_fraction, choice.test_fraction, choice.split_seed)
+    shares = Shares(choice.val_fraction, choice.test_fraction, choice.split_seed, hashed)
     if path.is_file() and is_archive(path):
         path = inside(unpack(path, choice.archive_dir))
     if path.is_file():

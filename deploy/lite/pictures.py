@@ -53,7 +53,7 @@ def of_run(bundle: Bundle, run: Path, split: str, count: int) -> CheckPictures:
     wanted = bundle.manifest.checkpoint
     if verify(run / "checkpoints" / wanted.file).sha256 != wanted.sha256:
         raise BundleError(f"bundle {bundle.path} was not made from {run}: {wanted.file} there is another checkpoint")
-    splits = open_splits(load_config(run / "config.yaml").data)
+    splits = open_splits(load_config(run / "config.yaml").data, needed=(split,))
     pictures = splits.named(split)
     if pictures.classes != bundle.classes:
         raise DataError(f"{run}: its recipe now names other classes than the bundle's; name pictures with --pictures")

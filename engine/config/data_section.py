@@ -67,6 +67,11 @@ class DataConfig(Section):
     on_leak: Literal["warn", "fail", "drop"] = Field(
         "warn", description="what to do about pictures in two splits: mark, refuse, or drop the copy trained on"
     )
+    check: Literal["full", "changed", "off"] = Field(
+        "changed",
+        description="which picture files a start decodes first: all; new and changed ones; none (hashes only)",
+    )
+    cache_dir: Path = Field(Path("cache"), description="folder of what is remembered of pictures between starts")
     batch_size: int = Field(32, ge=1, description="pictures per process and step")
     eval_batch_size: int | None = Field(None, ge=1, description="pictures per process and evaluation step")
     workers: int | None = Field(None, ge=1, description="dataset threads; null takes the number of cores")

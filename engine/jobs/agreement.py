@@ -1,15 +1,74 @@
-"""What all ranks must have in common before they train together."""
+"""What all ranks must have in common before they work together."""
 
 from __future__ import annotations
 
-from common.errors import ConfigError
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from common.errors import BadInput, ConfigError, DataError, JobFailed
 from datazoo.pictures import Splits
 from engine.config import Config, dump_config
-from engine.runtime.start import Runtime
+
+if TYPE_CHECKING:
+    from engine.runtime.start import Runtime
 
 
-def check_ranks_agree(runtime: Runtime, config: Config, splits: Splits) -> None:
-    """Compare the recipe and the file list of every split over the ranks.
+class _RankFailed(Exception):
+    """What another rank, or several, said before they failed."""
+
+
+@contextlib.contextmanager
+def failing_together(runtime: Runtime) -> Iterator[Callable[[bytes], list[bytes]]]:
+    """Let every rank fail where one does, with the same words: none waits for a rank that has left.
+
+    Args:
+        runtime: the ranks; all of them enter.
+
+    Yields:
+        Every rank's bytes, in rank order: `gather`, to be called by all ranks the same number of times.
+
+    Raises:
+        BadInput, JobFailed: on every rank, as soon as one fails.
+    """
+
+    def gather(content: bytes) -> list[bytes]:
+        return _answers(runtime.gather(b"+" + content))
+
+    try:
+        yield gather
+        gather(b"")
+    except _RankFailed as failed:
+        raise _said(str(failed)) from None
+    except Exception as error:
+        try:
+            _answers(runtime.gather(b"-" + json.dumps([isinstance(error, BadInput), _words(error)]).encode()))
+        except _RankFailed as failed:
+            raise _said(str(failed)) from error
+
+
+def _answers(answers: list[bytes]) -> list[bytes]:
+    failures = [(rank, answer[1:].decode()) for rank, answer in enumerate(answers) if answer[:1] == b"-"]
+    if not failures:
+        return [answer[1:] for answer in answers]
+    rank, words = failures[0]
+    alike = len(failures) == len(answers) and all(other == words for _, other in failures)
+    raise _RankFailed(json.dumps([None if alike else rank, *json.loads(words)]))
+
+
+def _said(failure: str) -> BadInput | JobFailed:
+    rank, is_bad_input, words = json.loads(failure)
+    message = words if rank is None else f"rank {rank}: {words}"
+    return DataError(message) if is_bad_input else JobFailed(message)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+
+
+def check_same_recipe(runtime: Runtime, config: Config) -> None:
+    """Compare the recipe over the ranks.
 
     Raises:
         ConfigError: on every rank, if one differs from the main rank.
@@ -17,8 +76,19 @@ def check_ranks_agree(runtime: Runtime, config: Config, splits: Splits) -> None:
     if runtime.world_size == 1:
         return
     # The folder that the data lies in may differ between hosts; what lies in it may not.
-    recipe = dump_config(config.model_copy(update={"data": config.data.model_copy(update={"path": None})}))
+    places = {"path": None, "cache_dir": config.data.model_fields["cache_dir"].default}
+    recipe = dump_config(config.model_copy(update={"data": config.data.model_copy(update=places)}))
     _compare(runtime, "recipe", recipe)
+
+
+def check_same_pictures(runtime: Runtime, splits: Splits) -> None:
+    """Compare the file list of every split over the ranks.
+
+    Raises:
+        ConfigError: on every rank, if one differs from the main rank.
+    """
+    if runtime.world_size == 1:
+        return
     for split in splits:
         listing = f"{len(split)} pictures, list {split.file_list_hash()[:16]}"
         _compare(runtime, f"{split.split} split", listing, show=True)

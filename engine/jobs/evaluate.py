@@ -45,7 +45,7 @@ def evaluate(
         RunError: a checkpoint that cannot be used, or one of other classes.
     """
     sidecar = verify(checkpoint)
-    splits = open_splits(config.data)
+    splits = open_splits(config.data, runtime, needed=(split,))
     check_classes(sidecar, splits.train.classes)
     was = None if run is None else RunData.read(run.data)
     change = None if was is None else was.changes(RunData.of(splits)).get(split)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import DataError
 from common.names import printable
 from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import drop_leaks, log_leaks, refuse_leaks
-from datazoo.pictures import Splits
+from datazoo.doctor.memory import PictureMemory
+from datazoo.doctor.picture_check import PictureCheck
+from datazoo.doctor.sharing import ALONE, Ranks
+from datazoo.pictures import PictureSet, Splits
+from datazoo.pipeline.order import Shard
 from datazoo.sources.picture_list import write_list
+from datazoo.sources.split_names import SPLITS
 from datazoo.sources.splits import SplitChoice, load_splits
 from engine.config.data_section import DataConfig
 from engine.config.schema import Config
+from engine.jobs.agreement import failing_together
+
+if TYPE_CHECKING:
+    from engine.runtime.start import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +50,19 @@ def with_fitting_batch(config: Config, pictures: int, ranks: int) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update={"batch_size": batch})})
 
 
-def listed_splits(config: DataConfig) -> Splits:
+def listed_splits(config: DataConfig, hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures) -> Splits:
     """Load the splits; no picture is checked.
+
+    Args:
+        config: the recipe's `data` section.
+        hashed: adds content hashes to pictures in files, for a hold-out.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory.
     """
     keys = set(SplitChoice.__dataclass_fields__) - {"chosen"}
     choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
-    return load_splits(config.source, config.path, choice)
+    return load_splits(config.source, config.path, choice, hashed)
 
 
 def write_split(config: DataConfig, target: Path) -> Path:
@@ -73,21 +88,35 @@ def keep_made_split(splits: Splits, target: Path) -> None:
         logger.warning("%s is not written: %s", target, error)
 
 
-def open_splits(config: DataConfig) -> Splits:
+def open_splits(config: DataConfig, runtime: Runtime | None = None, needed: Collection[str] = SPLITS) -> Splits:
     """Load the splits, find pictures that cannot be decoded and copies of training pictures in val and test.
+
+    Args:
+        config: the recipe's `data` section.
+        runtime: the ranks, which share the work and fail together; None is this process alone.
+        needed: names of the splits whose pictures are decoded; the bytes of the others are compared with theirs.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory, or a single class.
     """
-    splits = listed_splits(config)
-    if len(splits.train.classes) < 2:
-        where = config.path if config.path is not None else config.source
-        raise DataError(
-            f"{where}: one class only ({', '.join(splits.train.classes)}), and there is nothing to tell apart\n"
-            "is data.path one level off? Pictures are looked for in <data.path>/<class>/ and "
-            "<data.path>/<split>/<class>/"
-        )
-    splits = check_splits(splits, on_bad_image=config.on_bad_image, resize=config.preprocessing.resize)
+    if runtime is None or runtime.world_size == 1:
+        return _checked_splits(config, ALONE, needed)
+    with failing_together(runtime) as gather:
+        return _checked_splits(config, Ranks(Shard(runtime.rank, runtime.world_size), gather), needed)
+
+
+def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -> Splits:
+    with PictureMemory(config.cache_dir / "pictures.sqlite") as memory:
+        check = PictureCheck(memory, config.check, needed, config.preprocessing.resize, ranks=ranks)
+        splits = listed_splits(config, check.hashed)
+        if len(splits.train.classes) < 2:
+            where = config.path if config.path is not None else config.source
+            raise DataError(
+                f"{where}: one class only ({', '.join(splits.train.classes)}), and there is nothing to tell apart\n"
+                "is data.path one level off? Pictures are looked for in <data.path>/<class>/ and "
+                "<data.path>/<split>/<class>/"
+            )
+        splits = check_splits(splits, config.on_bad_image, check)
     if config.on_leak == "fail":
         refuse_leaks(splits)
     if config.on_leak == "drop":

@@ -23,7 +23,7 @@ from engine.callbacks.step_monitor import DIVERGED_REMEDY, StepMonitor
 from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.callbacks.time_keeper import TimeKeeper
 from engine.config import Config
-from engine.jobs.agreement import check_ranks_agree
+from engine.jobs.agreement import check_same_pictures, check_same_recipe
 from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
@@ -59,9 +59,10 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
     """
     check_device(runtime.device, config.amp, config.train.bn_sync)
     config = with_width_of_weights(config, config.finetune.pretrained)  # no weights: said before pictures are read
-    splits = open_splits(config.data)
+    check_same_recipe(runtime, config)
+    splits = open_splits(config.data, runtime)
     config = with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
-    check_ranks_agree(runtime, config, splits)
+    check_same_pictures(runtime, splits)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune, splits.train.classes)
 

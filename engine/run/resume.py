@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 # Keys that change where or how fast a run goes, and not what comes out.
 _FREE_KEYS = (
     "output_dir",
+    "data.check",
+    "data.cache_dir",
     "data.workers",
     "data.features.cache_dir",
     "data.archive_dir",

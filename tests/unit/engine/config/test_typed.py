@@ -26,6 +26,7 @@ FREE_TEXT = ("data.train_split", "data.val_split", "data.test_split", "finetune.
 FREE_PATHS = (
     "data.path",
     "data.archive_dir",
+    "data.cache_dir",
     "data.classes_file",
     "data.features.cache_dir",
     "finetune.pretrained",

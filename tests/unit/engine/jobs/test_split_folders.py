@@ -28,7 +28,8 @@ def write_data(folder: Path, *splits: str) -> Path:
 def write_recipe(folder: Path, data: Path, split: str = "") -> Path:
     path = folder / "recipe.yaml"
     preprocessing = "{color: gray, resize: 32, image_size: 32, mean: [0.5], std: [0.5]}"
-    path.write_text(f"data: {{source: image_folder, path: {data}, {split} preprocessing: {preprocessing}}}\n")
+    where = f"source: image_folder, path: {data}, cache_dir: {folder / 'cache'}"
+    path.write_text(f"data: {{{where}, {split} preprocessing: {preprocessing}}}\n")
     return path
 
 

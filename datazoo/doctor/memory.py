@@ -1,0 +1,183 @@
+"""What was found in picture files, remembered between starts in one small SQLite database.
+
+A file is known by its path, size, times of change and inode. As in git's index, a file that changed shortly before it
+was read is not remembered: it may change once more within the same tick of the file system's clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from common.names import printable
+from datazoo.doctor.examine import Finding, Identity, decoder, identity_of
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1  # of the table: raise it when a column changes
+_TICK_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT)
+_PATIENCE = 30.0  # seconds to wait for another process that writes
+_TABLE = """
+CREATE TABLE IF NOT EXISTS files (
+    folder BLOB NOT NULL, name BLOB NOT NULL,
+    size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    decoder TEXT, width INTEGER, height INTEGER, fault TEXT,
+    PRIMARY KEY (folder, name)
+) WITHOUT ROWID
+"""
+_COLUMNS = "name, size, modified, changed, inode, sha256, decoder, width, height, fault"
+
+_T = TypeVar("_T")
+
+
+class PictureMemory:
+    """Remembers findings; several processes may share one database. Opened when it is first asked.
+
+    A folder that cannot be written, or a database that is locked or damaged, never ends a run: one line says so.
+
+    Args:
+        path: of the database; None remembers nothing.
+        clock: nanoseconds since 1970.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], int] = time.time_ns) -> None:
+        self._path, self.clock = Path(path or os.devnull), clock
+        self._connection: sqlite3.Connection | None = None
+        self._read_only = self._remade = False
+        self._useless = path is None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def recall(self, folder: str, seen: Mapping[str, Identity | None], decoded: bool) -> dict[str, Finding]:
+        """Return what is known of files.
+
+        Args:
+            folder: that they are in.
+            seen: identity of each, by name; what is known of another one is no use.
+            decoded: leave out what was hashed only, or decoded by another decoder.
+        """
+        now, known = decoder(), {}
+        for row in self._try(lambda: self._rows(folder)) or ():
+            name = row[0].decode("utf-8", "surrogateescape")
+            if seen.get(name) == row[1:5] and (row[6] == now or not decoded):
+                known[name] = _finding(row, now)
+        return known
+
+    def remember(self, findings: Sequence[tuple[str, Identity | None, Finding]], looked_at: int) -> None:
+        """Keep findings.
+
+        Args:
+            findings: path, identity before the look, and what was found.
+            looked_at: the clock before the first of these looks.
+        """
+        rows = [_row(path, before, found) for path, before, found in findings if before and found.sha256 is not None
+                and max(before[1], before[2]) < looked_at - _TICK_NS and identity_of(path) == before]  # fmt: skip
+        if rows:
+            self._try(lambda: self._write(rows), writing=True)
+
+    def _rows(self, folder: str) -> list[tuple]:
+        query = f"SELECT {_COLUMNS} FROM files WHERE folder = ?"
+        return self._open().execute(query, (os.fsencode(os.path.abspath(folder)),)).fetchall()
+
+    def _write(self, rows: list[tuple]) -> None:
+        with self._open() as connection:  # one transaction
+            connection.executemany(f"INSERT OR REPLACE INTO files (folder, {_COLUMNS}) VALUES (?{', ?' * 10})", rows)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=_PATIENCE)
+            self._connection = connection
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:  # new, and empty
+                connection.executescript(f"BEGIN IMMEDIATE; {_TABLE}; PRAGMA user_version = {_FORMAT}; COMMIT")
+            elif version != _FORMAT:
+                raise sqlite3.DatabaseError(f"format {version}, not {_FORMAT}")
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _try(self, work: Callable[[], _T], writing: bool = False) -> _T | None:
+        if self._useless or (writing and self._read_only):
+            return None
+        try:
+            return work()
+        except (sqlite3.OperationalError, OSError) as error:
+            self._give_up(error, writing)
+        except sqlite3.DatabaseError as error:
+            if self._remade:
+                self._give_up(error, writing)
+            else:
+                self._remake(error)
+                return self._try(work, writing)
+        return None
+
+    def _give_up(self, error: Exception, writing: bool) -> None:
+        self._read_only, self._useless = True, not writing
+        reason = getattr(error, "strerror", None) or str(error)
+        _log.warning(
+            "%s: %s; what is found in pictures is not remembered, and the next start looks again (data.cache_dir)",
+            printable(self._path), reason,
+        )  # fmt: skip
+
+    def _remake(self, error: Exception) -> None:
+        """Take a damaged database away, unless another process has just done so."""
+        self._close()
+        self._remade = True
+        with _locked(self._path.with_suffix(".lock")):
+            if _is_sound(self._path):
+                return
+            for path in (self._path, self._path.with_name(f"{self._path.name}-journal")):
+                path.unlink(missing_ok=True)
+            _log.warning("%s: %s; made anew, every picture is looked at again", printable(self._path), error)
+
+
+def _finding(row: tuple, now: str) -> Finding:
+    sha256, by, width, height, fault = row[5:]
+    if by != now:
+        return Finding(sha256, decoded=False)
+    return Finding(sha256, None if width is None else (width, height), fault)
+
+
+def _row(path: str, before: Identity, found: Finding) -> tuple:
+    folder, name = os.path.split(os.path.abspath(path))
+    verdict: tuple = (None, None, None, None)
+    if found.decoded and found.lasting:
+        verdict = (decoder(), *(found.size or (None, None)), found.fault)
+    return os.fsencode(folder), os.fsencode(name), *before, found.sha256, *verdict
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            return version in (0, _FORMAT) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    except sqlite3.DatabaseError:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
