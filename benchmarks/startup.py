@@ -1,0 +1,149 @@
+"""What a start costs before the first step: listing, checking and comparing pictures, cold and warm.
+
+    python benchmarks/startup.py [--files 1000 10000 100000] [--json]
+
+Every figure comes from a process of its own, on tiny PNG files that are made for it: cold is the first start, which
+decodes and hashes every file; warm is the next one, which remembers. The same start with `data.check full`, which looks
+at everything again, takes turns with the warm one; a ratio is the median over the rounds of its CPU time by the warm
+one's. The decode of all files by one thread, and nothing else, is what a start cannot do without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE, CLASSES = 8, 10
+SETTLED = 3.0  # seconds after which a file that was just written is remembered
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start in a process of its own; seconds, and the most memory in MiB that pictures added."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Startup:
+    """The starts on one number of files, CPU seconds of decoding alone, and medians of ratios with their range."""
+
+    files: int
+    decode: float
+    cold: Start
+    warm: list[Start]
+    full: list[Start]
+    full_by_warm: tuple[float, float, float]
+
+
+def make_files(folder: Path, count: int) -> None:
+    """Write `count` different pictures: 80 % train, 10 % val, 10 % test, in ten classes."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
+    for index, picture in enumerate(pixels):
+        split = ("test", "val")[index % 10] if index % 10 < 2 else "train"
+        place = folder / split / f"class_{index // 10 % CLASSES}"
+        place.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()
+        Image.fromarray(picture).save(content, "PNG")
+        (place / f"{index:07}.png").write_bytes(content.getvalue())
+
+
+def start_here(folder: Path, cache: Path, check: str) -> Start:
+    """Open the pictures as train.py does, in this process, and fingerprint them for data.json."""
+    sys.path.insert(0, str(ROOT))
+    from engine.config.data_section import DataConfig
+    from engine.jobs.pictures import open_splits
+
+    config = DataConfig.model_validate({"source": "image_folder", "path": folder, "cache_dir": cache, "check": check})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    for part in open_splits(config):
+        part.fingerprint()
+        part.file_list_hash()
+    seconds = time.process_time() - cpu, time.perf_counter() - wall
+    return Start(*seconds, memory=(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def decode_here(folder: Path) -> float:
+    """CPU seconds of decoding every file once, by one thread."""
+    files = sorted(folder.glob("*/*/*"))
+    started = time.process_time()
+    for file in files:
+        Image.open(io.BytesIO(file.read_bytes())).convert("RGB")
+    return time.process_time() - started
+
+
+def start(folder: Path, cache: Path, check: str) -> Start:
+    """`start_here` in a process of its own."""
+    command = [sys.executable, __file__, "--one", str(folder), str(cache), check]
+    environment = {**os.environ, "GLOG_v": "3"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return Start(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(count: int, rounds: int) -> Startup:
+    """Make the files and take the starts; they take turns."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, cache = Path(name) / "data", Path(name) / "cache"
+        make_files(folder, count)
+        time.sleep(SETTLED)
+        decode = decode_here(folder)
+        cold = start(folder, cache, "changed")
+        pairs = [(start(folder, cache, "changed"), start(folder, cache, "full")) for _ in range(rounds)]
+    ratios = [full.cpu / warm.cpu for warm, full in pairs]
+    spread = statistics.median(ratios), min(ratios), max(ratios)
+    return Startup(count, decode, cold, [warm for warm, _ in pairs], [full for _, full in pairs], spread)
+
+
+def figures(counts: Sequence[int] = (1_000, 10_000, 100_000), rounds: int = 3) -> list[dict[str, object]]:
+    """Return the figures of every number of files, ready for JSON."""
+    return [asdict(measure(count, rounds)) for count in counts]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print a table, or JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--files", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--one", nargs=3, metavar=("FOLDER", "CACHE", "CHECK"), help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.one:
+        folder, cache, check = options.one
+        print(json.dumps(asdict(start_here(Path(folder), Path(cache), check))))
+        return 0
+    if options.json:
+        print(json.dumps(figures(options.files, options.rounds), indent=2))
+        return 0
+    print(f"{'files':>8}{'decode':>9}{'cold':>9}{'warm':>9}{'full':>9}   CPU s; full / warm (range); MiB cold, warm")
+    for count in options.files:
+        found = measure(count, options.rounds)
+        warm, full = (statistics.median(one.cpu for one in some) for some in (found.warm, found.full))
+        ratio, low, high = found.full_by_warm
+        print(
+            f"{count:8,}{found.decode:9.2f}{found.cold.cpu:9.2f}{warm:9.2f}{full:9.2f}   {ratio:.1f} ({low:.1f} to "
+            f"{high:.1f}); {found.cold.memory:.0f}, {statistics.median(one.memory for one in found.warm):.0f}",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
