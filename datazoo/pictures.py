@@ -25,6 +25,7 @@ class PictureSet:
         paths: N picture files, or None.
         arrays: uint8 (N, H, W, C) pictures in memory, or None.
         hashes: SHA-256 of every picture's bytes where they were read before, None for one that cannot be read.
+        sizes: int32 (N, 2), width and height in pixels as stored; 0 where they are not known.
     """
 
     split: str
@@ -33,6 +34,7 @@ class PictureSet:
     paths: tuple[Path, ...] | None = None
     arrays: np.ndarray | None = None
     hashes: tuple[bytes | None, ...] | None = None
+    sizes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if (self.paths is None) == (self.arrays is None):
@@ -51,6 +53,7 @@ class PictureSet:
             paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
             arrays=None if self.arrays is None else self.arrays[chosen],
             hashes=None if self.hashes is None else tuple(self.hashes[i] for i in chosen),
+            sizes=None if self.sizes is None else self.sizes[chosen],
         )
 
     def contents(self) -> Iterator[bytes]:

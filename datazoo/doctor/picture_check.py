@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from tqdm import tqdm
 
 from datazoo.doctor.examine import Finding, Identity, examine_all, identity_of
@@ -55,21 +56,22 @@ class PictureCheck:
         self._started = time.perf_counter()
 
     def hashed(self, pictures: PictureSet) -> PictureSet:
-        """Return the pictures with their content hashes."""
+        """Return the pictures with their content hashes and sizes."""
         return self.look(pictures)[0]
 
     def look(self, pictures: PictureSet) -> tuple[PictureSet, tuple[tuple[Path, str], ...]]:
         """Look at pictures in files.
 
         Returns:
-            The pictures with their content hashes, and those that cannot be decoded (of a split that is not needed:
-            read), each with its reason.
+            The pictures with their content hashes and sizes, and those that cannot be decoded, each with its reason;
+            of a split that is not needed, those that cannot be read.
         """
         if pictures.paths is None:
             return pictures, ()
         findings = self._look_at(pictures)
         bad = tuple((path, f.fault) for path, f in zip(pictures.paths, findings, strict=True) if f.fault is not None)
-        return replace(pictures, hashes=tuple(found.sha256 for found in findings)), bad
+        sizes = np.array([found.size or (0, 0) for found in findings], np.int32).reshape(-1, 2)
+        return replace(pictures, hashes=tuple(found.sha256 for found in findings), sizes=sizes), bad
 
     def log_summary(self) -> None:
         """Say in one line what was done, if there were files to look at."""

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from common.errors import DataError
 from common.names import printable
 from datazoo.doctor.examine import Finding, Identity
@@ -86,24 +88,29 @@ def _digest(seen: Sequence[Identity | None]) -> str:
 
 
 def _packed(findings: list[Finding]) -> bytes:
-    """Write findings: a line of JSON with what is rare, then 32 bytes of hash each; sizes were used already."""
+    """Write findings: a line of JSON with what is rare, then 32 bytes of hash each, then the sizes."""
     rare = {
-        place: [found.sha256 is not None, found.fault, found.decoded]
+        place: [found.sha256 is not None, found.fault]
         for place, found in enumerate(findings)
         if found.sha256 is None or found.fault is not None
     }
     decoded = all(found.decoded for found in findings)
     hashes = b"".join(found.sha256 or bytes(32) for found in findings)
-    return json.dumps([decoded, rare]).encode() + b"\n" + hashes
+    sizes = np.array([found.size or (0, 0) for found in findings], "<i4").tobytes()
+    return json.dumps([len(findings), decoded, rare]).encode() + b"\n" + hashes + sizes
 
 
 def _unpacked(content: bytes) -> list[Finding]:
-    head, _, hashes = content.partition(b"\n")
-    decoded, rare = json.loads(head)
-    findings = [Finding(hashes[at : at + 32], decoded=decoded) for at in range(0, len(hashes), 32)]
-    for place, (readable, fault, tried) in rare.items():
-        sha256 = findings[int(place)].sha256 if readable else None
-        findings[int(place)] = Finding(sha256, None, fault, tried)
+    head, _, rest = content.partition(b"\n")
+    count, decoded, rare = json.loads(head)
+    sizes = np.frombuffer(rest[32 * count :], "<i4").reshape(-1, 2).tolist()
+    findings = [
+        Finding(rest[32 * place : 32 * place + 32], (size[0], size[1]) if size[0] else None, decoded=decoded)
+        for place, size in enumerate(sizes)
+    ]
+    for key, (readable, fault) in rare.items():
+        found = findings[int(key)]
+        findings[int(key)] = found._replace(sha256=found.sha256 if readable else None, fault=fault)
     return findings
 
 

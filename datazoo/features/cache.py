@@ -26,7 +26,7 @@ from common.errors import DataError
 from common.files import atomic_path, sha256_of, write_json
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.order import WHOLE, Shard
-from datazoo.pipeline.reader import PictureReader, dataset_of, naming_bad_pictures
+from datazoo.pipeline.reader import PictureReader, dataset_of, naming_bad_pictures, opener
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, evaluation_view, training_view
 
@@ -92,7 +92,7 @@ def feature_key(pictures: PictureSet, views: Views, extractor_id: str) -> str:
         "preprocessing": views.spec.model_dump(mode="json"),
         "views": views.count,
         # The evaluation view draws nothing: it is shared by recipes that differ in augmentation or seed.
-        "augmentation": views.augment.model_dump(mode="json") if views.count > 1 else None,
+        "augmentation": _changes(views.augment) if views.count > 1 else None,
         "seed": views.seed if views.count > 1 else None,
         "shape": None if pictures.arrays is None else list(pictures.arrays.shape),
     }
@@ -100,6 +100,14 @@ def feature_key(pictures: PictureSet, views: Views, extractor_id: str) -> str:
     for content in pictures.content_hashes():
         digest.update(content)
     return digest.hexdigest()
+
+
+def _changes(augment: AugmentationConfig) -> dict[str, object]:
+    """What is drawn, under the keys that caches of before know."""
+    changes = augment.model_dump(mode="json")
+    if changes["reduce_to"] is None:
+        del changes["reduce_to"]
+    return changes
 
 
 def cached_features(
@@ -178,7 +186,9 @@ def _batches(
     """Yield one view of the pictures at `indices`, float32 (batch_size or fewer, C, H, W)."""
     spec, augment = views.spec, views.augment
     reader = PictureReader(
-        pictures, evaluation_view(spec) if view == 0 else training_view(spec, augment, views.seed, view)
+        pictures,
+        evaluation_view(spec) if view == 0 else training_view(spec, augment, views.seed, view),
+        opened=opener(pictures, None if view == 0 else augment.reduce_to),
     )
 
     def read(row: int) -> tuple[np.ndarray, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -150,13 +151,17 @@ def reason_of(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def decode_file(path: Path) -> Image.Image:
+def decode_file(path: Path, decoder: Callable[[bytes], Image.Image] = decode) -> Image.Image:
     """Return the upright RGB picture in a file.
+
+    Args:
+        path: of the file.
+        decoder: makes a picture of its content.
 
     Raises:
         DataError: the file's name, and why it cannot be read or decoded.
     """
     try:
-        return decode(read_file(path))
+        return decoder(read_file(path))
     except DataError as error:
         raise DataError(f"{path} cannot be read ({error}); run python -m datazoo.doctor on its folder") from error

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 
 import numpy as np
 from mindspore.dataset import Dataset
 
 from datazoo.pictures import PictureSet
+from datazoo.pipeline.decoded_cache import NOT_KEPT, DecodedCacheChoice
+from datazoo.pipeline.kept_pictures import crop_source, square_source
 from datazoo.pipeline.mix import BatchMix
 from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, rank_positions
-from datazoo.pipeline.reader import OnBadPicture, PictureReader, dataset_of, naming_bad_pictures
+from datazoo.pipeline.reader import OnBadPicture, Opener, PictureReader, View, dataset_of, naming_bad_pictures
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, evaluation_view, training_view
 
@@ -81,6 +84,7 @@ class TrainLoader:
         shard: which part of every global batch to read.
         workers: dataset threads; None takes the number of cores.
         on_bad: what becomes of a picture that cannot be read any more: fail, or replace.
+        decoded: whether and where decoded pictures are kept, which changes no pixel.
 
     Raises:
         DataError: the global batch is larger than the data.
@@ -97,6 +101,7 @@ class TrainLoader:
         shard: Shard = WHOLE,
         workers: int | None = None,
         on_bad: OnBadPicture = "fail",
+        decoded: DecodedCacheChoice = NOT_KEPT,
     ) -> None:
         self._positions = rank_positions(len(pictures), batch_size, shard)
         self._pictures, self._spec, self._augment = pictures, spec, augment
@@ -104,6 +109,7 @@ class TrainLoader:
         self._workers, self._on_bad = clamp_workers(workers), on_bad
         self._inputs: tuple[np.ndarray, np.ndarray] | None = None
         self._squares: PictureSet | None = None
+        self._decoded = decoded
         log_repeated(self._positions.size * shard.world_size - len(pictures))
 
     @property
@@ -147,23 +153,35 @@ class TrainLoader:
         return dataset_of(read, len(order), _COLUMNS)
 
     def _plain(self, order: np.ndarray, positions: np.ndarray) -> Dataset:
-        reader = PictureReader(self._pictures, evaluation_view(self._spec), self._on_bad)
+        view, opened = self._square_source
+        reader = PictureReader(self._pictures, view, self._on_bad, opened)
         dataset = apply_evaluation(self._rows(reader, order, positions), self._spec, self._workers)
         return dataset.batch(self._batch_size, num_parallel_workers=1)
 
     def _augmented(self, order: np.ndarray, positions: np.ndarray, epoch: int) -> Dataset:
         spec, augment = self._spec, self._augment
         square_bytes = len(self._pictures) * spec.image_size**2 * 3
-        if not augment.random_resized_crop and square_bytes <= MEMORY_LIMIT:
+        if augment.random_resized_crop:
+            view = training_view(spec, augment, self._seed, epoch)
+            reader = PictureReader(self._pictures, view, self._on_bad, self._crop_source)
+        elif square_bytes <= MEMORY_LIMIT:
             if self._squares is None:
                 self._squares = squares(self._pictures, spec, self._workers, self._on_bad)
             reader = PictureReader(self._squares, lambda image, position: np.asarray(image))
         else:
-            view = training_view(spec, augment, self._seed, epoch)
-            reader = PictureReader(self._pictures, view, self._on_bad)
+            view, opened = self._square_source
+            reader = PictureReader(self._pictures, view, self._on_bad, opened)
         rows = self._rows(reader, order, positions)
         dataset = apply_training(rows, spec, augment, self._seed, epoch, self._workers)
         return dataset.batch(self._batch_size, num_parallel_workers=1)
+
+    @cached_property
+    def _square_source(self) -> tuple[View, Opener]:
+        return square_source(self._pictures, self._spec, self._decoded)
+
+    @cached_property
+    def _crop_source(self) -> Opener:
+        return crop_source(self._pictures, self._augment, self._decoded)
 
     def _rows(self, reader: PictureReader, order: np.ndarray, positions: np.ndarray) -> Dataset:
         def read(row: int) -> tuple[np.ndarray, ...]:
@@ -198,6 +216,7 @@ def eval_dataset(
     shard: Shard = WHOLE,
     workers: int | None = None,
     on_bad: OnBadPicture = "fail",
+    decoded: DecodedCacheChoice = NOT_KEPT,
 ) -> Dataset:
     """Return every picture exactly once, in order; what fits in memory is preprocessed once and kept.
 
@@ -208,6 +227,7 @@ def eval_dataset(
         shard: which contiguous chunk to read.
         workers: dataset threads; None takes the number of cores.
         on_bad: what becomes of a picture that cannot be read any more: fail, or blank (it is not counted).
+        decoded: whether and where the squares are kept that do not fit in memory.
 
     Returns:
         MindSpore dataset with the columns `image`, float32 (B, C, H, W), and `label`, int32 (B,). Shapes are constant
@@ -221,7 +241,8 @@ def eval_dataset(
         return evaluation_batches(inputs, labels, local)
 
     flat, threads = rows.ravel(), clamp_workers(workers)
-    reader = PictureReader(pictures, evaluation_view(spec), on_bad)
+    view, opened = square_source(pictures, spec, decoded)
+    reader = PictureReader(pictures, view, on_bad, opened)
     dataset = dataset_of(lambda row: reader(int(flat[row])), len(flat), _COLUMNS, threads)
     dataset = apply_evaluation(dataset, spec, threads).project(["image", "label"])
     return dataset.batch(batch_size, num_parallel_workers=1)

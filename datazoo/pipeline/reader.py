@@ -16,6 +16,8 @@ from PIL import Image
 from common.errors import DataError
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.decode import decode_file
+from datazoo.pipeline.pillow_path import resized
+from datazoo.pipeline.reduce import decode_reduced, reduced_size
 
 if TYPE_CHECKING:
     from mindspore.dataset import Dataset
@@ -24,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 View = Callable[[Image.Image, int], np.ndarray]
 """Makes uint8 (H, W, 3) of an RGB picture and its position in the epoch; the shape never varies."""
+
+Opener = Callable[[int], Image.Image]
+"""Gives the RGB picture at a place of a set."""
 
 OnBadPicture = Literal["fail", "replace", "blank"]
 """A picture that cannot be read raises; or the next one takes its place; or a black one without a label (-1) does."""
@@ -34,6 +39,29 @@ _MOST_IN_A_ROW = 20  # pictures that cannot be read one after the other: the fol
 _DECODED = "common.errors.DataError: "
 
 
+def opener(pictures: PictureSet, reduce_to: int | None = None) -> Opener:
+    """Return what decodes the pictures of a set.
+
+    Args:
+        pictures: the set.
+        reduce_to: largest shorter side of what is decoded, pixels; None decodes all of it.
+    """
+    arrays, paths = pictures.arrays, pictures.paths
+
+    def of_array(index: int) -> Image.Image:
+        assert arrays is not None
+        array = arrays[index]
+        image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
+        size = reduced_size(*image.size, reduce_to)
+        return image if image.size == size else resized(image, *size)
+
+    if paths is None:
+        return of_array
+    if reduce_to is None:
+        return lambda index: decode_file(paths[index])
+    return lambda index: decode_file(paths[index], lambda raw: decode_reduced(raw, reduce_to))
+
+
 class PictureReader:
     """Reads pictures of one set; safe to be called by several threads.
 
@@ -41,10 +69,14 @@ class PictureReader:
         pictures: the set.
         view: what is made of every picture.
         on_bad: what becomes of a picture that cannot be read, which the check before training found good.
+        opened: gives the picture at a place of the set; None decodes it whole.
     """
 
-    def __init__(self, pictures: PictureSet, view: View, on_bad: OnBadPicture = "fail") -> None:
+    def __init__(
+        self, pictures: PictureSet, view: View, on_bad: OnBadPicture = "fail", opened: Opener | None = None
+    ) -> None:
         self._pictures, self._view, self._on_bad = pictures, view, on_bad
+        self._open = opened or opener(pictures)
         self._named: set[Path | None] = set()
 
     def __call__(self, index: int, position: int = 0) -> Row:
@@ -68,14 +100,6 @@ class PictureReader:
             else:
                 return view, np.asarray(self._pictures.labels[shown], np.int32), np.asarray(position, np.int64)
         raise DataError(f"{_MOST_IN_A_ROW} pictures in a row cannot be read, the last is {self._path(shown)}")
-
-    def _open(self, index: int) -> Image.Image:
-        path = self._path(index)
-        if path is not None:
-            return decode_file(path)
-        assert self._pictures.arrays is not None
-        array = self._pictures.arrays[index]
-        return Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
 
     def _path(self, index: int) -> Path | None:
         return None if self._pictures.paths is None else self._pictures.paths[index]

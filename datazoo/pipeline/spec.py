@@ -54,6 +54,11 @@ class AugmentationConfig(BaseModel):
     train_size: int | None = Field(
         None, gt=0, description="side of a random crop's square, pixels; null takes image_size (smaller trains faster)"
     )
+    reduce_to: int | None = Field(
+        None,
+        gt=0,
+        description="shorter side that pictures are reduced to before random crops, pixels; null: none",
+    )
     crop_scale: tuple[float, float] = Field((0.35, 1.0), description="share of the area a random crop keeps")
     crop_ratio: tuple[float, float] = Field((0.75, 1.3333), description="aspect ratio of a random crop")
     horizontal_flip: float = Field(0.0, ge=0, le=1, description="probability of a left-right flip")
@@ -67,9 +72,11 @@ class AugmentationConfig(BaseModel):
     cutmix: float = Field(0.0, ge=0, description="CutMix's Beta parameter; 0 is off")
 
     @model_validator(mode="after")
-    def _train_size_has_a_crop(self) -> AugmentationConfig:
+    def _crops_are_random(self) -> AugmentationConfig:
         if self.train_size is not None and not self.random_resized_crop:
             raise ValueError("train_size is the side of a random crop: set random_resized_crop: true")
+        if self.reduce_to is not None and not self.random_resized_crop:
+            raise ValueError("reduce_to is for random crops: set random_resized_crop: true")
         return self
 
     @property

@@ -72,6 +72,11 @@ class DataConfig(Section):
         description="which picture files a start decodes first: all; new and changed ones; none (hashes only)",
     )
     cache_dir: Path = Field(Path("cache"), description="folder of what is remembered of pictures between starts")
+    decoded_cache: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="keep decoded pictures for the next epochs and runs: where all fit; as many as fit; none",
+    )
+    decoded_cache_gb: float = Field(4.0, gt=0, description="disk space (10^9 bytes) for kept pictures in cache_dir")
     batch_size: int = Field(32, ge=1, description="pictures per process and step")
     eval_batch_size: int | None = Field(None, ge=1, description="pictures per process and evaluation step")
     workers: int | None = Field(None, ge=1, description="dataset threads; null takes the number of cores")

@@ -14,6 +14,7 @@ from datazoo.doctor.copies import unseen_part
 from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.pictures import PictureSet, Splits
+from datazoo.pipeline.decoded_cache import DecodedCacheChoice
 from datazoo.pipeline.loader import TrainLoader, eval_dataset
 from datazoo.pipeline.order import Shard
 from datazoo.pipeline.reader import OnBadPicture
@@ -69,6 +70,7 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
             FeatureLoader(features, batch_size=data.batch_size, seed=config.train.seed, shard=shard),
             {s.split: feature_eval_dataset(source.of(s, views=1), eval_batch_size, shard) for s in held_out},
         )
+    decoded = DecodedCacheChoice(data.decoded_cache, data.cache_dir / "decoded", int(data.decoded_cache_gb * 1e9))
     pictures = TrainLoader(
         splits.train,
         data.preprocessing,
@@ -78,11 +80,15 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
         shard=shard,
         workers=data.workers,
         on_bad="fail" if data.on_bad_image == "fail" else "replace",
+        decoded=decoded,
     )
     on_bad: OnBadPicture = "fail" if data.on_bad_image == "fail" else "blank"
     return Feed(
         pictures,
-        {s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers, on_bad) for s in held_out},
+        {
+            s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers, on_bad, decoded)
+            for s in held_out
+        },
     )
 
 

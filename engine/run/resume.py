@@ -24,6 +24,8 @@ _FREE_KEYS = (
     "output_dir",
     "data.check",
     "data.cache_dir",
+    "data.decoded_cache",
+    "data.decoded_cache_gb",
     "data.workers",
     "data.features.cache_dir",
     "data.archive_dir",
