@@ -17,6 +17,7 @@ from common.results import EvaluationResult
 from datazoo.features.photos import photos_of
 from datazoo.pictures import PictureSet, Splits
 from engine.config import Config
+from engine.jobs.agreement import check_same_recipe
 from engine.jobs.feed import FeatureSource
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
 from engine.jobs.pictures import open_splits
@@ -74,7 +75,8 @@ def cross_validate(config: Config, runtime: Runtime, folds: int) -> Path:
             "finetune.head_init linear_probe and train.epochs 0"
         )
     config = with_width_of_weights(config, finetune.pretrained)
-    splits = open_splits(config.data)
+    check_same_recipe(runtime, config)
+    splits = open_splits(config.data, runtime, needed=("train", "val"))
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, finetune, splits.train.classes)
     source = FeatureSource(config, network.pooled_backbone, runtime)

@@ -9,6 +9,7 @@ from pathlib import Path
 from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import Config
+from engine.jobs.agreement import check_same_recipe
 from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
 from engine.jobs.pictures import open_splits
 from engine.jobs.result_lines import require_finite_loss, result_line
@@ -45,6 +46,7 @@ def evaluate(
         RunError: a checkpoint that cannot be used, or one of other classes.
     """
     sidecar = verify(checkpoint)
+    check_same_recipe(runtime, config)
     splits = open_splits(config.data, runtime, needed=(split,))
     check_classes(sidecar, splits.train.classes)
     was = None if run is None else RunData.read(run.data)
