@@ -62,7 +62,9 @@ def epochs_here(folder: Path, cache: Path, mode: str, reduce_to: int | None) -> 
     pictures = PictureCheck(PictureMemory(None)).hashed(scan(folder / "train", "train", None)[0])
     augment = AugmentationConfig(random_resized_crop=True, horizontal_flip=0.5, color_jitter=0.4, reduce_to=reduce_to)
     choice = DecodedCacheChoice(mode, cache, 1 << 40)  # type: ignore[arg-type]
-    loader = TrainLoader(pictures, PreprocessingSpec(), augment, batch_size=32, seed=0, workers=1, decoded=choice)
+    loader = TrainLoader(
+        pictures, PreprocessingSpec(), augment, batch_size=min(32, len(pictures)), seed=0, workers=1, decoded=choice
+    )
     seconds = []
     for epoch in range(2):
         batches = loader.epoch(epoch)
