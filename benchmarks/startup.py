@@ -1,6 +1,6 @@
 """What a start costs before the first step: listing, checking and comparing pictures, cold and warm.
 
-    python benchmarks/startup.py [--files 1000 10000 100000] [--json]
+    python benchmarks/startup.py [--files 1000 10000 100000 | --folder DATASET] [--json]
 
 Every figure comes from a process of its own, on tiny PNG files that are made for it: cold is the first start, which
 decodes and hashes every file; warm is the next one, which remembers. The same start with `data.check full`, which looks
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -81,13 +81,13 @@ def start_here(folder: Path, cache: Path, check: str) -> Start:
     return Start(*seconds, memory=(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
-def decode_here(folder: Path) -> float:
-    """CPU seconds of decoding every file once, by one thread."""
+def decode_here(folder: Path) -> tuple[int, float]:
+    """Number of files, and CPU seconds of decoding each once, by one thread."""
     files = sorted(folder.glob("*/*/*"))
     started = time.process_time()
     for file in files:
         Image.open(io.BytesIO(file.read_bytes())).convert("RGB")
-    return time.process_time() - started
+    return len(files), time.process_time() - started
 
 
 def start(folder: Path, cache: Path, check: str) -> Start:
@@ -99,12 +99,18 @@ def start(folder: Path, cache: Path, check: str) -> Start:
 
 
 def measure(count: int, rounds: int) -> Startup:
-    """Make the files and take the starts; they take turns."""
+    """Make the files and take the starts."""
     with tempfile.TemporaryDirectory() as name:
-        folder, cache = Path(name) / "data", Path(name) / "cache"
-        make_files(folder, count)
+        make_files(Path(name), count)
         time.sleep(SETTLED)
-        decode = decode_here(folder)
+        return measure_folder(Path(name), rounds)
+
+
+def measure_folder(folder: Path, rounds: int) -> Startup:
+    """Take the starts on <folder>/<split>/<class>/<picture>; they take turns."""
+    count, decode = decode_here(folder)
+    with tempfile.TemporaryDirectory() as name:
+        cache = Path(name)
         cold = start(folder, cache, "changed")
         pairs = [(start(folder, cache, "changed"), start(folder, cache, "full")) for _ in range(rounds)]
     ratios = [full.cpu / warm.cpu for warm, full in pairs]
@@ -112,15 +118,26 @@ def measure(count: int, rounds: int) -> Startup:
     return Startup(count, decode, cold, [warm for warm, _ in pairs], [full for _, full in pairs], spread)
 
 
-def figures(counts: Sequence[int] = (1_000, 10_000, 100_000), rounds: int = 3) -> list[dict[str, object]]:
-    """Return the figures of every number of files, ready for JSON."""
-    return [asdict(measure(count, rounds)) for count in counts]
+def starts(counts: Sequence[int], rounds: int, folder: Path | None = None) -> Iterator[Startup]:
+    """Measure every number of files, or a dataset that is there."""
+    if folder is not None:
+        yield measure_folder(folder, rounds)
+    else:
+        yield from (measure(count, rounds) for count in counts)
+
+
+def figures(
+    counts: Sequence[int] = (1_000, 10_000, 100_000), rounds: int = 3, folder: Path | None = None
+) -> list[dict[str, object]]:
+    """Return what `starts` yields, ready for JSON."""
+    return [asdict(one) for one in starts(counts, rounds, folder)]
 
 
 def main(argv: Sequence[str]) -> int:
     """Print a table, or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--files", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--folder", type=Path, help="a dataset that is there, in place of files made for it")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--one", nargs=3, metavar=("FOLDER", "CACHE", "CHECK"), help=argparse.SUPPRESS)
@@ -130,18 +147,15 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(asdict(start_here(Path(folder), Path(cache), check))))
         return 0
     if options.json:
-        print(json.dumps(figures(options.files, options.rounds), indent=2))
+        print(json.dumps(figures(options.files, options.rounds, options.folder), indent=2))
         return 0
     print(f"{'files':>8}{'decode':>9}{'cold':>9}{'warm':>9}{'full':>9}   CPU s; full / warm (range); MiB cold, warm")
-    for count in options.files:
-        found = measure(count, options.rounds)
+    for found in starts(options.files, options.rounds, options.folder):
         warm, full = (statistics.median(one.cpu for one in some) for some in (found.warm, found.full))
         ratio, low, high = found.full_by_warm
-        print(
-            f"{count:8,}{found.decode:9.2f}{found.cold.cpu:9.2f}{warm:9.2f}{full:9.2f}   {ratio:.1f} ({low:.1f} to "
-            f"{high:.1f}); {found.cold.memory:.0f}, {statistics.median(one.memory for one in found.warm):.0f}",
-            flush=True,
-        )
+        seconds = f"{found.files:8,}{found.decode:9.2f}{found.cold.cpu:9.2f}{warm:9.2f}{full:9.2f}"
+        memory = f"{found.cold.memory:.0f}, {statistics.median(one.memory for one in found.warm):.0f}"
+        print(f"{seconds}   {ratio:.1f} ({low:.1f} to {high:.1f}); {memory}", flush=True)
     return 0
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
+from datazoo.features.cache import CachedFeatures, Extractor, Views, _changes, cached_features, feature_key
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.loader import evaluation_inputs
 from datazoo.pipeline.order import WHOLE, Shard
@@ -324,3 +324,15 @@ def test_an_extractor_that_finds_no_room_is_not_taken_for_the_cache(features_of:
 
     with pytest.raises(DataError, match=r"features cannot be computed: .*no folder for temporary files"):
         features_of(extract=no_folder)
+
+
+def test_a_key_that_came_later_and_is_not_used_leaves_caches_valid() -> None:
+    pictures = PictureSet("train", ("a",), np.zeros(1, np.int32), arrays=np.zeros((1, 2, 2, 3), np.uint8))
+    before = {name: value for name, value in AUGMENT.model_dump(mode="json").items() if name != "reduce_to"}
+
+    assert _changes(AUGMENT) == before
+    plain, reduced = (
+        feature_key(pictures, Views(SPEC, augment, 2), "x")
+        for augment in (AUGMENT, AUGMENT.model_copy(update={"reduce_to": 10}))
+    )
+    assert plain != reduced

@@ -101,6 +101,19 @@ def test_more_epochs_are_allowed_and_other_keys_are_listed(tmp_path: Path) -> No
     }
 
 
+def test_what_is_remembered_and_kept_of_pictures_may_change(tmp_path: Path) -> None:
+    old = config(tmp_path)
+    crops = {"random_resized_crop": True}
+
+    assert (
+        different_keys(old, config(tmp_path, data__check="off", data__decoded_cache="off", data__cache_dir="x")) == {}
+    )
+    changed = different_keys(
+        config(tmp_path, data__augmentation=crops), config(tmp_path, data__augmentation={**crops, "reduce_to": 64})
+    )
+    assert changed == {"data.augmentation.reduce_to": (None, 64)}
+
+
 def test_other_kernels_are_told_since_they_round_in_another_way(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
