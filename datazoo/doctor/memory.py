@@ -118,16 +118,21 @@ class PictureMemory:
         if self._useless or (writing and self._read_only):
             return None
         try:
-            return work()
-        except (sqlite3.OperationalError, OSError) as error:
+            return self._on_sound_database(work)
+        except (sqlite3.DatabaseError, OSError) as error:
             self._give_up(error, writing)
+        return None
+
+    def _on_sound_database(self, work: Callable[[], _T]) -> _T:
+        try:
+            return work()
+        except sqlite3.OperationalError:  # locked, full or not to be written: it may be sound all the same
+            raise
         except sqlite3.DatabaseError as error:
             if self._remade:
-                self._give_up(error, writing)
-            else:
-                self._remake(error)
-                return self._try(work, writing)
-        return None
+                raise
+            self._remake(error)
+            return work()
 
     def _give_up(self, error: Exception, writing: bool) -> None:
         self._read_only, self._useless = True, not writing

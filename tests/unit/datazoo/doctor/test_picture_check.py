@@ -264,6 +264,18 @@ def test_a_damaged_database_is_made_anew(
     )
 
 
+def test_a_damaged_database_that_cannot_be_made_anew_costs_one_line(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "pictures.sqlite").write_bytes(b"no database" * 1000)
+    (tmp_path / "pictures.lock").mkdir()
+
+    splits = start(dataset, memory_of(tmp_path))
+
+    assert len(splits.train) == 8
+    assert ["is not remembered" in record.getMessage() for record in caplog.records] == [True]
+
+
 def test_a_cache_folder_that_cannot_be_written_costs_one_line(
     dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
