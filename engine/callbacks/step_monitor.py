@@ -26,7 +26,7 @@ class StepMonitor(RunCallback):
 
     Args:
         progress: where the run stands; its step counters are set here.
-        log_every: steps in a window.
+        log_every: steps in a window, or a few more where several are sunk together.
         listeners: callbacks that hear of every window.
         gather: returns every rank's array, in rank order.
         scale_falls: whether an overflow lowers the loss scale.
@@ -51,6 +51,7 @@ class StepMonitor(RunCallback):
         self._log_every = log_every
         self._listeners = listeners
         self._outputs: list[StepOutputs] = []
+        self._steps_in_window = 0
         self._overflows_in_a_row = 0
         self._loss_scale = 1.0
 
@@ -59,12 +60,15 @@ class StepMonitor(RunCallback):
         self._started = self._window_start = time.perf_counter()
 
     def on_train_step_end(self, run_context: RunContext) -> None:
-        """Count the step; close the window if it is full."""
+        """Count the step, or the steps that were sunk together; close the window if it is full."""
         progress = self._progress
-        progress.step += 1
-        progress.step_in_epoch += 1
-        self._outputs.append(run_context.original_args().net_outputs)
-        if len(self._outputs) == self._log_every:
+        outputs = run_context.original_args().net_outputs
+        steps = outputs[0].size
+        progress.step += steps
+        progress.step_in_epoch += steps
+        self._steps_in_window += steps
+        self._outputs.append(outputs)
+        if self._steps_in_window >= self._log_every:
             self._close_window()
         if progress.stop_reason:
             run_context.request_stop()
@@ -96,13 +100,14 @@ class StepMonitor(RunCallback):
 
     def _close_window(self) -> None:
         columns = zip(*self._outputs, strict=True)
-        outputs = np.array([[float(v.asnumpy()) for v in column] for column in columns])
+        outputs = np.array([np.concatenate([v.asnumpy().reshape(-1) for v in column]) for column in columns], float)
         # All ranks see the same numbers, so all go on or stop together; the loss is the mean over equal batches.
         ranks = self._gather(outputs)
         losses, correct = np.mean([rank[0] for rank in ranks], axis=0), np.sum([rank[1] for rank in ranks], axis=0)
         scales, overflows = outputs[2], outputs[3] > 0
         first_step = self._progress.step - len(losses) + 1
         self._outputs.clear()
+        self._steps_in_window = 0
         self._check(losses, overflows, first_step)
         seconds = time.perf_counter() - self._window_start
         kept = losses[~overflows]

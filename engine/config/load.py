@@ -113,6 +113,8 @@ def _plain(entry: Entry, path: tuple[str, ...]) -> Json:
         return check_text(value, dotted, entry.place, is_path=Path in wanted)
     if bool in wanted and type(value) is int and value in (0, 1):
         return bool(value)
+    if int in wanted and type(value) is int:
+        return value  # of a key that takes a number or one of some words
     wants_text = str in wanted or Path in wanted or any(_is_choice_of_text(part) for part in wanted)
     if entry.text is not None and (wants_text or (isinstance(value, float) and not math.isfinite(value))):
         return check_text(entry.text, dotted, entry.place, is_path=Path in wanted)

@@ -44,7 +44,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Config:
-        return refuse(self, [*self._network_problems(), *self._finetune_problems(), *self._length_problems()])
+        return refuse(self, [*self._network_problems(), *self._finetune_problems(), *self._run_problems()])
 
     def _network_problems(self) -> Iterator[str]:
         model, preprocessing = self.model, self.data.preprocessing
@@ -83,9 +83,11 @@ class Config(Section):
         if finetune.wise_ft_alpha and (random_head or new_hidden_layer):
             yield "finetune.wise_ft_alpha starts from a network that works: set finetune.head_init linear_probe"
 
-    def _length_problems(self) -> Iterator[str]:
+    def _run_problems(self) -> Iterator[str]:
         if self.train.epochs == 0 and not self.finetune.solves_head:
             yield "train.epochs 0 keeps a solved head: set finetune.head_init linear_probe, or train.epochs 1 or more"
-            return
-        if self.schedule.warmup_epochs > self.train.epochs:
+        elif self.schedule.warmup_epochs > self.train.epochs:
             yield "schedule.warmup_epochs is longer than train.epochs"
+        mode, sink = self.runtime.mode, self.train.sink
+        if isinstance(sink, int) and mode != "graph":
+            yield f"train.sink {sink} needs runtime.mode graph: {mode} runs each step from the host"

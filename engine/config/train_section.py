@@ -52,9 +52,19 @@ class TrainConfig(Section):
     seed: int = Field(0, ge=0, description="same seed, same machine, same result")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations on val")
     log_every: int = Field(20, ge=1, description="steps between two lines of metrics.jsonl and TensorBoard")
+    sink: Literal["auto", "off"] | int = Field(
+        "auto",
+        description="steps that run without the host between, on a CPU by the same graph; auto: log_every on an Ascend",
+    )
     ema_decay: float | None = Field(None, gt=0, lt=1, description="moving average of the weights, evaluated and saved")
     bn_sync: Literal["none", "average", "sync"] = Field(
         "none", description="BatchNorm statistics over ranks: left local, averaged before saving, or SyncBatchNorm"
     )
     early_stopping: EarlyStoppingConfig = Field(default_factory=EarlyStoppingConfig)
     checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
+
+    @model_validator(mode="after")
+    def _sinks_steps(self) -> TrainConfig:
+        if isinstance(self.sink, int) and self.sink < 1:
+            raise ValueError(f"train.sink should be auto, off or a number of steps >= 1, not {self.sink}")
+        return self

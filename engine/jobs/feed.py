@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 from mindspore import nn
-from mindspore.dataset import Dataset
+from mindspore.dataset import Dataset, GeneratorDataset
 
 from datazoo.doctor.copies import unseen_part
 from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
@@ -34,6 +35,35 @@ class EpochSource(Protocol):
 
     def epoch(self, epoch: int, skip_steps: int = 0) -> Dataset:
         """A MindSpore dataset of the epoch's (image, label) batches, without the first `skip_steps`."""
+
+
+class _AllEpochs:
+    """The batches of epoch after epoch, each by a dataset of its own."""
+
+    def __init__(self, source: EpochSource, first: int, skip_steps: int, end: int) -> None:
+        self._source = source
+        self._skips = {epoch: skip_steps if epoch == first else 0 for epoch in range(first, end)}
+
+    def __len__(self) -> int:
+        return len(self._skips) * self._source.steps_per_epoch - sum(self._skips.values())
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for epoch, skip in self._skips.items():
+            batches = self._source.epoch(epoch, skip)
+            yield from batches.create_tuple_iterator(num_epochs=1, output_numpy=True)
+
+
+def all_epochs(source: EpochSource, first: int, skip_steps: int, end: int) -> Dataset:
+    """Return the batches of several epochs as one MindSpore dataset.
+
+    Args:
+        source: of the epochs.
+        first: number of the first epoch.
+        skip_steps: batches of that one to leave out.
+        end: number of the epoch after the last one.
+    """
+    batches = _AllEpochs(source, first, skip_steps, end)
+    return GeneratorDataset(batches, ["image", "label"], shuffle=False, num_parallel_workers=1)
 
 
 @dataclass(frozen=True)

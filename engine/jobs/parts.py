@@ -10,7 +10,6 @@ from engine.callbacks.base import RunCallback
 from engine.callbacks.checkpoints import CheckpointSaver
 from engine.callbacks.console import Console
 from engine.callbacks.heartbeat import Heartbeat
-from engine.callbacks.learning_rate import LearningRateSetter
 from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.tensorboard import TensorBoard
 from engine.config import Config
@@ -19,7 +18,7 @@ from engine.jobs.training_state import TrainingState
 from engine.run.checkpoint import CheckpointStore
 from engine.run.records import Progress
 from engine.run.run_folder import RunFolder
-from engine.step.learning_rate import make_schedule, peak_lr
+from engine.step.learning_rate import Schedule, make_schedule, peak_lr
 from engine.step.loss import NetworkWithLoss, class_weights
 from engine.step.optimizer import GroupedOptimizer, lr_multipliers
 from engine.step.train_step import TrainStep
@@ -47,11 +46,10 @@ def make_step(
     return step, optimizer
 
 
-def make_lr_setter(config: Config, optimizer: GroupedOptimizer, progress: Progress) -> LearningRateSetter:
-    """The recipe's schedule, set before every step."""
+def make_run_schedule(config: Config, progress: Progress) -> Schedule:
+    """The recipe's learning rate over the steps of this run."""
     peak = peak_lr(config.optimizer, progress.global_batch)
-    schedule = make_schedule(config.schedule, peak, progress.epochs, progress.steps_per_epoch)
-    return LearningRateSetter(optimizer, schedule, progress)
+    return make_schedule(config.schedule, peak, progress.epochs, progress.steps_per_epoch)
 
 
 def make_saver(

@@ -9,8 +9,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from mindspore.train import Model
-
 from common.errors import RunStopped
 from common.log import log_kept, log_to_file
 from common.names import printable
@@ -26,8 +24,9 @@ from engine.config import Config
 from engine.jobs.agreement import check_same_pictures, check_same_recipe
 from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
+from engine.jobs.loops import Loop, make_loop
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
-from engine.jobs.parts import describe_length, make_lr_setter, make_observers, make_saver
+from engine.jobs.parts import describe_length, make_observers, make_run_schedule, make_saver
 from engine.jobs.pictures import keep_made_split, open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
 from engine.jobs.result_lines import require_finite_loss
@@ -40,7 +39,6 @@ from engine.run.run_folder import RunFolder
 from engine.run.summary import Costs, Stopwatch, write_summary
 from engine.runtime.start import Runtime, check_device
 from engine.step.evaluation import Evaluator
-from engine.step.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +103,13 @@ def _train_in_folder(
     signals = StopOnSignal(progress, runtime)
     keeper = TimeKeeper()
     saver = make_saver(config, splits, network, run if runtime.is_main else None, progress, state)
-    callbacks = [make_lr_setter(config, prepared.optimizer, progress), signals, saver, keeper]
+    callbacks: list[RunCallback] = [signals, saver, keeper]
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]
     print(describe_length(config, splits, progress))
-    fit(config, Parts(prepared.step, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
+    schedule = make_run_schedule(config, progress)
+    loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
+    fit(config, Parts(loop, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         print(keeper.budget(watch.total, watch.features, saver.seconds).line())
         runtime.barrier()  # until the main rank has saved: a launcher ends all ranks as soon as the first has ended
@@ -133,7 +133,7 @@ def _train_in_folder(
 class Parts:
     """What a training loop is made of."""
 
-    step: TrainStep
+    loop: Loop
     feed: Feed
     evaluator: Evaluator
     progress: Progress
@@ -156,17 +156,12 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
         progress, config.train.log_every, callbacks, parts.runtime.gather_array, scale_falls=scale_falls
     )
     best = BestEpoch(config.train.early_stopping, progress)
-    model = Model(parts.step)
     try:
         if progress.epochs == 0 and progress.last_checkpoint is None:
             _keep_start(parts, best, callbacks)
         while not progress.is_over:
-            epoch = progress.epoch
-            batches = parts.feed.train.epoch(epoch, progress.step_in_epoch)
             with naming_bad_pictures():
-                model.train(
-                    epoch + 1, batches, callbacks=[monitor, *callbacks], dataset_sink_mode=False, initial_epoch=epoch
-                )
+                parts.loop.run([monitor, *callbacks])
             if progress.step_in_epoch < progress.steps_per_epoch:
                 for callback in callbacks:
                     callback.on_interrupt()
@@ -185,6 +180,7 @@ def fit(config: Config, parts: Parts, callbacks: list[RunCallback]) -> None:
     finally:
         for callback in callbacks:
             callback.close()
+        parts.loop.close()
 
 
 def _keep_start(parts: Parts, best: BestEpoch, callbacks: list[RunCallback]) -> None:

@@ -31,6 +31,7 @@ _FREE_KEYS = (
     "data.archive_dir",
     "train.checkpoint",
     "train.log_every",
+    "train.sink",
     "runtime",
 )
 

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from common.errors import ConfigError
@@ -88,6 +89,7 @@ class GroupedOptimizer:
 
     Attributes:
         cell: the optimiser.
+        rates: the parameters that hold the groups' learning rates, each with its factor.
     """
 
     def __init__(self, config: OptimizerConfig, parameters: Sequence[Parameter], multipliers: Sequence[float]) -> None:
@@ -105,12 +107,16 @@ class GroupedOptimizer:
         groups.append({"order_params": list(parameters)})
         self.cell = _build(config, groups, decays)
         rates = zip(self.cell.learning_rate, multipliers, strict=True)
-        self._rates = tuple({id(rate): (rate, multiplier) for rate, multiplier in rates}.values())
+        self.rates = tuple({id(rate): (rate, multiplier) for rate, multiplier in rates}.values())
 
     def set_lr(self, lr: float) -> None:
         """Set the learning rate of the next step; each group gets its multiple of it."""
-        for rate, multiplier in self._rates:
+        for rate, multiplier in self.rates:
             assign(rate, lr * multiplier)
+
+    def rate_table(self, lrs: Sequence[float]) -> list[np.ndarray]:
+        """What `set_lr` would set for each of these rates, float32 (len(lrs),), in the order of `rates`."""
+        return [np.array([lr * multiplier for lr in lrs], np.float32) for _, multiplier in self.rates]
 
 
 def _build(config: OptimizerConfig, groups: list[Group], decays: Sequence[float]) -> nn.Cell:

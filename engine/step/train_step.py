@@ -13,7 +13,10 @@ Gradients = tuple[Tensor, ...]
 """One float32 tensor for each trained parameter, in the optimiser's order."""
 
 StepOutputs = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Loss (float32 scalar), right answers (float32 count), loss scale (float32 scalar), overflow (bool scalar)."""
+"""Loss (float32 scalar), right answers (float32 count), loss scale (float32 scalar), overflow (bool scalar).
+
+Of several steps that ran together: four float32 arrays (steps,), where 1 is an overflow.
+"""
 
 
 class TrainStep(nn.Cell):

@@ -1,0 +1,99 @@
+"""Which way the steps of an epoch are run: the host acts before and after each of them, or after every n."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from mindspore.train import Model
+
+from engine.callbacks.base import RunCallback
+from engine.callbacks.learning_rate import LearningRateSetter
+from engine.config import Config
+from engine.jobs.feed import EpochSource
+from engine.jobs.sunk_loop import DeviceSteps, HostSteps, SunkLoop
+from engine.run.records import Progress
+from engine.step.learning_rate import Schedule
+from engine.step.optimizer import GroupedOptimizer
+from engine.step.sunk_step import SunkStep, common_length
+from engine.step.train_step import TrainStep
+
+logger = logging.getLogger(__name__)
+
+
+class Loop(Protocol):
+    """Runs the steps of an epoch and lets the callbacks hear of them."""
+
+    def run(self, callbacks: Sequence[RunCallback]) -> None:
+        """Run what is left of the current epoch, or less if a callback asks to stop."""
+
+    def close(self) -> None:
+        """The run has ended, well or not."""
+
+
+def make_loop(
+    config: Config,
+    step: TrainStep,
+    optimizer: GroupedOptimizer,
+    source: EpochSource,
+    schedule: Schedule,
+    progress: Progress,
+    device: str,
+) -> Loop:
+    """Choose by the recipe's `train.sink` and the device, and say what was chosen.
+
+    Args:
+        config: the recipe.
+        step: the training step.
+        optimizer: gets the learning rate.
+        source: the batches.
+        schedule: the learning rate of each step of the run.
+        progress: where the run stands.
+        device: `CPU` or `Ascend`.
+    """
+    wanted = config.train.sink
+    if wanted == "auto":
+        on = device == "Ascend" and config.runtime.mode == "graph"
+        wanted = config.train.log_every if on else "off"
+    if wanted == "off" or progress.is_over:
+        return HostLoop(step, optimizer, source, schedule, progress)
+    length = common_length(wanted, progress.steps_per_epoch, progress.step_in_epoch)
+    where = (
+        "" if device == "Ascend" else f" by the same graph; a {device} has no dataset sink, the host feeds each step"
+    )
+    fits = "" if length == wanted else f" ({wanted} does not divide the steps of an epoch)"
+    logger.info("train.sink %s: %d step(s) at a time%s%s", config.train.sink, length, fits, where)
+    rates = [schedule(number) for number in range(progress.epochs * progress.steps_per_epoch)]
+    cell = SunkStep(step, optimizer, rates, length)
+    cell.start_at(progress.step)
+    return SunkLoop(
+        cell, schedule, progress, (DeviceSteps if device == "Ascend" else HostSteps)(cell, source, progress)
+    )
+
+
+class HostLoop:
+    """`Model.train`: the host sets the learning rate before each step and hears of it afterwards."""
+
+    def __init__(
+        self,
+        step: TrainStep,
+        optimizer: GroupedOptimizer,
+        source: EpochSource,
+        schedule: Schedule,
+        progress: Progress,
+    ) -> None:
+        self._model = Model(step)
+        self._source = source
+        self._progress = progress
+        self._rate = LearningRateSetter(optimizer, schedule, progress)
+
+    def run(self, callbacks: Sequence[RunCallback]) -> None:
+        """Run what is left of the current epoch."""
+        epoch = self._progress.epoch
+        batches = self._source.epoch(epoch, self._progress.step_in_epoch)
+        listeners = [self._rate, *callbacks]
+        self._model.train(epoch + 1, batches, callbacks=listeners, dataset_sink_mode=False, initial_epoch=epoch)
+
+    def close(self) -> None:
+        """Nothing is held."""
