@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from common.section import Section
+from common.section import Section, refuse
 
 
 class RuntimeConfig(Section):
@@ -23,3 +23,28 @@ class RuntimeConfig(Section):
     kernels: bool = Field(
         True, description="on a CPU, train on the project's own kernels (kernels/) where a C++ compiler is there"
     )
+    jit_level: Literal["O0", "O1", "O2"] | None = Field(
+        None,
+        description="how an Ascend compiles the training step: O0 kernel by kernel, O1 with fused kernels, O2 as one "
+        "graph (deprecated by MindSpore 2.9); null leaves it to MindSpore",
+    )
+    graph_kernel_flags: str | None = Field(
+        None,
+        pattern=r"^[ -~]*$",
+        description="which kernels jit_level O1 fuses, in the words of MindSpore's MS_DEV_GRAPH_KERNEL_FLAGS",
+    )
+    deterministic: bool = Field(
+        False, description="same input, same bits on an Ascend too, at the cost of speed; a CPU is so anyway"
+    )
+    allreduce_mib: float | None = Field(
+        None, gt=0, description="gradients are summed over the ranks in pieces of this size; null sums them in one"
+    )
+
+    @model_validator(mode="after")
+    def _compiles(self) -> RuntimeConfig:
+        problems = []
+        if self.jit_level is not None and self.mode != "graph":
+            problems.append(f"runtime.jit_level {self.jit_level} compiles graphs: it needs runtime.mode graph")
+        if self.graph_kernel_flags is not None and self.jit_level != "O1":
+            problems.append("runtime.graph_kernel_flags needs runtime.jit_level O1, which fuses kernels")
+        return refuse(self, problems)

@@ -14,6 +14,7 @@ from engine.config import Config
 from engine.jobs.feed import EpochSource
 from engine.jobs.sunk_loop import DeviceSteps, HostSteps, SunkLoop
 from engine.run.records import Progress
+from engine.runtime.compute import use_jit_level
 from engine.step.learning_rate import Schedule
 from engine.step.optimizer import GroupedOptimizer
 from engine.step.sunk_step import SunkStep, common_length
@@ -57,6 +58,7 @@ def make_loop(
         on = device == "Ascend" and config.runtime.mode == "graph"
         wanted = config.train.log_every if on else "off"
     if wanted == "off" or progress.is_over:
+        use_jit_level(step, config.runtime)
         return HostLoop(step, optimizer, source, schedule, progress)
     length = common_length(wanted, progress.steps_per_epoch, progress.step_in_epoch)
     where = (
@@ -67,6 +69,7 @@ def make_loop(
     rates = [schedule(number) for number in range(progress.epochs * progress.steps_per_epoch)]
     cell = SunkStep(step, optimizer, rates, length)
     cell.start_at(progress.step)
+    use_jit_level(cell, config.runtime)
     return SunkLoop(
         cell, schedule, progress, (DeviceSteps if device == "Ascend" else HostSteps)(cell, source, progress)
     )

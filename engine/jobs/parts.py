@@ -42,6 +42,7 @@ def make_step(
         accumulate_steps=optim.accumulate_steps,
         ema_decay=config.train.ema_decay,
         ranks=world_size,
+        allreduce_mib=config.runtime.allreduce_mib,
     )
     return step, optimizer
 

@@ -40,6 +40,8 @@ def prepare_environment(
     environ.setdefault("GLOG_v", "3")
     if config.threads:
         environ[THREADS] = str(config.threads)
+    if config.graph_kernel_flags is not None:
+        environ["MS_DEV_GRAPH_KERNEL_FLAGS"] = config.graph_kernel_flags
     check_numbers(environ)
     _let_idle_threads_sleep(environ)
     notes = _limit_threads(environ)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from common.ascend import card_count
 from common.environment import whole_number
 from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
@@ -109,9 +110,12 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
         seed: seed of weights, dropout and data order.
 
     Raises:
-        RuntimeUnavailableError: `platform: Ascend` without one, or `run_distribute` without a launcher.
+        RuntimeUnavailableError: `platform: Ascend` without one, `run_distribute` without a launcher, or what the
+            device does not have.
     """
     import mindspore as ms  # here: who has a light start may never need it
+
+    from engine.runtime.compute import prepare_compute
 
     distributed = "MS_ROLE" in os.environ
     if config.run_distribute and not distributed:
@@ -125,6 +129,7 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
         ms.set_device(device, whole_number("DEVICE_ID", os.environ) or 0)
     else:  # the launcher has given each rank its own card
         ms.set_device(device)
+    prepare_compute(config, device)
     if config.threads:
         ms.runtime.dispatch_threads_num(config.threads)
     runtime = _join_ranks(device) if distributed else Runtime(device)
@@ -148,9 +153,6 @@ def _join_ranks(device: str) -> Runtime:
             "the same --nodes and --workers?"
         ) from error
     runtime = Runtime(device, get_rank(), get_group_size(), all_gather)
-    ms.set_auto_parallel_context(
-        parallel_mode=ms.ParallelMode.DATA_PARALLEL, gradients_mean=True, device_num=runtime.world_size
-    )
     logger.info("rank %d of %d on %s", runtime.rank, runtime.world_size, platform.node())
     return runtime
 
@@ -210,7 +212,7 @@ def _choose_device(wanted: str) -> str:
         return "CPU"
     import mindspore as ms
 
-    if ms.hal.is_available("Ascend"):
+    if ms.device_context.ascend.is_available():
         return "Ascend"
     looked_for = "MindSpore's Ascend plug-in with CANN's libge_runner.so and a visible NPU"
     if wanted == "Ascend":
@@ -218,7 +220,15 @@ def _choose_device(wanted: str) -> str:
             f"runtime.platform Ascend: not available. Looked for {looked_for}; found none.\n"
             "Source CANN's set_env.sh and check `npu-smi info`, or use --platform CPU"
         )
-    logger.info("no Ascend found (looked for %s): using the CPU", looked_for)
+    if cards := card_count():
+        logger.warning(
+            "%d NPU(s) are here, but MindSpore cannot use them (looked for %s): using the CPU; source CANN's "
+            "set_env.sh, or say --platform CPU, which also leaves the recipe's ascend: section out",
+            cards,
+            looked_for,
+        )
+    else:
+        logger.info("no Ascend found (looked for %s): using the CPU", looked_for)
     return "CPU"
 
 

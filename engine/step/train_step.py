@@ -33,6 +33,7 @@ class TrainStep(nn.Cell):
         accumulate_steps: steps whose gradients are averaged into one update.
         ema_decay: decay of the moving average of the weights, or None.
         ranks: number of processes whose gradients are averaged.
+        allreduce_mib: size of the pieces in which they are, or None for one piece.
 
     A call takes a batch and returns `StepOutputs`: image, float32 (B, ...); label, int32 (B,), or float32
     (B, num_classes) where labels are mixed.
@@ -48,6 +49,7 @@ class TrainStep(nn.Cell):
         accumulate_steps: int = 1,
         ema_decay: float | None = None,
         ranks: int = 1,
+        allreduce_mib: float | None = None,
     ) -> None:
         super().__init__(auto_prefix=False)
         amp = amp or AmpConfig()
@@ -64,7 +66,7 @@ class TrainStep(nn.Cell):
         )
         scale = amp.init_scale if self.checks_overflow else 1.0
         self.loss_scale = Parameter(Tensor(scale, ms.float32), name="loss_scale", requires_grad=False)
-        self.reducer = FlatGradReducer(self.weights, ranks) if ranks > 1 else None
+        self.reducer = FlatGradReducer(self.weights, ranks, allreduce_mib) if ranks > 1 else None
         self.sum_over_ranks = ops.AllReduce() if ranks > 1 else None
         if accumulate_steps > 1:
             self.gradient_sums = self.weights.clone("gradient_sums", init="zeros")

@@ -59,7 +59,8 @@ def value_of(config: Config, key: str) -> object:
 def test_the_keys_below_are_those_for_text_and_paths() -> None:
     kinds = {key.path: union_parts(key.annotation) for key in config_keys().values()}
     assert {path for path, kind in kinds.items() if Path in kind} == set(FREE_PATHS)
-    assert {path for path, kind in kinds.items() if str in kind} == {*FREE_TEXT, "name", "finetune.freeze_layer"}
+    bounded = {"name", "finetune.freeze_layer", "runtime.graph_kernel_flags"}
+    assert {path for path, kind in kinds.items() if str in kind} == {*FREE_TEXT, *bounded}
 
 
 @given(WORDS, st.sampled_from([*FREE_TEXT, *FREE_PATHS]))
