@@ -22,7 +22,8 @@ Keys: write --train.epochs 3, --train.epochs=3 or train.epochs=3; the last one w
 are typed, but for null where a key may be null, and for ~, the home folder, in a PATH. Other values are YAML: true,
 1e-3, [a, b]. A value that starts with a dash needs the form with "=". A whole section as a mapping replaces the
 recipe's: --model '{name: mobilenetv2}'. A recipe may start from another one with `extends: other.yaml`, relative to
-itself. All other relative paths, in recipes too, start at the current folder.
+itself. All other relative paths, in recipes too, start at the current folder. What a recipe holds under `ascend:`
+counts where the run is on an Ascend (--platform Ascend, or auto where there are cards); overrides win over it.
 """
 
 

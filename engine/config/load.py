@@ -13,8 +13,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from common.errors import ConfigError
-from engine.config.entries import COMMAND_LINE, Entry, find, put, without
+from engine.config.entries import COMMAND_LINE, Entry, find, merge, put, without
 from engine.config.keys import MOVED, annotation_of, config_keys, section_docs, union_parts
+from engine.config.on_ascend import is_on_ascend, take_out
 from engine.config.problems import Json, in_order, problems_of, unknown_key
 from engine.config.schema import Config
 from engine.config.typed import check_text, read_typed
@@ -27,7 +28,7 @@ Overrides = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
-    """Read a recipe, lay overrides on it and check the result.
+    """Read a recipe, lay its `ascend` section on it if it will run there, then overrides, and check the result.
 
     Args:
         recipe: YAML file, or None to start from the schema's defaults.
@@ -39,22 +40,43 @@ def load_config(recipe: Path | None, overrides: Overrides = ()) -> Config:
     """
     root = read_recipe(recipe, _with_new_names) if recipe is not None else Entry({}, "defaults")
     problems: list[str] = []
+    typed: list[tuple[str, Entry]] = []
     for key, text in overrides.items() if isinstance(overrides, Mapping) else overrides:
         if _exists(key):
-            root = _with_new_names(put(root, key.split("."), read_typed(MOVED.get(key, key), text)), last_wins=True)
+            typed.append((key, read_typed(MOVED.get(key, key), text)))
         else:
             problems.append(unknown_key(key, COMMAND_LINE))
-    if recipe is not None and (recipe.parent / "classes.json").is_file():
-        root = _as_the_run_meant(root)
+    is_run = recipe is not None and (recipe.parent / "classes.json").is_file()
+    plain, ascend = take_out(root)
+    # Both are checked on every machine: who writes a recipe need not have an Ascend.
+    variants = [plain] if ascend is None else [plain, merge(plain, ascend)]
+    variants = [_overridden(variant, typed, is_run) for variant in variants]
+    configs = []
+    for variant in variants:
+        config, wrong = _checked(variant)
+        configs.append(config)
+        problems += wrong
+    chosen = configs[-1 if is_on_ascend(variants[0]) else 0]
+    if chosen is None or problems:
+        raise ConfigError("\n".join(in_order(problems)))
+    return chosen
+
+
+def _overridden(root: Entry, typed: Sequence[tuple[str, Entry]], is_run: bool) -> Entry:
+    """Lay what was typed on a recipe."""
+    for key, entry in typed:
+        root = _with_new_names(put(root, key.split("."), entry), last_wins=True)
+    return _as_the_run_meant(root) if is_run else root
+
+
+def _checked(root: Entry) -> tuple[Config | None, list[str]]:
+    """The config, or what is wrong with it."""
     values = _plain(root, ())
     try:
         # Strict JSON mode: text is not a number and true is not 1, yet lists may be tuples and text may be a path.
-        config = Config.model_validate_json(json.dumps(values), strict=True)
+        return Config.model_validate_json(json.dumps(values), strict=True), []
     except ValidationError as error:
-        problems += problems_of(error, root, values)
-    if problems:
-        raise ConfigError("\n".join(in_order(problems)))
-    return config
+        return None, list(problems_of(error, root, values))
 
 
 def dump_config(config: Config) -> str:

@@ -38,6 +38,7 @@ from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
 from engine.run.summary import Costs, Stopwatch, write_summary
 from engine.runtime.start import Runtime, check_device
+from engine.step.amp import describe_precision
 from engine.step.evaluation import Evaluator
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def _train_in_folder(
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]
     print(describe_length(config, splits, progress))
+    print(describe_precision(config.amp, runtime.device))
     schedule = make_run_schedule(config, progress)
     loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
     fit(config, Parts(loop, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)

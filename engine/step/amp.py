@@ -25,3 +25,12 @@ def to_mixed_precision(network: nn.Cell, config: AmpConfig) -> nn.Cell:
         mixed = ms.amp.auto_mixed_precision(network, config.level, _DTYPES[config.dtype])
     weakref.finalize(mixed, folder.cleanup)
     return mixed
+
+
+def describe_precision(config: AmpConfig, device: str) -> str:
+    """One line: what a run computes in."""
+    scale = {"none": "no loss scale", "fixed": f"loss scale {config.init_scale:g}"}.get(
+        config.loss_scale, f"dynamic loss scale from {config.init_scale:g}"
+    )
+    kind = "float32" if config.level == "O0" else f"{config.dtype} and float32"
+    return f"precision on {device}: {kind} (amp.level {config.level}), {scale}"
