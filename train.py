@@ -5,6 +5,7 @@ One process:            python train.py --config config/lenet5_digits.yaml
 Another learning rate:  python train.py --config config/lenet5_digits.yaml --optimizer.lr 0.02 --seed 1
 Go on after a stop:     python train.py --config config/lenet5_digits.yaml --resume auto
 Only make the splits:   python train.py --config RECIPE --data.path FOLDER --write_split splits.csv
+Profile some steps:     python train.py --config config/lenet5_digits.yaml --profile steps=50:60
 Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config config/lenet5_digits.yaml
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.door import EXIT_OK, open_door
+from common.errors import ConfigError
 from common.names import printable
 from engine.run.pictures_flag import add_pictures_flag, implied_by_pictures, recipe_for_pictures
 from engine.runtime.environment import prepare_environment
@@ -24,6 +26,7 @@ def main(argv: Sequence[str]) -> int:
     """Read the recipe, join the other ranks, train, write the report."""
     # Here, not above: what NETZOO_NETWORKS names is read with the schema, and may be bad input.
     from engine.config import parse_command_line
+    from engine.config.step_range import StepRange
 
     config, options = parse_command_line(
         argv,
@@ -33,6 +36,10 @@ def main(argv: Sequence[str]) -> int:
         default_recipe=recipe_for_pictures,
         implied=implied_by_pictures,
     )
+    profile = StepRange.parse(options.profile) if options.profile is not None else None
+    other = next((name for name in ("folds", "write_split") if getattr(options, name) is not None), None)
+    if profile is not None and other is not None:
+        raise ConfigError(f"--profile {profile}: --{other} makes no steps; leave one of the two out")
     if options.write_split is not None:
         from engine.jobs.pictures import write_split
 
@@ -49,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if options.folds is not None:
         cross_validate(config, runtime, options.folds)
         return EXIT_OK
-    run = train(config, runtime, options.resume, options.resume_force)
+    run = train(config, runtime, options.resume, options.resume_force, profile)
     if runtime.is_main:
         print(f"report: {printable(write_report(run))}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
@@ -77,6 +84,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         help="write which picture is in which split, as a list that data.path takes, and train nothing"
     )  # fmt: skip
     parser.add_argument("--resume_force", action="store_true", help="go on although recipe or pictures are others")
+    parser.add_argument(
+        "--profile", metavar="steps=A:B", help="profile the steps from A to B, counted from 1, into the run folder"
+    )
 
 
 if __name__ == "__main__":

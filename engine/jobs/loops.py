@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from mindspore.train import Model
+from mindspore.train import LambdaCallback, Model, RunContext
 
 from engine.callbacks.base import RunCallback
 from engine.callbacks.learning_rate import LearningRateSetter
@@ -25,6 +26,13 @@ logger = logging.getLogger(__name__)
 
 class Loop(Protocol):
     """Runs the steps of an epoch and lets the callbacks hear of them."""
+
+    @property
+    def length(self) -> int:
+        """Steps that run together, with nothing of the host between."""
+
+    def input_seconds(self) -> float | None:
+        """How long the host has waited for batches; None where the device takes them itself."""
 
     def run(self, callbacks: Sequence[RunCallback]) -> None:
         """Run what is left of the current epoch, or less if a callback asks to stop."""
@@ -78,6 +86,8 @@ def make_loop(
 class HostLoop:
     """`Model.train`: the host sets the learning rate before each step and hears of it afterwards."""
 
+    length = 1
+
     def __init__(
         self,
         step: TrainStep,
@@ -90,13 +100,31 @@ class HostLoop:
         self._source = source
         self._progress = progress
         self._rate = LearningRateSetter(optimizer, schedule, progress)
+        self._input_seconds = 0.0
+        self._waits_since: float | None = None
 
     def run(self, callbacks: Sequence[RunCallback]) -> None:
         """Run what is left of the current epoch."""
         epoch = self._progress.epoch
         batches = self._source.epoch(epoch, self._progress.step_in_epoch)
-        listeners = [self._rate, *callbacks]
+        listeners = [
+            LambdaCallback(on_train_step_begin=self._batch_is_there),
+            self._rate,
+            *callbacks,
+            LambdaCallback(on_train_epoch_begin=self._waits, on_train_step_end=self._waits),
+        ]
         self._model.train(epoch + 1, batches, callbacks=listeners, dataset_sink_mode=False, initial_epoch=epoch)
+
+    def input_seconds(self) -> float:
+        """The time from the last callback of a step, or of an epoch's beginning, to the first of the next step."""
+        return self._input_seconds
+
+    def _waits(self, _: RunContext) -> None:
+        self._waits_since = time.perf_counter()
+
+    def _batch_is_there(self, _: RunContext) -> None:
+        if self._waits_since is not None:
+            self._input_seconds += time.perf_counter() - self._waits_since
 
     def close(self) -> None:
         """Nothing is held."""

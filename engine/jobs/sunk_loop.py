@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -25,6 +26,9 @@ class Steps(Protocol):
     def run(self) -> None:
         """Run the step `length` times."""
 
+    def input_seconds(self) -> float | None:
+        """How long the host has waited for batches; None where the device takes them itself."""
+
     def close(self) -> None:
         """No further step is run."""
 
@@ -44,6 +48,15 @@ class SunkLoop:
         self._schedule = schedule
         self._progress = progress
         self._steps = steps
+
+    @property
+    def length(self) -> int:
+        """Steps that run together."""
+        return self._cell.length
+
+    def input_seconds(self) -> float | None:
+        """How long the host has waited for batches."""
+        return self._steps.input_seconds()
 
     def run(self, callbacks: Sequence[RunCallback]) -> None:
         """Run what is left of the current epoch."""
@@ -84,6 +97,7 @@ class HostSteps:
         self._source = source
         self._progress = progress
         self._batches: Iterator[list[Tensor]] = iter(())
+        self._input_seconds = 0.0
 
     def begin_epoch(self) -> None:
         """Start the epoch's batches."""
@@ -93,7 +107,14 @@ class HostSteps:
     def run(self) -> None:
         """Feed the next batches."""
         for _ in range(self._cell.length):
-            self._cell(*next(self._batches))
+            started = time.perf_counter()
+            batch = next(self._batches)
+            self._input_seconds += time.perf_counter() - started
+            self._cell(*batch)
+
+    def input_seconds(self) -> float:
+        """How long `run` has waited for batches."""
+        return self._input_seconds
 
     def close(self) -> None:
         """Nothing is held."""
@@ -119,6 +140,9 @@ class DeviceSteps:
         for inputs in self._batches:  # one turn, without inputs: the graph takes them from the device's queue
             self._network(*inputs)
         self._batches.continue_send()
+
+    def input_seconds(self) -> None:
+        """The host does not see how long the device waits."""
 
     def close(self) -> None:
         """Stop sending batches."""

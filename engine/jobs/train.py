@@ -16,11 +16,13 @@ from common.signals import stop_words
 from datazoo.pictures import Splits
 from datazoo.pipeline.reader import naming_bad_pictures
 from engine.callbacks.base import RunCallback
+from engine.callbacks.profiler import StepProfiler
 from engine.callbacks.resources import ResourceSampler
 from engine.callbacks.step_monitor import DIVERGED_REMEDY, StepMonitor
 from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.callbacks.time_keeper import TimeKeeper
 from engine.config import Config
+from engine.config.step_range import StepRange
 from engine.jobs.agreement import check_same_pictures, check_same_recipe
 from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
@@ -44,7 +46,13 @@ from engine.step.evaluation import Evaluator
 logger = logging.getLogger(__name__)
 
 
-def train(config: Config, runtime: Runtime, resume: str | None = None, resume_force: bool = False) -> Path:
+def train(
+    config: Config,
+    runtime: Runtime,
+    resume: str | None = None,
+    resume_force: bool = False,
+    profile: StepRange | None = None,
+) -> Path:
     """Check everything that can be checked, then train in a run folder, and return its path.
 
     Args:
@@ -52,6 +60,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
         runtime: device and rank.
         resume: `auto`, a run folder or a checkpoint to go on from; None starts a new run.
         resume_force: go on although the recipe or the files are others; never with other classes.
+        profile: steps that the main rank profiles.
 
     Raises:
         RunStopped: after Ctrl-C or SIGTERM, when everything is saved.
@@ -72,6 +81,8 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
             watch = Stopwatch()
             checkpoint = beginning.find(resume, resume_force)
             prepared = prepare_run(config, splits, network, runtime, checkpoint, watch)
+            if profile is not None:
+                profile.check(prepared.progress.step, prepared.progress.steps_per_epoch, config.train.epochs)
             run = beginning.begin()
             with run.status() if runtime.is_main else nullcontext():
                 log_to_file(run.logs / f"rank_{runtime.rank}.log", messages)
@@ -81,7 +92,7 @@ def train(config: Config, runtime: Runtime, resume: str | None = None, resume_fo
                     beginning.write_inputs(run)
                     keep_made_split(splits, run.splits)
                 beginning.settle(run, prepared.progress)
-                _train_in_folder(config, splits, runtime, run, prepared, resources, watch)
+                _train_in_folder(config, splits, runtime, run, prepared, resources, watch, profile)
     finally:
         if resources is not None:
             resources.close()
@@ -97,6 +108,7 @@ def _train_in_folder(
     prepared: PreparedRun,
     resources: ResourceSampler | None,
     watch: Stopwatch,
+    profile: StepRange | None,
 ) -> None:
     network, feed, progress, state = prepared.network, prepared.feed, prepared.progress, prepared.state
 
@@ -104,13 +116,16 @@ def _train_in_folder(
     signals = StopOnSignal(progress, runtime)
     keeper = TimeKeeper()
     saver = make_saver(config, splits, network, run if runtime.is_main else None, progress, state)
+    schedule = make_run_schedule(config, progress)
+    loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
     callbacks: list[RunCallback] = [signals, saver, keeper]
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]
+        if profile is not None:
+            where, device = run.path / "profile", runtime.device
+            callbacks.append(StepProfiler(profile, where, progress, device, loop.length, loop.input_seconds))
     print(describe_length(config, splits, progress))
     print(describe_precision(config.amp, runtime.device))
-    schedule = make_run_schedule(config, progress)
-    loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
     fit(config, Parts(loop, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         print(keeper.budget(watch.total, watch.features, saver.seconds).line())
