@@ -122,9 +122,10 @@ def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]
     if new.train.epochs > old.train.epochs:
         logger.info("train.epochs: %d, was %d; schedules run to the new end", new.train.epochs, old.train.epochs)
         different.pop("train.epochs")
-    if new.runtime.kernels != old.runtime.kernels:
-        was, now = old.runtime.kernels, new.runtime.kernels
-        logger.warning("runtime.kernels: %s, was %s; what follows is rounded in another way", now, was)
+    for key in ("kernels", "jit_level"):
+        was, now = getattr(old.runtime, key), getattr(new.runtime, key)
+        if was != now:
+            logger.warning("runtime.%s: %s, was %s; what follows is rounded in another way", key, now, was)
     return different
 
 

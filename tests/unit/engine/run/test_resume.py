@@ -121,6 +121,11 @@ def test_other_kernels_are_told_since_they_round_in_another_way(
     assert caplog.messages == ["runtime.kernels: False, was True; what follows is rounded in another way"]
 
 
+def test_another_jit_level_is_told_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert different_keys(config(tmp_path), config(tmp_path, runtime__jit_level="O1")) == {}
+    assert caplog.messages == ["runtime.jit_level: O1, was None; what follows is rounded in another way"]
+
+
 def test_another_recipe_needs_force(tmp_path: Path) -> None:
     run = make_run(tmp_path, epochs=[1])
     other = config(tmp_path, optimizer__lr=0.5)
