@@ -68,8 +68,9 @@ def summarise(
     steps, whole = last - first + 1, 1000 * seconds
     try:
         read = _cpu_times if device_name == "CPU" else _ascend_times
-        device, communication = read(next(folder.glob(_OUTPUT)))
-    except (OSError, StopIteration, ValueError, KeyError, TypeError) as error:
+        newest = max(folder.glob(_OUTPUT), key=lambda path: path.stat().st_mtime)  # a run may be profiled again
+        device, communication = read(newest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"profile {folder}: MindSpore's profiler has written nothing that can be read there") from error
     waited = 1000 * (input_seconds or 0.0)
     host = max(0.0, whole - device - communication - waited)

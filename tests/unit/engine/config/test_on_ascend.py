@@ -115,8 +115,9 @@ def test_an_empty_section_changes_nothing(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "config").glob("*.yaml")))
-def test_every_recipe_is_float32_on_a_cpu_and_o2_with_a_dynamic_scale_on_an_ascend(name: str) -> None:
-    here, there = (load_config(ROOT / "config" / name, {"runtime.platform": p}).amp for p in ("CPU", "Ascend"))
+def test_every_recipe_that_trains_is_float32_on_a_cpu_and_o2_with_a_dynamic_scale_on_an_ascend(name: str) -> None:
+    here, there = (load_config(ROOT / "config" / name, {"runtime.platform": p}) for p in ("CPU", "Ascend"))
 
-    assert (here.level, here.loss_scale) == ("O0", "none")
-    assert (there.level, there.loss_scale) == ("O2", "dynamic")
+    assert (here.amp.level, here.amp.loss_scale) == ("O0", "none")
+    if here.train.epochs > 0:
+        assert (there.amp.level, there.amp.loss_scale) == ("O2", "dynamic")

@@ -1,5 +1,6 @@
 import pytest
 
+import train
 from common.errors import ConfigError
 from engine.config.step_range import StepRange
 
@@ -38,3 +39,8 @@ def test_what_this_run_does_not_make_in_one_piece_is_refused(steps: StepRange, d
 @pytest.mark.parametrize("steps", [StepRange(1, 40), StepRange(40, 40), StepRange(41, 41), StepRange(41, 80)])
 def test_whole_epochs_and_single_steps_are_allowed(steps: StepRange) -> None:
     steps.check(0, steps_per_epoch=40, epochs=2)
+
+
+def test_a_profile_of_no_training_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--folds makes no steps"):
+        train.main(["--config", "config/lenet5_digits.yaml", "--profile", "steps=1:2", "--folds", "3"])

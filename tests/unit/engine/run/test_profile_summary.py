@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_an_ascends_times_come_from_its_step_table(tmp_path: Path) -> None:
 
     assert (found.device_ms, found.communication_ms, found.host_ms) == pytest.approx((5, 2, 8))
     assert "input in the device" in str(found)
+
+
+def test_of_two_profiles_in_a_run_folder_the_newer_one_counts(tmp_path: Path) -> None:
+    for name, computing in (("a", 8000), ("z", 2000)):
+        path = tmp_path / f"{name}_ascend_ms" / "ASCEND_PROFILER_OUTPUT"
+        path.mkdir(parents=True)
+        (path / "step_trace_time.csv").write_text(f"Computing,Communication(Not Overlapped)\n{computing},0\n")
+    os.utime(tmp_path / "z_ascend_ms" / "ASCEND_PROFILER_OUTPUT", (1, 1))
+
+    assert summarise(tmp_path, "Ascend", 1, 1, 1.0, None).device_ms == 8
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", "nonsense", '[{"ph": "X"}]'])
