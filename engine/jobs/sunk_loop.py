@@ -69,6 +69,8 @@ class SunkLoop:
         self._steps.begin_epoch()
         while progress.step_in_epoch < progress.steps_per_epoch and not context.get_stop_requested():
             last = progress.step + self._cell.length - 1
+            for callback in callbacks:
+                callback.on_train_step_begin(context)
             self._steps.run()
             heard["net_outputs"] = self._cell.outputs(last)
             progress.lr = self._schedule(last)

@@ -138,7 +138,6 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
 
 
 def _join_ranks(device: str) -> Runtime:
-    import mindspore as ms
     from mindspore.communication import get_group_size, get_rank, init
 
     from engine.runtime.collectives import all_gather
