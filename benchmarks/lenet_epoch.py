@@ -54,8 +54,9 @@ def ours(mnist: Path) -> dict[str, float]:
 
     from engine.callbacks.base import RunCallback
     from engine.callbacks.stop_on_signal import StopOnSignal
+    from engine.jobs.loops import make_loop
     from engine.jobs.network import build_network
-    from engine.jobs.parts import make_lr_setter
+    from engine.jobs.parts import make_run_schedule
     from engine.jobs.pictures import open_splits
     from engine.jobs.prepare import prepare_run
     from engine.jobs.train import Parts, fit
@@ -75,8 +76,10 @@ def ours(mnist: Path) -> dict[str, float]:
         config, splits, build_network(config.model, len(splits.train.classes)), runtime, None, Stopwatch()
     )
     signals = StopOnSignal(run.progress, runtime)
-    parts = Parts(run.step, run.feed, run.evaluator, run.progress, run.state, signals, runtime)
-    fit(config, parts, [make_lr_setter(config, run.optimizer, run.progress), signals, TellsClock()])
+    schedule = make_run_schedule(config, run.progress)
+    loop = make_loop(config, run.step, run.optimizer, run.feed.train, schedule, run.progress, runtime.device)
+    parts = Parts(loop, run.feed, run.evaluator, run.progress, run.state, signals, runtime)
+    fit(config, parts, [signals, TellsClock()])
     return clock.result()
 
 
