@@ -15,10 +15,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.errors import ConfigError, RunStopped
-from common.launcher_protocol import note_final
+from common.launcher_protocol import is_scheduler, launcher_folder, note_final
 from common.lifetime import QuickEnd, end_with_launcher, leave_job, leave_now
 from common.names import printable, printable_lines
-from common.signals import STOP_SIGNALS, StopHandler, last_line, stop_code, stop_words, watch_signals
+from common.signals import (
+    STOP_SIGNALS,
+    StopHandler,
+    hold_signals,
+    last_line,
+    stop_code,
+    stop_words,
+    watch_signals,
+)
 from common.streams import EXIT_READER_GONE, ReaderGone, guard_console
 
 EXIT_OK = 0
@@ -55,7 +63,11 @@ def open_door(main: Callable[[Sequence[str]], int], *, outlives_reader: bool = F
     """
     end, stop = QuickEnd(), StopHandler()
     try:
-        watch_signals(stop)
+        if is_scheduler():
+            hold_signals()  # it lives as long as its ranks, which have something to save
+        else:
+            # A cluster signals ranks and launcher, and the launcher its ranks; whoever is impatient asks the launcher.
+            watch_signals(stop, once=launcher_folder() is not None)
         guard_console(outlives_reader)
         end_with_launcher()
         end.code = _finish(run_door(main, sys.argv[1:], stop=stop))

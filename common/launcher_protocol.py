@@ -37,6 +37,11 @@ def launcher_folder() -> Path | None:
     return Path(folder) if folder else None
 
 
+def is_scheduler() -> bool:
+    """Whether this process is MindSpore's scheduler of a job that a launcher started."""
+    return os.environ.get("MS_ROLE") == "MS_SCHED" and launcher_folder() is not None
+
+
 def heartbeat_file(folder: Path) -> Path:
     """The file that the main rank touches at its steps, and that is not there before and after them."""
     return folder / _HEARTBEAT
@@ -132,7 +137,7 @@ def _note(code: int | None = None, ended: float | None = None) -> None:
     if folder is None:
         return
     rank = whole_number("RANK_ID", os.environ) or 0
-    name = _SCHEDULER if os.environ.get("MS_ROLE") == "MS_SCHED" else f"rank_{rank}.json"
+    name = _SCHEDULER if is_scheduler() else f"rank_{rank}.json"
     folder.mkdir(parents=True, exist_ok=True)  # on the other nodes of an mpirun
     write_json(folder / name, asdict(RankRecord(rank, platform.node(), os.getpid(), code, ended)))
 

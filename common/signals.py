@@ -17,10 +17,15 @@ from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _PATIENCE = 2.0  # seconds that the main thread gets to tidy up
 _WAKE_UP = signal.SIGRTMIN + 3  # from our thread to the main thread, out of a system call if need be
-_WORDS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP (the terminal was closed)"}
+_WORDS = {
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGHUP: "SIGHUP (the terminal was closed)",
+    signal.SIGUSR1: "SIGUSR1 (the scheduler's warning)",
+}
 
 
 def stop_words(number: int) -> str:
@@ -29,7 +34,7 @@ def stop_words(number: int) -> str:
 
 
 def stop_code(number: int) -> int:
-    """Exit code of a process that a signal stopped: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal."""
+    """Exit code of a process that a signal stopped: Ctrl-C 130, SIGTERM 143, SIGUSR1 138, a closed terminal 129."""
     return 128 + number
 
 
@@ -66,13 +71,14 @@ class StopHandler:
         raise KeyboardInterrupt(stop_words(self.number) if self.number is not None else "")
 
 
-def watch_signals(handler: StopHandler) -> None:
+def watch_signals(handler: StopHandler, *, once: bool = False) -> None:
     """Answer the stop signals from now on; to be called once, by the main thread, before libraries are loaded.
 
     A signal that is ignored (nohup, a shell's background job) stays ignored.
 
     Args:
         handler: answers them until something else is installed; it may raise before this returns.
+        once: let further signals go unanswered, where they are the first one told twice.
     """
     watched = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
@@ -80,7 +86,12 @@ def watch_signals(handler: StopHandler) -> None:
         signal.signal(number, handler)
     signal.signal(_WAKE_UP, handler.interrupt)
     os.register_at_fork(after_in_child=let_signals_end)
-    threading.Thread(target=_dispatch, args=(watched,), name="signals", daemon=True).start()
+    threading.Thread(target=_dispatch, args=(watched, once), name="signals", daemon=True).start()
+
+
+def hold_signals() -> None:
+    """Let the stop signals wait for ever, in this process and in what it starts, until somebody watches for them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
 def let_signals_end() -> None:
@@ -146,8 +157,10 @@ def last_line(text: str) -> None:
     os.dup2(nowhere, 2)
 
 
-def _dispatch(watched: Sequence[int]) -> None:
-    while True:
+def _dispatch(watched: Sequence[int], once: bool) -> None:
+    answered = False
+    while not (once and answered):
+        answered = True
         number = signal.sigwait(watched)
         try:
             pass_to(signal.getsignal(number), number, None)

@@ -30,7 +30,7 @@ from common.launcher_protocol import (
     worker_log,
 )
 from common.lifetime import LAUNCHER_VARIABLE, end_with_parent, process_name
-from common.signals import STOP_SIGNALS, handling, let_signals_end, stop_code, stop_words
+from common.signals import STOP_SIGNALS, handling, hold_signals, let_signals_end, stop_code, stop_words
 from launch.console import worth_showing
 from launch.plan import Plan
 
@@ -115,14 +115,14 @@ class Execution:
         with (self.plan.log_dir / "launcher.log").open("w", encoding="utf-8") as log, handling(self._stop):
             launcher = subprocess.Popen(
                 self.plan.command,
-                env={**os.environ, **self.plan.environment, LAUNCHER_VARIABLE: process_name(os.getpid()) or ""},
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C and SIGTERM reach the ranks by us alone
-                preexec_fn=partial(_begin_child, os.getpid()),
+                preexec_fn=partial(_begin_child, os.getpid(), len(self.plan.processes) > 1),
             )
             pump = threading.Thread(target=self._pump, args=(launcher.stdout, log), daemon=True)
             pump.start()
@@ -133,6 +133,11 @@ class Execution:
             self._end_all()
             pump.join(2)
         return self._outcome(launcher.returncode, hung, time.monotonic() - start)
+
+    def _environment(self) -> dict[str, str]:
+        # Operators give a pod a role; a process of the pod gets its own from msrun, or needs none.
+        inherited = {name: value for name, value in os.environ.items() if name != "MS_ROLE"}
+        return {**inherited, **self.plan.environment, LAUNCHER_VARIABLE: process_name(os.getpid()) or ""}
 
     def _wait(self, launcher: subprocess.Popen[str]) -> bool:
         deadline = None
@@ -252,9 +257,11 @@ def _is_over(record: RankRecord) -> bool:
     return bool(record.code) or (record.host == platform.node() and process_name(record.pid) is None)
 
 
-def _begin_child(launcher: int) -> None:
+def _begin_child(launcher: int, among_others: bool) -> None:
     """Run in msrun, mpirun or a single rank, before it is one."""
     let_signals_end()
+    if among_others:  # a scheduler signals every process of a job: msrun must not end before its ranks have saved
+        hold_signals()
     end_with_parent()
     if os.getppid() != launcher:  # it ended before the kernel was asked
         os._exit(1)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,9 @@ from common.door import EXIT_OK, open_door
 from common.environment import check_numbers
 from common.errors import LaunchError
 from launch import preflight
-from launch.plan import ROOT, JobRequest, make_plan
+from launch.plan import ROOT, make_plan
+from launch.request import JobRequest
+from launch.resolve import resolve
 from launch.supervisor import DEFAULT_PORT, Supervisor
 
 
@@ -24,10 +28,15 @@ def main(argv: Sequence[str]) -> int:
     """Check, then run the job; the exit code is the job's."""
     check_numbers(os.environ)
     options, arguments = _parser().parse_known_args(list(argv))
-    request = _request(options, arguments)
+    if not (ROOT / options.door).is_file():
+        raise LaunchError(f"{ROOT / options.door} is missing")
+    request, notes = resolve(options, arguments, os.environ)
+    for note in notes:
+        print(f"# {note}" if options.dry_run else note, flush=True)
     log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
     log_dir = log_dir.absolute()
     if options.dry_run:
+        _check_recipe(request)
         print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))
         return EXIT_OK
     if not options.skip_preflight:
@@ -39,24 +48,16 @@ def main(argv: Sequence[str]) -> int:
     return Supervisor(request, log_dir, options.max_restarts, options.hang_seconds).run()
 
 
-def _request(options: argparse.Namespace, arguments: Sequence[str]) -> JobRequest:
-    if not (ROOT / options.door).is_file():
-        raise LaunchError(f"{ROOT / options.door} is missing")
-    words = [word for word in arguments if word != "--"]
-    if options.platform:
-        words += ["--runtime.platform", options.platform]
-    return JobRequest(
-        door=options.door,
-        arguments=tuple(words),
-        platform=options.platform or "CPU",
-        **{
-            name: getattr(options, name)
-            for name in (
-                "workers", "nodes", "node_rank", "master_addr", "master_port", "launcher", "hosts", "devices",
-                "cluster_timeout", "bind_cores",
-            )
-        },
-    )  # fmt: skip
+def _check_recipe(request: JobRequest) -> None:
+    """Let the door read its recipe and flags, as every rank would.
+
+    Raises:
+        LaunchError: it refuses them.
+    """
+    command = [sys.executable, str(ROOT / request.door), *request.arguments, "--print_config"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise LaunchError(done.stderr.strip().removeprefix("error: ") or f"{request.door} refuses its arguments")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,10 +67,17 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--door", default="train.py", help=argparse.SUPPRESS)
     add("--platform", choices=("CPU", "Ascend"), help=argparse.SUPPRESS)
-    add("--workers", type=int, default=1, metavar="N", help="processes on this node, one a card (default: 1)")
-    add("--nodes", type=int, default=1, metavar="N", help="machines, each with as many workers (default: 1)")
-    add("--node_rank", type=int, default=0, metavar="I", help="which of them this is, from 0 (default: 0)")
-    add("--master_addr", default="127.0.0.1", metavar="ADDRESS", help="node 0, as the others see it")
+    add(
+        "--scheduler",
+        choices=("auto", "none"),
+        default="none",
+        help="auto: what is not given here comes from SLURM, Kubernetes, ModelArts or a rank table "
+        "(the default of run_distribute_*.sh)",
+    )
+    add("--workers", type=int, metavar="N", help="processes on this node, one a card (default: the scheduler's, or 1)")
+    add("--nodes", type=int, metavar="N", help="machines, each with as many workers (default: the scheduler's, or 1)")
+    add("--node_rank", type=int, metavar="I", help="which of them this is, from 0 (default: the scheduler's, or 0)")
+    add("--master_addr", metavar="ADDRESS", help="node 0, as the others see it (default: the scheduler's)")
     add(
         "--master_port",
         type=int,
@@ -78,7 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--launcher", choices=("msrun", "mpirun"), default="msrun", help="(default: msrun)")
     add("--hosts", metavar="HOST:SLOTS,...", help="mpirun on several nodes: where")
-    add("--devices", metavar="0,1,...", help="Ascend: which cards of this node (default: the first ones)")
+    add(
+        "--devices",
+        metavar="0,1,...",
+        help="Ascend: which cards of this node, or of its container, counted from 0; wins over "
+        "ASCEND_RT_VISIBLE_DEVICES (default: the first ones)",
+    )
+    add("--cards_per_node", type=int, metavar="N", help="Ascend: cards of this node (default: as many as are found)")
+    add("--rank_table_file", type=Path, metavar="FILE", help="Ascend: HCCL's rank table, which then describes the job")
     add("--bind_cores", action="store_true", help="msrun: give every process cores of its own")
     add("--cluster_timeout", type=int, default=120, metavar="S", help="wait so long for all ranks (default: 120)")
     add("--log_dir", type=Path, metavar="DIR", help="output of every rank (default: runs/launch/<time>)")

@@ -21,7 +21,7 @@ from pathlib import Path
 from common import ports
 from common.door import EXIT_FAILED, EXIT_OK, open_door
 from common.names import printable
-from launch.plan import JobRequest
+from launch.request import JobRequest
 
 _LEAST_BYTES = 1 << 30  # free space for checkpoints below which we warn
 _LARGEST_SKEW = 2.0  # seconds

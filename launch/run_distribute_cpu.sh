@@ -4,4 +4,4 @@
 #   bash launch/run_distribute_cpu.sh --help
 # shellcheck source=launch/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-launch_job --door train.py --platform CPU "$@"
+launch_job --door train.py --platform CPU --scheduler auto "$@"

@@ -11,14 +11,15 @@ from pathlib import Path
 from common import ports
 from common.errors import LaunchError
 from common.launcher_protocol import heartbeat_file, read_final, read_run_folder
+from common.signals import STOP_SIGNALS, stop_code
 from launch.execution import EXIT_HUNG, Execution, Outcome
-from launch.plan import JobRequest, make_plan
+from launch.plan import make_plan
+from launch.request import JobRequest
 
 DEFAULT_PORT = 8118
 _LONGEST_WAIT = 60.0
-# Ended well; input that another start cannot mend; a closed terminal, Ctrl-C or SIGTERM, after which whoever sent it
-# starts the job again.
-_FINAL_CODES = (0, 2, 129, 130, 143)
+# Ended well; input that another start cannot mend; a stop signal, after which whoever sent it starts the job again.
+_FINAL_CODES = (0, 2, *map(stop_code, STOP_SIGNALS))
 
 
 @dataclass

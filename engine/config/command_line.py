@@ -13,6 +13,7 @@ from common.names import encoding_problem, printable, readable
 from engine.config.entries import COMMAND_LINE
 from engine.config.keys import CLASSIC_NAMES, MOVED, Key, config_keys, section_docs, union_parts
 from engine.config.load import dump_config, load_config
+from engine.config.modelzoo_flags import add_modelzoo_flags
 from engine.config.problems import unknown_key_message
 from engine.config.schema import Config
 from engine.config.yaml_writer import write_yaml
@@ -90,7 +91,7 @@ def _parser(prog: str, description: str) -> DoorParser:
         epilog=_EPILOG,
         formatter_class=_HelpFormat,
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML recipe, UTF-8")
+    parser.add_argument("--config", "--config_path", type=Path, metavar="FILE", help="YAML recipe, UTF-8")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and exit")
     parser.add_argument("assignments", nargs="*", metavar="KEY=VALUE", help="overrides, such as train.epochs=3")
     return parser
@@ -113,6 +114,7 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     classic = parser.add_argument_group("names of the classic scripts", "Short for the keys above; command line only.")
     for name, path in CLASSIC_NAMES.items():
         _add_key(classic, config_keys()[path], name, f"same as --{path}")
+    add_modelzoo_flags(parser)
 
 
 def _add_key(group: argparse._ArgumentGroup, key: Key, name: str, text: str) -> None:

@@ -28,6 +28,10 @@ CLASSIC_NAMES = {
     "epoch_size": "train.epochs",
     "batch_size": "data.batch_size",
     "seed": "train.seed",
+    # ModelZoo's
+    "device_target": "runtime.platform",
+    "device_id": "runtime.device_id",
+    "filter_head": "finetune.new_head",
 }
 # Keys under an older name, in recipes and run folders of before; read with a line that says so.
 MOVED = {"model.head.init": "finetune.head_init"}

@@ -13,6 +13,9 @@ class RuntimeConfig(Section):
     """The device and the processes."""
 
     platform: Literal["auto", "CPU", "Ascend"] = Field("auto", description="auto takes an Ascend if one is present")
+    device_id: int | None = Field(
+        None, ge=0, description="Ascend card of a single process; null takes DEVICE_ID, or card 0"
+    )
     mode: Literal["graph", "pynative"] = Field("graph", description="pynative is for debugging")
     run_distribute: bool = Field(False, description="insist on being one of several processes (msrun or mpirun)")
     threads: int | None = Field(None, ge=1, description="compute threads per process; null leaves it to MindSpore")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.cards import DEVICES, card_files
 from common.environment import THREADS, check_numbers, whole_number
 from common.launcher_protocol import note_start
 from engine.runtime.mpi import join_mpi, started_by_mpirun
@@ -19,7 +20,10 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 def prepare_environment(
-    config: RuntimeConfig, environ: MutableMapping[str, str] = os.environ, cpu_info: Path = CPU_INFO
+    config: RuntimeConfig,
+    environ: MutableMapping[str, str] = os.environ,
+    cpu_info: Path = CPU_INFO,
+    devices: Path = DEVICES,
 ) -> list[str]:
     """Set what MindSpore reads when it is loaded; values that the user has set are kept.
 
@@ -27,6 +31,7 @@ def prepare_environment(
         config: the recipe's `runtime` section.
         environ: the environment to change.
         cpu_info: where the kernel describes the processor.
+        devices: where the kernel lists Ascend cards.
 
     Returns:
         One line of text for each change that a user may want to know about.
@@ -44,7 +49,7 @@ def prepare_environment(
         environ["MS_DEV_GRAPH_KERNEL_FLAGS"] = config.graph_kernel_flags
     check_numbers(environ)
     _let_idle_threads_sleep(environ)
-    notes = _limit_threads(environ)
+    notes = _limit_threads(config, environ, devices)
     # On AVX-512 processors the oneDNN inside MindSpore 2.10 has no fast kernel for the plain layout that MindSpore
     # hands it and takes its reference convolution: 5 to 10 times slower a step (benchmarks/cpu_isa.py).
     if "ONEDNN_MAX_CPU_ISA" not in environ and "avx512f" in _cpu_flags(cpu_info):
@@ -61,12 +66,17 @@ def _let_idle_threads_sleep(environ: MutableMapping[str, str]) -> None:
     environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _limit_threads(environ: Mapping[str, str]) -> list[str]:
-    """Keep this process on OMP_NUM_THREADS cores: MindSpore's own thread pool only heeds the cores it may run on."""
+def _limit_threads(config: RuntimeConfig, environ: Mapping[str, str], devices: Path) -> list[str]:
+    """Keep this process on OMP_NUM_THREADS cores: MindSpore's own thread pool only heeds the cores it may run on.
+
+    On Ascend the cores read pictures and feed the card, and clusters export OMP_NUM_THREADS=1 for reasons of their own.
+    """
     cores = sorted(os.sched_getaffinity(0))
     threads = whole_number(THREADS, environ) or len(cores)
     if threads >= len(cores):
         return []
+    if config.platform == "Ascend" or (config.platform == "auto" and card_files(devices)):
+        return [f"{threads} compute thread(s): on Ascend that binds OpenMP only, all {len(cores)} core(s) stay in use"]
     rank = whole_number("RANK_ID", environ) or whole_number("OMPI_COMM_WORLD_RANK", environ) or 0
     mine = sorted({cores[(rank * threads + i) % len(cores)] for i in range(threads)})
     os.sched_setaffinity(0, mine)

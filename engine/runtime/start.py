@@ -126,7 +126,8 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
     device = _choose_device(config.platform)
     ms.set_context(mode=ms.GRAPH_MODE if config.mode == "graph" else ms.PYNATIVE_MODE)
     if device == "Ascend" and not distributed:
-        ms.set_device(device, whole_number("DEVICE_ID", os.environ) or 0)
+        card = whole_number("DEVICE_ID", os.environ) if config.device_id is None else config.device_id
+        ms.set_device(device, card or 0)
     else:  # the launcher has given each rank its own card
         ms.set_device(device)
     prepare_compute(config, device)

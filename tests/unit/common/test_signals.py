@@ -62,6 +62,7 @@ def end(program: subprocess.Popen[str]) -> tuple[int, str]:
     [
         (signal.SIGINT, 130, "stopped by Ctrl-C\n"),
         (signal.SIGTERM, 143, "stopped by SIGTERM\n"),
+        (signal.SIGUSR1, 138, "stopped by SIGUSR1 (the scheduler's warning)\n"),
         (signal.SIGHUP, 129, "stopped by SIGHUP (the terminal was closed)\n"),
     ],
 )
@@ -170,8 +171,8 @@ def main(argv):
     if lines < {line}: os.kill(os.getpid(), 2)
     time.sleep(60)
 start = door.watch_signals
-def watch(handler):
-    start(handler)
+def watch(handler, **options):
+    start(handler, **options)
     sys.settrace(trace)
     sys._getframe(1).f_trace = trace
 door.watch_signals = watch

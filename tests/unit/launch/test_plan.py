@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from common.errors import LaunchError
-from launch.plan import ROOT, JobRequest, Plan, make_plan
+from launch.plan import ROOT, Plan, make_plan
+from launch.request import JobRequest
 
 LOGS = Path("/logs")
 
@@ -50,6 +51,11 @@ def test_ascend_settings_of_the_user_win() -> None:
     made = plan({"HCCL_CONNECT_TIMEOUT": "1800"}, platform="Ascend", workers=2, devices="4,5")
 
     assert "HCCL_CONNECT_TIMEOUT" not in made.environment
+
+
+def test_a_list_of_cards_wins_over_the_environments() -> None:
+    made = plan({"ASCEND_RT_VISIBLE_DEVICES": "0,1,2,3"}, platform="Ascend", workers=2, devices="4,5")
+
     assert made.environment["ASCEND_RT_VISIBLE_DEVICES"] == "4,5"
 
 
@@ -65,7 +71,8 @@ def test_the_printed_command_can_be_pasted_into_a_shell() -> None:
     ("request_", "message"),
     [
         ({"workers": 0}, "--workers 0"),
-        ({"workers": 9, "platform": "Ascend"}, "at most 8 cards"),
+        ({"workers": 17, "platform": "Ascend"}, "at most 16 cards"),
+        ({"workers": 9, "platform": "Ascend", "cards_per_node": 8}, r"this node has 8 card\(s\)"),
         ({"nodes": 2, "node_rank": 2, "master_addr": "10.0.0.1"}, "numbered 0 to 1"),
         ({"nodes": 2}, "--master_addr is needed"),
         ({"nodes": 2, "launcher": "mpirun"}, "--hosts"),
@@ -84,8 +91,11 @@ def test_arguments_that_cannot_work_are_refused(request_: dict[str, Any], messag
 def test_every_script_shows_what_it_would_do(script: str, tmp_path: Path) -> None:
     import sys
 
+    recipe = tmp_path / "path with blanks.yaml"
+    recipe.write_text(f"extends: {ROOT / 'config/lenet5_digits.yaml'}\n")
+
     done = subprocess.run(
-        ["bash", ROOT / "launch" / script, "--workers", "2", "--dry_run", "--config", "path with blanks.yaml"],
+        ["bash", ROOT / "launch" / script, "--workers", "2", "--dry_run", "--config", recipe.name],
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "PYTHON": sys.executable},
         capture_output=True,
@@ -94,7 +104,58 @@ def test_every_script_shows_what_it_would_do(script: str, tmp_path: Path) -> Non
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("'path with blanks.yaml'") == 4  # msrun, the scheduler, two ranks
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [recipe]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--config", "nonsense.yaml"], "nonsense.yaml: there is no such recipe"),
+        (["--config", "config/lenet5_digits.yaml", "--train.epocs", "3"], "train.epochs"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_ranks_would_refuse(arguments: list[str], says: str) -> None:
+    import sys
+
+    done = subprocess.run(
+        ["bash", "launch/run_distribute_ascend.sh", "--workers", "8", "--dry_run", *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+def test_first_comments_name_recipes_that_exist() -> None:
+    import re
+
+    named = {
+        recipe
+        for script in (ROOT / "launch").glob("*.s[hb]*")
+        for recipe in re.findall(r"config/[\w/]+\.yaml", script.read_text())
+    }
+
+    assert named
+    assert [recipe for recipe in named if not (ROOT / recipe).is_file()] == []
+
+
+def test_mpirun_takes_along_what_cann_needs_on_other_hosts() -> None:
+    made = plan(
+        {"LD_LIBRARY_PATH": "/cann/lib64", "HCCL_IF_IP": "10.0.0.1", "ASCEND_HOME_PATH": "/cann", "EDITOR": "vi"},
+        platform="Ascend",
+        workers=2,
+        nodes=2,
+        launcher="mpirun",
+        hosts="a:2,b:2",
+    )
+
+    exported = {made.command[place + 1] for place, word in enumerate(made.command) if word == "-x"}
+    assert exported > {"LD_LIBRARY_PATH", "HCCL_IF_IP", "ASCEND_HOME_PATH", "LAUNCH_LOG_DIR", "PATH"}
+    assert "EDITOR" not in exported
 
 
 def test_the_shell_scripts_are_clean() -> None:

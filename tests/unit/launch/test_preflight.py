@@ -9,8 +9,8 @@ import pytest
 
 from common import ports
 from launch import preflight
-from launch.plan import JobRequest
 from launch.preflight import Check
+from launch.request import JobRequest
 
 
 def states(checks: Sequence[Check]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from launch.execution import Execution, Outcome, describe_code
-from launch.plan import ROOT, JobRequest, Plan, Process
+from launch.plan import ROOT, Plan, Process
+from launch.request import JobRequest
 from launch.supervisor import Supervisor
 
 RANK = """

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from launch.execution import Execution, Outcome
-from launch.plan import ROOT, JobRequest, Plan
+from launch.plan import ROOT, Plan
+from launch.request import JobRequest
 from launch.supervisor import Supervisor, resumed
 
 RANK = """

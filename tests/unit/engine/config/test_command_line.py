@@ -53,11 +53,27 @@ def test_run_distribute_may_stand_alone(recipe: str, words: list[str], value: bo
 
 
 def test_every_classic_name_sets_its_key(recipe: str) -> None:
-    values = {"platform": "CPU", "freeze_layer": "none"}
+    values = {"platform": "CPU", "device_target": "CPU", "freeze_layer": "none"}
     for name, path in CLASSIC_NAMES.items():
         config, _ = parse("--config", recipe, f"--{name}", values.get(name, "1"))
         value = load_config(Path(recipe), {path: values.get(name, "1")})
         assert config == value
+
+
+def test_modelzoos_flags_are_understood(recipe: str) -> None:
+    flags = ["--device_target", "CPU", "--device_id", "3", "--filter_head", "False", "--run_eval", "False"]
+
+    config, _ = parse("--config_path", recipe, *flags)
+
+    assert (config.runtime.platform, config.runtime.device_id) == ("CPU", 3)
+    assert not config.finetune.new_head
+    assert config.train.eval_every > config.train.epochs
+    assert parse("--config", recipe, "--run_eval", "True")[0].train.eval_every == 1
+
+
+def test_a_rank_table_is_the_launchers(recipe: str) -> None:
+    with pytest.raises(ConfigError, match=r"bash launch/run_distribute_ascend.sh --rank_table_file t.json"):
+        parse("--config", recipe, "--rank_table_file", "t.json")
 
 
 @pytest.mark.parametrize("words", [["--model.head.init", "class_means"], ["--model.head={init: class_means}"]])

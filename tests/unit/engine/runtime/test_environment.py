@@ -55,6 +55,19 @@ def test_one_thread_means_one_core_and_ranks_take_different_ones(rank: int) -> N
     assert done.stdout.split() == [str(sorted(os.sched_getaffinity(0))[rank])]
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+@pytest.mark.parametrize("platform", ["Ascend", "auto"])
+def test_one_openmp_thread_leaves_an_ascend_rank_all_its_cores(platform: str, tmp_path: Path) -> None:
+    (tmp_path / "davinci0").touch()
+    before = os.sched_getaffinity(0)
+
+    config = RuntimeConfig.model_validate({"platform": platform})
+    notes = prepare_environment(config, {"OMP_NUM_THREADS": "1"}, tmp_path / "none", tmp_path)
+
+    assert os.sched_getaffinity(0) == before
+    assert "on Ascend that binds OpenMP only" in notes[0]
+
+
 @pytest.mark.parametrize(("users", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
 def test_idle_threads_sleep_unless_the_user_says_otherwise(
     tmp_path: Path, users: dict[str, str], expected: str

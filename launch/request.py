@@ -1,0 +1,94 @@
+"""What a launcher is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import LaunchError
+
+MOST_CARDS = 16
+"""Of any node that is sold: an Atlas 800T A2 has 8, an A3 has 16."""
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What the user asked for.
+
+    Args:
+        door: `train.py`, `eval.py` or `export.py`.
+        arguments: the door's own.
+        platform: CPU or Ascend.
+        workers: processes on this node, one a card on Ascend.
+        nodes: machines, each with as many workers.
+        node_rank: which of them this is.
+        master_addr: address of node 0, as the others see it.
+        master_port: port of MindSpore's scheduler on node 0; None takes a free one, or 8118 with several nodes.
+        launcher: msrun or mpirun.
+        hosts: mpirun only: `host:slots,...`.
+        devices: Ascend only: which cards, such as `0,1,4,5`, in CANN's logical numbers: those of the machine, or, in a
+            container, 0 and up of the cards that it was given.
+        cards_per_node: Ascend only: how many cards this node has; None where nobody knows.
+        rank_table: Ascend only: HCCL's rank table file, handed on to msrun.
+        cluster_timeout: seconds to wait for all ranks to come up.
+        bind_cores: give every process cores of its own (msrun).
+    """
+
+    door: str
+    arguments: tuple[str, ...] = ()
+    platform: str = "CPU"
+    workers: int = 1
+    nodes: int = 1
+    node_rank: int = 0
+    master_addr: str = "127.0.0.1"
+    master_port: int | None = None
+    launcher: str = "msrun"
+    hosts: str | None = None
+    devices: str | None = None
+    cards_per_node: int | None = None
+    rank_table: Path | None = None
+    cluster_timeout: int = 120
+    bind_cores: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work before anything is started."""
+        most = self.cards_per_node or MOST_CARDS
+        has = f"this node has {most} card(s)" if self.cards_per_node else f"an Ascend node has at most {most} cards"
+        for problem, found in (
+            (f"--workers {self.workers}: at least 1", self.workers < 1),
+            (f"--nodes {self.nodes}: at least 1", self.nodes < 1),
+            (
+                f"--node_rank {self.node_rank}: nodes are numbered 0 to {self.nodes - 1} (--nodes {self.nodes})",
+                not 0 <= self.node_rank < self.nodes,
+            ),
+            (
+                f"--workers {self.workers}: {has}; --cards_per_node says otherwise",
+                self.platform == "Ascend" and self.workers > most,
+            ),
+            (
+                "--master_addr is needed with several nodes: the address of node 0 as the others see it",
+                self.nodes > 1 and self.launcher == "msrun" and self.master_addr in ("127.0.0.1", "localhost"),
+            ),
+            (
+                "--hosts HOST:SLOTS,... is needed for mpirun on several nodes; start it on the first one only",
+                self.nodes > 1 and self.launcher == "mpirun" and not self.hosts,
+            ),
+            (
+                f"--devices {self.devices}: names other than {self.workers} cards (--workers)",
+                self.devices is not None and len(set(self.devices.split(","))) != self.workers,
+            ),
+        ):
+            if found:
+                raise LaunchError(problem)
+
+    @property
+    def world_size(self) -> int:
+        """Ranks of the whole job."""
+        return self.workers * self.nodes
+
+    @property
+    def local_ranks(self) -> range:
+        """Ranks of this node; with mpirun, of all nodes."""
+        if self.launcher == "mpirun":
+            return range(self.world_size)
+        return range(self.node_rank * self.workers, (self.node_rank + 1) * self.workers)

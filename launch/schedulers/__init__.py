@@ -1,0 +1,1 @@
+"""What schedulers of clusters say about a job, in the environment of its processes."""
