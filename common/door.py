@@ -18,6 +18,7 @@ from common.errors import ConfigError, RunStopped
 from common.launcher_protocol import is_scheduler, launcher_folder, note_final
 from common.lifetime import QuickEnd, end_with_launcher, leave_job, leave_now
 from common.names import printable, printable_lines
+from common.packages import how_to_install, missing_packages
 from common.signals import (
     STOP_SIGNALS,
     StopHandler,
@@ -148,6 +149,9 @@ def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path
             if not getattr(error, "restart_helps", True):
                 note_final(str(error))
             return int(code)
+        if isinstance(error, ModuleNotFoundError) and (missing := missing_packages()):
+            _say(f"error: {how_to_install(missing)}")
+            return EXIT_BAD_INPUT
         if isinstance(error, OSError) and error.filename is not None:
             _say(f"error: {printable(error.filename)}: {error.strerror}")
             return EXIT_BAD_INPUT

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # To be sourced; makes .venv at the clone's top from a lock file, once, and activates it.
-#   source launch/environment.sh                       # what training needs
+#   source launch/environment.sh                       # what training needs; on Ascend also what CANN imports
 #   LOCK=requirements-test.lock source launch/environment.sh    # and what the tests need
 # PYTHON names the interpreter, VENV another folder. Nothing outside that folder is changed.
 
@@ -78,10 +78,10 @@ _environment_install() {
             "${lock##*/}" "$venv"
         rm -f -- "$stamp"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
-        # The test lock holds every pin of the plain one, so an environment made for tests serves both.
+        # The other locks hold every pin of the plain one, so an environment made from one of them serves both.
         {
             printf '%s\n' "$want"
-            [[ ${lock##*/} != requirements-test.lock ]] || sha256sum <"${lock%/*}/requirements.lock"
+            [[ ${lock##*/} == requirements.lock ]] || sha256sum <"${lock%/*}/requirements.lock"
         } >"$stamp.new"
         mv -f -- "$stamp.new" "$stamp"
     fi
@@ -90,12 +90,21 @@ _environment_install() {
     (cd -- "${lock%/*}" && "$venv/bin/python" -m kernels.build) || true
 }
 
+# Print the lock file for this machine: CANN's Python parts import packages that nothing else needs.
+_environment_lock() {
+    if [[ -n ${ASCEND_HOME_PATH:-}${ASCEND_TOOLKIT_HOME:-} || -e /dev/davinci_manager ]]; then
+        printf 'requirements-ascend.lock'
+    else
+        printf 'requirements.lock'
+    fi
+}
+
 _environment_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 VIRTUAL_ENV=${VENV:-$_environment_root/.venv}
 # A subshell, so that a failure neither closes an interactive shell nor leaves options behind.
 (
     set -euo pipefail
-    _environment_install "$_environment_root/${LOCK:-requirements.lock}" "$VIRTUAL_ENV"
+    _environment_install "$_environment_root/${LOCK:-$(_environment_lock)}" "$VIRTUAL_ENV"
 )
 _environment_status=$?
 if ((_environment_status != 0)); then

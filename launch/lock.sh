@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Write requirements.lock and requirements-test.lock from pyproject.toml: exact versions with hashes, for Python 3.11 on
-# Linux; the hashes cover every build of a version, so one lock serves x86_64 and aarch64 (compare with
-# PLATFORM=aarch64-manylinux_2_28). Only needed after changing the dependencies. Needs uv (python3 -m pip install uv).
+# Write requirements.lock, requirements-ascend.lock (with what CANN imports) and requirements-test.lock from
+# pyproject.toml: exact versions with hashes, for Python 3.11 on Linux; the hashes cover every build of a version, so one
+# lock serves x86_64 and aarch64 (compare with PLATFORM=aarch64-manylinux_2_28). Only needed after changing the
+# dependencies. Needs uv (python3 -m pip install uv).
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 PLATFORM=${PLATFORM:-x86_64-manylinux_2_28}
@@ -15,5 +16,6 @@ lock() {
 }
 
 lock requirements.lock
-# The first lock constrains the second, so that tests run what users run.
+# The first lock constrains the others, so that tests run what users run.
+lock requirements-ascend.lock --extra ascend --constraint requirements.lock
 lock requirements-test.lock --extra test --constraint requirements.lock

@@ -19,14 +19,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from common import ports
+from common.cards import DEVICES
 from common.door import EXIT_FAILED, EXIT_OK, open_door
 from common.names import printable
+from launch.cards import VISIBLE, count_cards
 from launch.request import JobRequest
 
 _LEAST_BYTES = 1 << 30  # free space for checkpoints below which we warn
 _LARGEST_SKEW = 2.0  # seconds
 _NTP_EPOCH = 2_208_988_800  # 1970 in NTP's count of seconds from 1900
-_CANN_HOMES = ("/usr/local/Ascend/ascend-toolkit/latest", "/usr/local/Ascend/cann", "/usr/local/Ascend/nnae/latest")
+# CANN 8.5 and later first, then where it was before.
+_CANN_HOMES = ("/usr/local/Ascend/cann", "/usr/local/Ascend/ascend-toolkit/latest", "/usr/local/Ascend/nnae/latest")
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ def _driver(path: Path = Path("/usr/local/Ascend/driver/version.info")) -> Check
     return Check("NPU driver", "ok", path.read_text().splitlines()[0])
 
 
-def _cards(request: JobRequest, devices: Path = Path("/dev")) -> Check:
-    count = len([path for path in devices.glob("davinci*") if path.name.removeprefix("davinci").isdigit()])
-    visible = os.environ.get("ASCEND_RT_VISIBLE_DEVICES") or request.devices
+def _cards(request: JobRequest, devices: Path = DEVICES) -> Check:
+    count = count_cards(devices) or 0
+    visible = request.devices or os.environ.get(VISIBLE)
     if visible:
         count = min(count, len(visible.split(",")))
     state = "ok" if count >= request.workers else "fail"

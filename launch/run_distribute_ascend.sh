@@ -6,4 +6,5 @@
 #   bash launch/run_distribute_ascend.sh --help
 # shellcheck source=launch/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+source_cann
 launch_job --door train.py --platform Ascend --scheduler auto "$@"

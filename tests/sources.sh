@@ -8,4 +8,4 @@ done
 # shellcheck disable=SC2034 # used by run.sh
 doors=(compare.py eval.py export.py predict.py train.py)
 # shellcheck disable=SC2034
-mapfile -d '' -t scripts < <(find .ci/run "${rooms[@]}" \( -name '*.sh' -o -path .ci/run \) -type f -print0 | sort -z)
+mapfile -d '' -t scripts < <(find .ci/run "${rooms[@]}" \( -name '*.sh' -o -name '*.sbatch' -o -path .ci/run \) -type f -print0 | sort -z)

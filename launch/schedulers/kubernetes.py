@@ -28,7 +28,7 @@ def allocation(environ: Mapping[str, str]) -> Allocation | None:
     if workers == 0:
         raise LaunchError(
             f"this pod has no cards (MS_LOCAL_WORKER=0, MS_ROLE={environ.get('MS_ROLE', '')}): every pod trains, so "
-            "give the Scheduler replica as many as the Worker's, as launch/kubernetes/two_nodes.yaml does"
+            "give the Scheduler replica as many as the Worker's, as launch/kubernetes/ascendjob_two_nodes.yaml does"
         )
     if ranks % workers:
         raise LaunchError(f"MS_WORKER_NUM={ranks} is no multiple of MS_LOCAL_WORKER={workers}: all pods must be alike")

@@ -165,7 +165,7 @@ def test_the_shell_scripts_are_clean() -> None:
     program = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:/usr/bin")
     if program is None:
         pytest.skip("shellcheck is not installed")
-    scripts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "launch").glob("*.sh"))
+    scripts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "launch").glob("*.s[hb]*"))
 
     done = subprocess.run([program, "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
 
