@@ -35,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"# {note}" if options.dry_run else note, flush=True)
     log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
     log_dir = log_dir.absolute()
+    if options.scheduler == "auto" and request.nodes > 1:  # every node is given the same command line
+        log_dir /= f"node{request.node_rank}"
     if options.dry_run:
         _check_recipe(request)
         print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))

@@ -28,7 +28,7 @@ class Supervisor:
 
     Args:
         request: the job.
-        log_dir: gets a folder `attempt_1`, ... per start.
+        log_dir: gets a folder `attempt_1`, ... per start, beside those of an earlier job.
         max_restarts: how often it may be started again.
         hang_seconds: longest time between two steps; None never takes a job for hung.
         first_wait: seconds before the first restart; doubles with each start that makes no step, up to a minute.
@@ -48,7 +48,7 @@ class Supervisor:
         request, in_a_row = self.request, 0
         while True:
             attempt = len(self.outcomes) + 1
-            plan = make_plan(request, self.log_dir / f"attempt_{attempt}", self._port(attempt))
+            plan = make_plan(request, self._folder(), self._port(attempt))
             execution = Execution(plan, self.hang_seconds)
             outcome = execution.run()
             self.outcomes.append(outcome)
@@ -68,6 +68,11 @@ class Supervisor:
             goes_on = f"going on in {folder}" if folder else "from the beginning"
             self.say(f"restart {attempt} of {self.max_restarts} in {wait:.0f} s, {goes_on}")
             time.sleep(wait)
+
+    def _folder(self) -> Path:
+        """Return where the next attempt's output goes: never among the records of an earlier job."""
+        numbers = [path.name.removeprefix("attempt_") for path in self.log_dir.glob("attempt_*")]
+        return self.log_dir / f"attempt_{max([0, *map(int, filter(str.isdecimal, numbers))]) + 1}"
 
     def _port(self, attempt: int) -> int:
         """Several nodes count up together; one node takes whatever is free, as jobs beside it may do the same."""

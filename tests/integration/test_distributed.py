@@ -101,3 +101,42 @@ def test_two_hosts_train_as_one(
 
     assert job.returncode == 0, job.stdout + job.stderr
     assert largest_difference(request.getfixturevalue(reference)[0], tmp_path / "run-seed0") == 0.0
+
+
+def test_two_hosts_by_mpirun_train_as_one(tmp_path: Path, two_processes: tuple[Path, str]) -> None:
+    """Two network namespaces with names of their own; in ssh's place, Open MPI enters the other one."""
+    space = ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*space, "ip", "link", "add", "va", "type", "veth", "peer", "name", "vb"]).returncode:
+        pytest.skip("network namespaces are not permitted here")
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n10.9.0.1 hosta\n10.9.0.2 hostb\n")
+    agent = tmp_path / "agent"
+    agent.write_text('#!/bin/bash\nshift\nexec env -i PATH=/usr/bin:/bin nsenter -t "$FAR" -n -u sh -c "$*"\n')
+    agent.chmod(0o755)
+    arguments = shlex.join(
+        ["--launcher", "mpirun", "--nodes", "2", "--workers", "1", "--hosts", "hosta:1,hostb:1",
+         "--log_dir", str(tmp_path / "logs"), "--config", DIGITS, *TWO, "--output_dir", str(tmp_path), "--name", "run"]
+    )  # fmt: skip
+    script = f"""
+        set -e
+        ip link set lo up; hostname hosta; mount --bind {tmp_path}/hosts /etc/hosts
+        unshare --net --uts sleep infinity & export FAR=$!
+        sleep 0.5
+        ip link add va type veth peer name vb; ip link set vb netns $FAR
+        ip addr add 10.9.0.1/24 dev va; ip link set va up
+        nsenter -t $FAR -n -u sh -c \\
+          'hostname hostb; ip link set lo up; ip addr add 10.9.0.2/24 dev vb; ip link set vb up'
+        bash launch/run_distribute_cpu.sh {arguments}
+    """
+    job = subprocess.run(
+        [*space, "bash", "-c", script],
+        cwd=ROOT,
+        env=environment(PRTE_MCA_plm_ssh_agent=str(agent), MS_ONLY_HERE="no"),
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+    assert job.returncode == 0, job.stdout + job.stderr
+    assert "mpirun: 2 ranks on 2 host(s), MindSpore's scheduler at 10.9.0.1:" in job.stdout
+    assert largest_difference(two_processes[0], tmp_path / "run-seed0") == 0.0
+    assert leftovers(tmp_path) == []

@@ -90,6 +90,49 @@ def test_a_hang_is_noticed_by_a_heart_that_no_longer_beats(supervise: Callable[.
     assert "no step for too long" in str(supervisor.outcomes[0])
 
 
+def test_a_second_job_in_the_same_folder_does_not_read_the_firsts_records(
+    supervise: Callable[..., Supervisor], tmp_path: Path
+) -> None:
+    supervise("sys.exit(143)").run()
+    supervise("sys.exit(0)").run()
+
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["attempt_1", "attempt_2"]
+
+
+def test_a_rank_that_gets_the_signal_twice_saves_all_the_same(tmp_path: Path) -> None:
+    """A scheduler signals every process of a job, and the launcher passes its own signal on."""
+    body = """
+from common.door import open_door
+def main(argv):
+    import signal
+    came = []
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(9) if came else came.append(1))
+    print("up", flush=True)
+    while not came:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(1)
+    print("saved", flush=True)
+    return 143
+open_door(main)
+"""
+    script = tmp_path / "door.py"
+    script.write_text(RANK + f"sys.path.insert(0, {str(ROOT)!r})\n" + body)
+    job = subprocess.Popen(
+        [sys.executable, "-m", "launch.job", "--door", script, "--log_dir", tmp_path / "logs", "--skip_preflight"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert job.stdout is not None
+    assert job.stdout.readline() == "up\n"
+
+    job.send_signal(signal.SIGTERM)
+
+    assert job.stdout.readline() == "saved\n"
+    assert job.wait(20) == 143
+
+
 def test_orphans_are_found_and_ended(tmp_path: Path) -> None:
     body = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '60']).pid, flush=True)"
     plan = Plan((sys.executable, "-c", body), {"LAUNCH_LOG_DIR": str(tmp_path)}, (), tmp_path)
