@@ -31,14 +31,12 @@ def main(argv: Sequence[str]) -> int:
     if not (ROOT / options.door).is_file():
         raise LaunchError(f"{ROOT / options.door} is missing")
     request, notes = resolve(options, arguments, os.environ)
-    for note in notes:
-        print(f"# {note}" if options.dry_run else note, flush=True)
-    log_dir = options.log_dir or Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
-    log_dir = log_dir.absolute()
-    if options.scheduler == "auto" and request.nodes > 1:  # every node is given the same command line
-        log_dir /= f"node{request.node_rank}"
     if options.dry_run:
         _check_recipe(request)
+    for note in notes:
+        print(f"# {note}" if options.dry_run else note, flush=True)
+    log_dir = _log_dir(options.log_dir, request)
+    if options.dry_run:
         print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))
         return EXIT_OK
     if not options.skip_preflight:
@@ -48,6 +46,15 @@ def main(argv: Sequence[str]) -> int:
         if any(check.state == "fail" for check in checks):
             raise LaunchError("preflight failed; --skip_preflight starts all the same")
     return Supervisor(request, log_dir, options.max_restarts, options.hang_seconds).run()
+
+
+def _log_dir(given: Path | None, request: JobRequest) -> Path:
+    """Return a folder that is this node's alone, though a scheduler gives every node the same command line."""
+    if given is None:
+        given = Path("runs") / "launch" / time.strftime(f"%Y%m%d_%H%M%S_node{request.node_rank}")
+    elif request.nodes > 1 and request.launcher == "msrun":
+        given /= f"node{request.node_rank}"
+    return given.absolute()
 
 
 def _check_recipe(request: JobRequest) -> None:
@@ -98,7 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--rank_table_file", type=Path, metavar="FILE", help="Ascend: HCCL's rank table, which then describes the job")
     add("--bind_cores", action="store_true", help="msrun: give every process cores of its own")
     add("--cluster_timeout", type=int, default=120, metavar="S", help="wait so long for all ranks (default: 120)")
-    add("--log_dir", type=Path, metavar="DIR", help="output of every rank (default: runs/launch/<time>)")
+    add(
+        "--log_dir",
+        type=Path,
+        metavar="DIR",
+        help="output of every rank; of several nodes in node<i> in it (default: runs/launch/<time>)",
+    )
     add("--max_restarts", type=int, default=0, metavar="N", help="start again so often when it dies (default: 0)")
     add("--hang_seconds", type=float, metavar="S", help="take a job without a step for so long for dead")
     add("--skip_preflight", action="store_true", help="start without checking the machine")

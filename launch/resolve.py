@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from launch.cards import VISIBLE, choose_cards, count_cards, parse_cards
-from launch.request import JobRequest
+from launch.request import MOST_CARDS, JobRequest
 from launch.schedulers.allocation import Allocation
 from launch.schedulers.find import find_allocation
 
@@ -46,8 +46,8 @@ def resolve(
     platform = options.platform or "CPU"
     cards = (options.cards_per_node or count_cards()) if platform == "Ascend" else None
     if found is not None:
-        found = _with_cards(found, platform, cards, environ)
         notes += _overruled(options, found)
+        found = _with_cards(found, platform, cards, environ)
     known = found or _ONE_NODE
     request = JobRequest(
         door=options.door,
@@ -68,6 +68,10 @@ def resolve(
     )
     if platform != "Ascend":
         return request, notes
+    if cards is None:
+        notes.append(
+            f"no cards are seen here: up to {MOST_CARDS} are accepted; --cards_per_node says how many there are"
+        )
     wanted, where = (options.devices, "--devices") if options.devices else (known.devices, known.scheduler)
     devices, note = choose_cards(wanted, request.workers, cards, environ, where)
     return replace(request, devices=devices), [*notes, *filter(None, [note])]

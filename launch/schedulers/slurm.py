@@ -33,7 +33,9 @@ def allocation(environ: Mapping[str, str]) -> Allocation | None:
     restarts = number("SLURM_RESTART_COUNT", environ) or 0
     if not environ.get("SLURM_STEP_ID"):
         if (nodes := number("SLURM_JOB_NUM_NODES", environ) or 1) > 1:
-            raise LaunchError(f"SLURM job of {nodes} nodes: this is its batch script, on one of them; use {_HOW}")
+            raise LaunchError(
+                f"SLURM job of {nodes} nodes: this is its batch script, on one of them; use {_HOW}, or --scheduler none"
+            )
         return Allocation("SLURM", restarts=restarts)
     nodes = needed("SLURM_STEP_NUM_NODES", environ, least=1)
     tasks = needed("SLURM_STEP_NUM_TASKS", environ, least=1)

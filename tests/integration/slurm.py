@@ -100,6 +100,13 @@ class Slurm:
         path = self.folder / f"job_{job}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def says(self, job: str, text: str) -> None:
+        """Wait until the job has printed something."""
+        deadline = time.monotonic() + 240
+        while text not in self.output(job):
+            assert time.monotonic() < deadline, self.output(job)
+            time.sleep(0.2)
+
     def state(self, job: str) -> str:
         """The job's state, such as RUNNING or COMPLETED."""
         fields = dict(word.partition("=")[::2] for word in self.run("scontrol", "-o", "show", "job", job).split())

@@ -110,7 +110,10 @@ def test_two_hosts_by_mpirun_train_as_one(tmp_path: Path, two_processes: tuple[P
         pytest.skip("network namespaces are not permitted here")
     (tmp_path / "hosts").write_text("127.0.0.1 localhost\n10.9.0.1 hosta\n10.9.0.2 hostb\n")
     agent = tmp_path / "agent"
-    agent.write_text('#!/bin/bash\nshift\nexec env -i PATH=/usr/bin:/bin nsenter -t "$FAR" -n -u sh -c "$*"\n')
+    agent.write_text(  # a login finds little of the first host's environment
+        "#!/bin/bash\nshift\n"
+        'exec env -i PATH=/usr/bin:/bin HOME=/root USER=root SHELL=/bin/bash nsenter -t "$FAR" -n -u sh -c "$*"\n'
+    )
     agent.chmod(0o755)
     arguments = shlex.join(
         ["--launcher", "mpirun", "--nodes", "2", "--workers", "1", "--hosts", "hosta:1,hostb:1",
@@ -130,7 +133,7 @@ def test_two_hosts_by_mpirun_train_as_one(tmp_path: Path, two_processes: tuple[P
     job = subprocess.run(
         [*space, "bash", "-c", script],
         cwd=ROOT,
-        env=environment(PRTE_MCA_plm_ssh_agent=str(agent), MS_ONLY_HERE="no"),
+        env=environment(PRTE_MCA_plm_ssh_agent=str(agent)),
         capture_output=True,
         text=True,
         timeout=400,

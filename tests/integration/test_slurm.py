@@ -78,10 +78,13 @@ def test_a_killed_rank_restarts_the_whole_job(slurm: Slurm, tmp_path: Path, undi
     assert leftovers(tmp_path) == []
 
 
-def test_a_cancelled_job_leaves_no_process(slurm: Slurm, tmp_path: Path) -> None:
+def test_a_job_whose_time_is_up_saves_and_is_queued_again_until_it_is_cancelled(slurm: Slurm, tmp_path: Path) -> None:
     job = slurm.submit(*JOB, "--output_dir", tmp_path, "--log_dir", tmp_path / "logs")
     reach(slurm, job, tmp_path / "run-seed0", 50)
 
+    slurm.run("scancel", "--signal=USR1", job)  # as `--signal=USR1@120` does, to every step
+    slurm.says(job, f"the time of job {job} is up: queued again")
+    slurm.says(job, "/epoch_0000_step_")
     slurm.run("scancel", job)
 
     assert slurm.finish(job) == "CANCELLED"

@@ -20,7 +20,7 @@ from launch.resolve import resolve
 from launch.schedulers import rank_table, slurm
 
 LOGS = Path("/logs")
-ASCEND = ("--platform", "Ascend", "--scheduler", "auto")
+ASCEND = ("--platform", "Ascend", "--scheduler", "auto", "--cards_per_node", "16")
 
 
 def slurm_step(node: int, **more: str) -> dict[str, str]:
@@ -231,12 +231,17 @@ def test_a_batch_script_of_one_node_is_that_node() -> None:
 
 
 def test_a_scheduler_counts_only_where_it_is_asked() -> None:
-    options, arguments = _parser().parse_known_args(["--platform", "Ascend"])
+    options, arguments = _parser().parse_known_args(["--platform", "CPU"])
 
-    assert resolve(options, arguments, operator_pod(1)) == (
-        JobRequest("train.py", ("--runtime.platform", "Ascend"), "Ascend"),
-        [],
-    )
+    assert resolve(options, arguments, operator_pod(1)) == (JobRequest("train.py", ("--runtime.platform", "CPU")), [])
+
+
+def test_where_no_card_is_seen_that_is_said() -> None:
+    options, arguments = _parser().parse_known_args(["--platform", "Ascend", "--workers", "16"])
+
+    _, notes = resolve(options, arguments, {})
+
+    assert notes == ["no cards are seen here: up to 16 are accepted; --cards_per_node says how many there are"]
 
 
 # As `scontrol show hostnames` writes them out (slurm-wlm 22.05).
