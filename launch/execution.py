@@ -122,7 +122,7 @@ class Execution:
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C and SIGTERM reach the ranks by us alone
-                preexec_fn=partial(_begin_child, os.getpid(), len(self.plan.processes) > 1),
+                preexec_fn=partial(_begin_child, os.getpid(), self.plan.starts_ranks),
             )
             pump = threading.Thread(target=self._pump, args=(launcher.stdout, log), daemon=True)
             pump.start()
@@ -192,7 +192,7 @@ class Execution:
             return Outcome(stop_code(self.stopping), seconds=seconds)
         if self._scheduler_lost:
             return Outcome(137, host=platform.node(), seconds=seconds, program="scheduler")
-        if self._killed and len(self.plan.processes) > 1:
+        if self._killed and self.plan.starts_ranks:
             return Outcome(137, host=platform.node(), seconds=seconds, program=self.plan.command[0])
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:
@@ -257,10 +257,10 @@ def _is_over(record: RankRecord) -> bool:
     return bool(record.code) or (record.host == platform.node() and process_name(record.pid) is None)
 
 
-def _begin_child(launcher: int, among_others: bool) -> None:
+def _begin_child(launcher: int, starts_ranks: bool) -> None:
     """Run in msrun, mpirun or a single rank, before it is one."""
     let_signals_end()
-    if among_others:  # a scheduler signals every process of a job: msrun must not end before its ranks have saved
+    if starts_ranks:  # a scheduler signals every process of a job: msrun must not end before its ranks have saved
         hold_signals()
     end_with_parent()
     if os.getppid() != launcher:  # it ended before the kernel was asked

@@ -44,6 +44,11 @@ class Plan:
         """How many of the processes are ranks."""
         return sum(process.environment.get("MS_ROLE") != "MS_SCHED" for process in self.processes)
 
+    @property
+    def starts_ranks(self) -> bool:
+        """Whether the command is msrun or mpirun, and not the only rank itself."""
+        return self.command[0] in ("msrun", "mpirun")
+
     def __str__(self) -> str:
         start = Process("started on this node", self.command, self.environment)
         return "\n".join(map(str, (start, *self.processes)))

@@ -24,6 +24,14 @@ def test_one_process_is_started_directly() -> None:
     assert len(made.processes) == 1
 
 
+def test_a_node_of_one_rank_among_others_is_started_by_msrun() -> None:
+    made = plan(workers=1, nodes=2, node_rank=1, master_addr="10.0.0.1")
+
+    assert made.starts_ranks
+    assert len(made.processes) == 1
+    assert not plan().starts_ranks
+
+
 def test_two_nodes_of_two_cards_number_their_ranks_through() -> None:
     nodes = [
         plan(platform="Ascend", workers=2, nodes=2, node_rank=rank, master_addr="10.0.0.1", port=8200)
