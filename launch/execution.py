@@ -214,7 +214,7 @@ class Execution:
 
     def _stop(self, number: int, frame: object, previous: object) -> None:
         self._asked_again = bool(self.stopping)
-        self.stopping = number
+        self.stopping = self.stopping or number  # SLURM ends a step by SIGTERM as soon as one of its nodes has obeyed
 
     def _tell_ranks(self) -> None:
         """Pass the signal on to the ranks that have not had it; those that are only starting get it later."""

@@ -84,7 +84,7 @@ def test_a_job_whose_time_is_up_saves_and_is_queued_again_until_it_is_cancelled(
 
     slurm.run("scancel", "--signal=USR1", job)  # as `--signal=USR1@120` does, to every step
     slurm.says(job, f"the time of job {job} is up: queued again")
-    slurm.says(job, "/epoch_0000_step_")
+    slurm.says(job, f"going on from {tmp_path}/run-seed0/checkpoints/epoch_0000.ckpt")  # of the epoch's first steps
     slurm.run("scancel", job)
 
     assert slurm.finish(job) == "CANCELLED"
