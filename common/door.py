@@ -84,12 +84,12 @@ def _finish(code: int) -> int:
         sys.stdout.flush()
     except ReaderGone:
         code = EXIT_READER_GONE
+    if code in map(stop_code, STOP_SIGNALS):
+        leave_now(code)  # what was saved is saved; MindSpore's threads need not be asked
     # A server answers a signal itself, then sends it again to its own thread, where it waits to be found.
     if raised := signal.sigpending() & set(STOP_SIGNALS):
         last_line(stop_words(min(raised)))
         leave_now(stop_code(min(raised)))
-    if code in map(stop_code, STOP_SIGNALS):
-        leave_now(code)  # what was saved is saved; MindSpore's threads need not be asked
     return code
 
 
