@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         print(make_plan(request, log_dir / "attempt_1", request.master_port or DEFAULT_PORT))
         return EXIT_OK
     if not options.skip_preflight:
-        checks = preflight.check(request, log_dir)
+        checks = preflight.check(request, preflight.output_dir(request.arguments))
         if any(check.state != "ok" for check in checks):
             print(preflight.table(checks))
         if any(check.state == "fail" for check in checks):

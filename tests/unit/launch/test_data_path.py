@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.preflight import _data_path
+from launch.preflight.host import data_path
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from launch.preflight import _data_path
 )
 def test_the_last_data_path_with_its_home_folder(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert _data_path(words) == Path("/home/me/x")
+    assert data_path(words) == Path("/home/me/x")

@@ -1,5 +1,9 @@
+from __future__ import annotations
+
+import os
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -9,7 +13,8 @@ import pytest
 
 from common import ports
 from launch import preflight
-from launch.preflight import Check
+from launch.preflight import Check, Machine, ascend, host, network, table
+from launch.preflight.loader import judge, loader_keeps_up
 from launch.request import JobRequest
 
 
@@ -20,23 +25,33 @@ def states(checks: Sequence[Check]) -> dict[str, str]:
 def test_a_cpu_job_on_this_machine_is_fine(tmp_path: Path) -> None:
     checks = preflight.check(JobRequest("train.py", ("--dataset_path", str(tmp_path)), workers=1), tmp_path)
 
-    assert set(states(checks)) == {"mindspore", "cores", "disk", "data"}
+    assert set(states(checks)) == {"mindspore", "packages", "cores", "disk", "/dev/shm", "open files", "data"}
     assert "fail" not in states(checks).values()
 
 
 def test_ascend_without_cards_driver_or_cann_fails_in_each(tmp_path: Path) -> None:
-    if Path("/usr/local/Ascend").exists():
-        pytest.skip("this machine has some of it")
-    found = states(preflight.check(JobRequest("train.py", platform="Ascend", workers=8), tmp_path))
+    machine = Machine(tmp_path, {"PATH": ""})
+    found = states(preflight.check(JobRequest("train.py", platform="Ascend", workers=8), tmp_path, machine))
 
-    assert (found["CANN"], found["NPU driver"], found["cards"]) == ("fail", "fail", "fail")
+    assert {name for name, state in found.items() if state == "fail"} == {
+        "CANN", "set_env.sh", "import te", "import hccl", "NPU driver", "permission", "cards",
+    }  # fmt: skip
+
+
+def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, {"PATH": ""})
+    request = JobRequest("train.py", platform="Ascend", workers=8, nodes=2, master_addr="127.0.0.9", node_rank=1)
+    checks = preflight.check(request, tmp_path, machine, wait=0)
+
+    assert [check.name for check in checks if check.state != "ok" and not check.remedy] == []
+    assert table(checks).count("-> ") == sum(check.state != "ok" for check in checks)
 
 
 def test_missing_data_is_named(tmp_path: Path) -> None:
     checks = preflight.check(JobRequest("train.py", (f"--data.path={tmp_path}/none",)), tmp_path)
 
     assert states(checks)["data"] == "fail"
-    assert f"{tmp_path}/none" in preflight.table(checks)
+    assert f"{tmp_path}/none" in table(checks)
 
 
 def test_a_port_in_use_moves_or_says_so() -> None:
@@ -49,15 +64,9 @@ def test_a_port_in_use_moves_or_says_so() -> None:
 
         assert port != busy
         assert note == f"port {busy} is in use: taking {port}"
-        assert states([preflight._port(JobRequest("t", workers=2, master_port=busy))])["port"] == "warn"
-
-
-def test_cards_are_counted_by_their_device_files(tmp_path: Path) -> None:
-    for name in ("davinci0", "davinci1", "davinci_manager"):
-        (tmp_path / name).touch()
-
-    assert preflight._cards(JobRequest("t", platform="Ascend", workers=2), tmp_path).state == "ok"
-    assert preflight._cards(JobRequest("t", platform="Ascend", workers=3), tmp_path).state == "fail"
+        assert network.scheduler_port(JobRequest("t", workers=2, master_port=busy)).state == "warn"
+        two_nodes = JobRequest("t", nodes=2, master_addr="10.0.0.1", master_port=busy)
+        assert network.scheduler_port(two_nodes).state == "fail"
 
 
 def test_clocks_are_compared_by_ntp() -> None:
@@ -71,6 +80,224 @@ def test_clocks_are_compared_by_ntp() -> None:
 
         threading.Thread(target=answer, daemon=True).start()
 
-        skew = preflight.clock_skew("127.0.0.1", server.getsockname()[1], timeout=5)
+        skew = network.clock_skew("127.0.0.1", server.getsockname()[1], timeout=5)
 
     assert 99 < skew < 101
+
+
+def test_nodes_that_write_into_one_folder_find_each_other(tmp_path: Path) -> None:
+    found: dict[int, Check] = {}
+
+    def node(rank: int, folder: Path) -> None:
+        request = JobRequest("t", nodes=2, node_rank=rank, master_addr="10.0.0.1")
+        found[rank] = network.folder_is_shared(request, folder, wait=5)
+
+    threads = [threading.Thread(target=node, args=(rank, tmp_path / "runs")) for rank in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [found[rank].state for rank in (0, 1)] == ["ok", "ok"]
+
+
+def test_a_folder_that_only_this_node_sees_is_told(tmp_path: Path) -> None:
+    request = JobRequest("t", nodes=2, node_rank=0, master_addr="10.0.0.1")
+    stale = tmp_path / "preflight_node_1"
+    stale.touch()
+    old = time.time() - 3600
+    os.utime(stale, (old, old))
+
+    check = network.folder_is_shared(request, tmp_path, wait=0)
+
+    assert check.state == "warn"
+    assert "no word of node 1" in check.details
+
+
+@pytest.mark.parametrize(
+    ("soft", "state"), [(256, "warn"), (65536, "ok"), (-1, "ok")], ids=["few", "many", "without limit"]
+)
+def test_open_files(monkeypatch: pytest.MonkeyPatch, soft: int, state: str) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda which: (soft, -1))
+    assert host.open_files().state == state
+
+
+def test_missing_packages_are_named() -> None:
+    check = host.packages_are_there(("sys", "no_such_package"))
+    assert (check.state, check.details) == ("fail", "missing: no_such_package")
+
+
+# What reading 100 pictures a second means.
+
+
+def test_cards_that_would_wait_are_counted_in_percent() -> None:
+    slow = judge(731.0, JobRequest("t", platform="Ascend", workers=8), None)
+    assert slow.state == "warn"
+    assert "feeds 731 pictures/s to each of 8 rank(s), whose steps take 1,462" in slow.details
+    assert "wait 50% of the time" in slow.details
+    assert judge(100.0, JobRequest("t"), 99.0).state == "ok"
+    assert judge(100.0, JobRequest("t"), None).state == "ok"
+
+
+def test_the_loader_is_measured_with_the_jobs_own_recipe() -> None:
+    recipe = Path(__file__).resolve().parents[3] / "config" / "lenet5_digits.yaml"
+    request = JobRequest("train.py", ("--config", str(recipe)), workers=2)
+    check = loader_keeps_up(request, seconds=0.2, needs=1.0)
+    assert check.state == "ok", check
+    assert "to each of 2 rank(s), whose steps take 1 (--needs)" in check.details
+
+
+def test_a_recipe_that_cannot_be_read_is_the_loaders_failure() -> None:
+    check = loader_keeps_up(JobRequest("train.py", ("--config", "none.yaml")), seconds=0.1)
+    assert check.state == "fail"
+    assert "none.yaml" in check.details
+
+
+# A node with eight healthy, free cards, and what can be wrong with it. Text as npu-smi and hccn_tool print it.
+
+CARD = "| {npu}     910B3               | {health:<13} | 91.0        36                0    / 0             |"
+CHIP = "| 0                         | 0000:41:00.0  | 0           0    / 0          3401 / 65536         |"
+IDLE = "| No running processes found in NPU {npu}                                                            |"
+BUSY = "| {npu}       0                 | 1333928       | python                   | 37709                   |"
+COMPILER = "Version=8.5.0.1.220\nversion_dir=8.5.0\n"
+
+
+class Node:
+    """Fake device tree, CANN and programs in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cards = 8
+        self.cann = "usr/local/Ascend/cann"
+        self.version = COMPILER
+        self.modules = {"te": "", "hccl": ""}
+        self.health = dict.fromkeys(range(16), "OK")
+        self.busy: set[int] = set()
+        self.down: set[int] = set()
+        self.addresses = {card: f"192.168.100.{card + 10}" for card in range(16)}
+        self.sourced = True
+        self.driver = True
+        self.smi = "exit 0"
+        self.manager = True
+        self.shm = True
+
+    def machine(self) -> Machine:
+        for name in [f"davinci{card}" for card in range(self.cards)] + ["davinci_manager"] * self.manager:
+            self._file(f"dev/{name}")
+        if self.shm:
+            (self.root / "dev/shm").mkdir(parents=True, exist_ok=True)
+        if self.cann:
+            self._file(f"{self.cann}/compiler/version.info", self.version)
+        if self.driver:
+            self._file("usr/local/Ascend/driver/version.info", "Version=25.5.0\n")
+        for module, text in self.modules.items():
+            self._file(f"python/{module}.py", text)
+        rows = [row.format(npu=npu, health=self.health[npu]) for npu in range(self.cards) for row in (CARD, CHIP)]
+        rows += [(BUSY if npu in self.busy else IDLE).format(npu=npu) for npu in range(self.cards)]
+        self._program("bin/npu-smi", "cat <<'E'\n" + "\n".join(rows) + f"\nE\n{self.smi}")
+        link = "\n".join(f"{card}) echo 'link status: DOWN' ;;" for card in self.down)
+        ip = "\n".join(
+            f"{card}) printf 'ipaddr:{ip}\\nnetmask:255.255.255.0\\n' ;;" for card, ip in self.addresses.items()
+        )
+        self._program(
+            "usr/local/Ascend/driver/tools/hccn_tool",
+            f"case $3 in -link) case $2 in {link} *) echo 'link status: UP' ;; esac ;;\n"
+            f"-ip) case $2 in {ip} esac ;; esac",
+        )
+        home = f"/{self.cann or 'none'}"
+        variables = {"ASCEND_HOME_PATH": home, "ASCEND_OPP_PATH": f"{home}/opp"} if self.sourced else {}
+        return Machine(
+            self.root, {"PATH": f"{self.root}/bin:/usr/bin:/bin", "PYTHONPATH": f"{self.root}/python", **variables}
+        )
+
+    def _file(self, name: str, text: str = "") -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def _program(self, name: str, text: str) -> None:
+        self._file(name, f"#!/bin/sh\n{text}\n").chmod(0o755)
+
+
+TWO_NODES = {"nodes": 2, "node_rank": 0, "master_addr": "10.0.0.1"}
+
+
+def look(node: Node, **wanted: object) -> dict[str, Check]:
+    request = JobRequest("train.py", platform="Ascend", **{"workers": 8, **wanted})  # type: ignore[arg-type]
+    return {check.name: check for check in ascend.every_check(request, node.machine())}
+
+
+def test_a_sound_node_is_ok_in_every_line(tmp_path: Path) -> None:
+    found = look(Node(tmp_path), **TWO_NODES)
+    assert {name: check.state for name, check in found.items() if check.state != "ok"} == {}
+    assert set(found) >= {"CANN", "CANN version", "import te", "NPU driver", "cards", "health", "free cards", "links"}
+
+
+FAULTS = {
+    "no CANN": ({"cann": ""}, {}, "CANN", "not found"),
+    "not sourced": ({"sourced": False}, {}, "set_env.sh", "ASCEND_HOME_PATH and ASCEND_OPP_PATH not set"),
+    "CANN too old": ({"version": "Version=7.0.0.5\n"}, {}, "CANN version", "7.0.0.5, MindSpore takes"),
+    "no te": ({"modules": {"hccl": ""}}, {}, "import te", "No module named 'te'"),
+    "no hccl": ({"modules": {"te": ""}}, {}, "import hccl", "No module named 'hccl'"),
+    "te lacks decorator": (
+        {"modules": {"te": "import no_decorator", "hccl": ""}}, {}, "import te", "No module named 'no_decorator'"
+    ),
+    "no driver": ({"driver": False}, {}, "NPU driver", "version.info not found"),
+    "no manager device": ({"manager": False}, {}, "permission", "/dev/davinci_manager is not there"),
+    "too few cards": ({"cards": 4}, {}, "cards", "4 visible, 8 wanted"),
+    "npu-smi fails": ({"smi": "exit 1"}, {}, "health", "missing, or it fails"),
+    "card ill": ({"health": {**dict.fromkeys(range(16), "OK"), 3: "Alarm"}}, {}, "health", "NPU 3: Alarm"),
+    "card busy": ({"busy": {2}}, {}, "free cards", "NPU 2: process 1333928 holds 37709 MB"),
+    "link down": ({"down": {5}}, TWO_NODES, "links", "card 5: link status: DOWN"),
+    "no address": ({"addresses": {0: "192.168.100.10"}}, TWO_NODES, "addresses", "card 1, 2, 3, 4, 5, 6, 7 has none"),
+    "same address": ({"addresses": dict.fromkeys(range(8), "10.1.1.1")}, TWO_NODES, "addresses", "two cards have"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "wanted", "name", "details"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_named_with_its_remedy(
+    tmp_path: Path, changes: dict[str, object], wanted: dict[str, object], name: str, details: str
+) -> None:
+    node = Node(tmp_path)
+    for attribute, value in changes.items():
+        setattr(node, attribute, value)
+
+    check = look(node, **wanted)[name]
+
+    assert check.state in ("warn", "fail")
+    assert details in check.details
+    assert check.remedy
+
+
+def test_a_busy_card_that_the_job_does_not_take_is_no_matter(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.busy = {2}
+    assert look(node, workers=2, devices="0,1")["free cards"].state == "ok"
+    assert look(node, workers=2, devices="1,2")["free cards"].state == "fail"
+
+
+def test_sixteen_cards_are_a_node_too(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.cards = 16
+    assert look(node, workers=16)["cards"].details == "16 visible, 16 wanted (--workers)"
+
+
+def test_an_older_layout_of_cann_is_found(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.cann = "usr/local/Ascend/ascend-toolkit/latest"
+    node.sourced = False
+    found = look(node)
+    assert found["CANN"].state == "ok"
+    assert found["set_env.sh"].remedy.endswith("ascend-toolkit/latest/set_env.sh")
+
+
+def test_the_versions_of_cann_are_mindspores_own() -> None:
+    versions = ascend.mindspores_cann_versions()
+    assert {"8.5", "9.0"} <= set(versions)
+    assert "mindspore" not in sys.modules or versions  # read from its file: MindSpore need not be loaded
+
+
+def test_a_container_without_shared_memory_is_told_the_flag(tmp_path: Path) -> None:
+    check = host.shared_memory(JobRequest("t", workers=8), Machine(tmp_path, {}))
+    assert (check.state, "--shm-size" in check.remedy) == ("warn", True)

@@ -1,0 +1,49 @@
+"""Look at a machine before a job is started on it.
+
+  python -m launch.preflight --workers 8 --platform Ascend --config config/mobilenetv2_garbage26_full.yaml
+
+Prints a table of ok, warn and fail, each with what to do; the exit code is 1 if anything failed. Further arguments are
+the job's own: with --config, pictures are read for --loader_seconds to see whether the cards would have to wait.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.door import EXIT_FAILED, EXIT_OK, open_door
+from launch.preflight.checks import table
+from launch.preflight.every_check import check
+from launch.preflight.loader import loader_keeps_up
+from launch.request import JobRequest
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m launch.preflight", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--platform", choices=("CPU", "Ascend"), default="CPU")
+    for name, default in (("workers", 1), ("nodes", 1), ("node_rank", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--master_addr", default="127.0.0.1")
+    parser.add_argument("--master_port", type=int)
+    parser.add_argument("--devices", metavar="0,1,...", help="Ascend: which cards")
+    parser.add_argument("--output_dir", type=Path, default=Path("runs"))
+    parser.add_argument("--wait", type=float, default=60.0, metavar="S", help="for the other nodes (default: 60)")
+    parser.add_argument("--loader_seconds", type=float, default=5.0, metavar="S", help="0 leaves it out (default: 5)")
+    parser.add_argument("--needs", type=float, metavar="N", help="pictures a second that one rank's steps take")
+    options, arguments = parser.parse_known_args(list(argv))
+    values = vars(options)
+    output, wait, seconds, needs = (values.pop(name) for name in ("output_dir", "wait", "loader_seconds", "needs"))
+    request = JobRequest("train.py", tuple(arguments), **values)
+    checks = check(request, output.absolute(), wait=wait)
+    if seconds > 0 and any(word.startswith("--config") for word in arguments):
+        checks.append(loader_keeps_up(request, seconds, needs))
+    print(table(checks))
+    return EXIT_FAILED if any(item.state == "fail" for item in checks) else EXIT_OK
+
+
+if __name__ == "__main__":
+    open_door(main)
