@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.ascend import card_count
+from common.cards import card_files
 from common.errors import ConfigError
 from engine.config.entries import Entry, find, without
 
@@ -35,4 +35,4 @@ def is_on_ascend(root: Entry) -> bool:
     """Whether a recipe with its overrides will run on an Ascend: `runtime.platform auto` does where there are cards."""
     platform = find(root, ["runtime", "platform"])
     value = "auto" if platform is None else platform.value
-    return value == "Ascend" or (value == "auto" and card_count() > 0)
+    return value == "Ascend" or (value == "auto" and bool(card_files()))

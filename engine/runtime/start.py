@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.ascend import card_count
+from common.cards import card_files
 from common.environment import whole_number
 from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
@@ -220,7 +220,7 @@ def _choose_device(wanted: str) -> str:
             f"runtime.platform Ascend: not available. Looked for {looked_for}; found none.\n"
             "Source CANN's set_env.sh and check `npu-smi info`, or use --platform CPU"
         )
-    if cards := card_count():
+    if cards := len(card_files()):
         logger.warning(
             "%d NPU(s) are here, but MindSpore cannot use them (looked for %s): using the CPU; source CANN's "
             "set_env.sh, or say --platform CPU, which also leaves the recipe's ascend: section out",

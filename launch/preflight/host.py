@@ -107,5 +107,8 @@ def data_is_readable(path: Path) -> Check:
     if path.exists() and os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
         return Check("data", "ok", printable(path))
     return Check(
-        "data", "fail", f"{printable(path)}: not there or not readable", "mount it on this node, or mend the path"
+        "data",
+        "fail",
+        f"{printable(path)}: not there or not readable",
+        "mount it on this node, or mend the path, or python -m datazoo.fetch --help",
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common import ascend
+from common.cards import card_files
 from common.errors import ConfigError
 from engine.config import dump_config, load_config, parse_command_line
 from engine.config.optimizer_section import AmpConfig
@@ -37,7 +37,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     devices.mkdir()
     for name in ("davinci0", "davinci1", "davinci_manager", "null"):
         (devices / name).touch()
-    monkeypatch.setattr(ascend.card_count, "__defaults__", (devices,))
+    monkeypatch.setattr(card_files, "__defaults__", (devices,))
     return devices
 
 
@@ -62,7 +62,7 @@ def test_with_cards_auto_is_an_ascend(recipe: Path, platform: str, found: tuple[
 
 
 def test_cards_are_counted_without_the_drivers_other_files(cards: Path) -> None:
-    assert ascend.card_count(cards) == 2
+    assert len(card_files(cards)) == 2
 
 
 def test_what_is_typed_wins_and_the_rest_of_the_section_stays(recipe: Path) -> None:
