@@ -24,6 +24,9 @@ from netzoo.count import count_parameters
 
 logger = logging.getLogger(__name__)
 
+SHARE_OF_START = 0.05
+"""Of averaged weights that may be those of the start without a word."""
+
 
 @dataclass(frozen=True)
 class PreparedRun:
@@ -76,6 +79,7 @@ def prepare_run(
     # -- training step ---------------------------------------------------------------------------------------------
     global_batch = config.data.batch_size * runtime.world_size
     progress = Progress(config.train.epochs, feed.train.steps_per_epoch, global_batch)
+    warn_of_slow_average(config, progress.epochs * progress.steps_per_epoch)
     step, optimizer = make_step(config, splits, network, prepared.trained, runtime.world_size)
     evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime)
 
@@ -84,3 +88,24 @@ def prepare_run(
     if checkpoint is not None:
         state.go_on_from(checkpoint)
     return PreparedRun(network, feed, step, optimizer, evaluator, progress, state)
+
+
+def warn_of_slow_average(config: Config, steps: int) -> None:
+    """Say where so few updates are made that the averaged weights, which are evaluated, stay near the start.
+
+    Args:
+        config: the recipe.
+        steps: of the whole run.
+    """
+    decay, updates = config.train.ema_decay, steps // config.optimizer.accumulate_steps
+    if decay is None or not updates or (start := decay**updates) <= SHARE_OF_START:
+        return
+    logger.warning(
+        "train.ema_decay %g over %d updates: %.0f %% of the evaluated weights are still those of the start; "
+        "%.3g would leave %.0f %%",
+        decay,
+        updates,
+        100 * start,
+        SHARE_OF_START ** (1 / updates),
+        100 * SHARE_OF_START,
+    )

@@ -21,7 +21,18 @@ ELSEWHERE |= {".pytest_cache", "shared"}
 DOCUMENTS = sorted(p for p in ROOT.rglob("*.md") if not ELSEWHERE.intersection(p.relative_to(ROOT).parts))
 PAIRS = [(p.with_name(p.name.replace("_CN.md", ".md")), p) for p in DOCUMENTS if p.name.endswith("_CN.md")]
 GUIDES = ["CONTRIBUTING.md", "CONTRIBUTING_CN.md", "docs/architecture.md", "docs/architecture_CN.md"]
-OWN_FLAGS = {"config", "config_path", "print_config", "help", "resume", "resume_force", "write_split", "profile", "pictures", "folds"}
+OWN_FLAGS = {
+    "config",
+    "config_path",
+    "print_config",
+    "help",
+    "resume",
+    "resume_force",
+    "write_split",
+    "profile",
+    "pictures",
+    "folds",
+}
 FLAGS_OF_OTHERS = {"allow_host", "formats"}  # deploy.serve, export.py
 
 
