@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from engine.run.records import EpochEnd, EpochRecord, Progress
 from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
 from engine.run.summary import Costs, Stopwatch, write_summary
+from engine.runtime.ascend import npu_reader
 from engine.runtime.start import Runtime, check_device
 from engine.step.amp import describe_precision
 from engine.step.evaluation import Evaluator
@@ -75,7 +77,8 @@ def train(
     load_published_weights(network, config.finetune, splits.train.classes)
 
     beginning = Beginning(config, runtime, RunData.of(splits))
-    resources = ResourceSampler() if runtime.is_main else None
+    npus = npu_reader(runtime.device, runtime.world_size, os.environ)
+    resources = ResourceSampler(npus=npus) if runtime.is_main else None
     try:
         with log_kept() as messages:
             watch = Stopwatch()

@@ -21,6 +21,7 @@ from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
 from engine.config.optimizer_section import AmpConfig
 from engine.config.runtime_section import RuntimeConfig
+from engine.runtime.ascend import describe_ascend
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -196,6 +197,7 @@ def describe_environment(runtime: Runtime) -> dict[str, object]:
         "cpu_count": os.cpu_count(),
         "device": runtime.device,
         "ranks": runtime.world_size,
+        **({"ascend": describe_ascend(os.environ)} if runtime.device == "Ascend" else {}),
         "variables": {
             name: os.environ[name] for name in ("ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS") if name in os.environ
         },
