@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
+from statistics import fmean, median
 from xml.etree.ElementTree import Element
 
 from report.formats import decimal, percent
 from report.line_chart import Band, Series, YAxis, line_chart
 from report.run_values import EpochPoint, ResourceSample, Run
 from report.svg import tick_text
+
+_Line = tuple[str, Callable[[ResourceSample], float | None]]
 
 PAUSE_SECONDS = 30.0  # a longer gap between two samples is a break in the line, not a straight line through it
 
@@ -96,27 +101,66 @@ def speed_chart(run: Run) -> Element | None:
 
 def cpu_chart(run: Run) -> Element | None:
     """CPU load over time; 100 % is one core."""
-    return _resource_chart(run, "CPU load", "cpu_percent", " %")
+    return _resource_chart(run, "CPU load", [("CPU load", lambda sample: sample.cpu_percent)], " %")
 
 
 def memory_chart(run: Run) -> Element | None:
     """Resident memory over time."""
-    return _resource_chart(run, "Memory", "rss_mb")
+    return _resource_chart(run, "Memory", [("Memory", lambda sample: sample.rss_mb)])
 
 
-def _resource_chart(run: Run, title: str, value: str, unit: str = "") -> Element | None:
+def npu_chart(run: Run) -> Element | None:
+    """Use of the NPUs' AI cores over time: their mean, and the one that works least."""
+    lines: list[_Line] = [
+        ("mean", lambda sample: _over_npus(fmean, sample, "use_percent")),
+        ("lowest", lambda sample: _over_npus(min, sample, "use_percent")),
+    ]
+    several = any(len(sample.npus) > 1 for sample in run.resources)
+    return _resource_chart(run, "NPU use", lines if several else lines[:1], " %")
+
+
+def npu_memory_chart(run: Run) -> Element | None:
+    """Memory in use over time on the NPU that uses most."""
+    return _resource_chart(run, "NPU memory", [("highest", lambda sample: _over_npus(max, sample, "memory_mb"))])
+
+
+def npu_temperature_chart(run: Run) -> Element | None:
+    """Temperature over time of the hottest NPU."""
+    lines: list[_Line] = [("highest", lambda sample: _over_npus(max, sample, "celsius"))]
+    return _resource_chart(run, "NPU temperature", lines, " °C")
+
+
+def _over_npus(combine: Callable[[list[float]], float], sample: ResourceSample, value: str) -> float | None:
+    known = [number for npu in sample.npus if (number := getattr(npu, value)) is not None]
+    return combine(known) if known else None
+
+
+def _resource_chart(run: Run, title: str, lines: Sequence[_Line], unit: str = "") -> Element | None:
+    """Draw what was sampled over time; samples without a value, such as those between two of the NPUs, are no gap."""
     if not run.resources:
         return None
     start = run.resources[0].time
     divisor, x_unit = (60.0, "minutes") if run.resources[-1].time - start > 300 else (1.0, "seconds")
-    points: list[tuple[float, float | None]] = []
-    for before, sample in zip((None, *run.resources), run.resources, strict=False):
-        if before is not None and sample.time - before.time > PAUSE_SECONDS:
-            points.append(((sample.time - start) / divisor, None))
-        points.append(((sample.time - start) / divisor, getattr(sample, value)))
-    series = [Series(title, tuple(points), end_label=False)]
-    y_axis = YAxis(lambda v: f"{tick_text(v)}{unit}", zero=True)
+    series = []
+    for color, (label, value) in enumerate(lines):
+        measured = [(sample.time, number) for sample in run.resources if (number := value(sample)) is not None]
+        points = tuple(((moment - start) / divisor, number) for moment, number in _with_pauses(measured))
+        series.append(Series(label, points, color, end_label=len(lines) > 1))
+    if not any(one.points for one in series):
+        return None
+    y_axis = YAxis(lambda v: f"{tick_text(v)}{unit}", lambda v: f"{v:.0f}{unit}", zero=True)
     return line_chart(title, series, x_label=x_unit, y_axis=y_axis, bands=_phases(run.resources, start, divisor))
+
+
+def _with_pauses(measured: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float | None]]:
+    """Put a break where nothing was sampled for long: longer than usual, where samples are rare."""
+    usual = median([after[0] - before[0] for before, after in pairwise(measured)] or [0.0])
+    before = math.inf
+    for moment, number in measured:
+        if moment - before > max(PAUSE_SECONDS, 3 * usual):
+            yield moment, None
+        yield moment, number
+        before = moment
 
 
 def _phases(samples: tuple[ResourceSample, ...], start: float, divisor: float) -> list[Band]:

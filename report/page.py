@@ -78,6 +78,9 @@ def _charts(
         "confusion": confusion_matrix(names, shown.confusion, linked) if shown and shown.confusion else None,
         "cpu": curves.cpu_chart(run),
         "memory": curves.memory_chart(run),
+        "npu": curves.npu_chart(run),
+        "npu_memory": curves.npu_memory_chart(run),
+        "npu_temperature": curves.npu_temperature_chart(run),
     }
 
 

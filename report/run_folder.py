@@ -14,7 +14,7 @@ import yaml
 from common.errors import ReportError
 from common.files import read_json_lines
 from common.results import ClassScore
-from report.run_values import EpochPoint, Evaluation, ResourceSample, Run, StepPoint, Summary
+from report.run_values import EpochPoint, Evaluation, NpuSample, ResourceSample, Run, StepPoint, Summary
 
 logger = logging.getLogger(__name__)
 
@@ -254,8 +254,16 @@ def _epoch(line: Mapping[str, Any]) -> EpochPoint:
 
 def _resources(line: Mapping[str, Any]) -> ResourceSample:
     return ResourceSample(
-        float(line["time"]), float(line["cpu_percent"]), float(line["rss_mb"]), str(line.get("phase", "unknown"))
+        float(line["time"]),
+        float(line["cpu_percent"]),
+        float(line["rss_mb"]),
+        str(line.get("phase", "unknown")),
+        tuple(_npu(_mapping(npu)) for npu in line.get("npus") or ()),
     )
+
+
+def _npu(value: Mapping[str, Any]) -> NpuSample:
+    return NpuSample(_number(value.get("use_percent")), _number(value.get("memory_mb")), _number(value.get("celsius")))
 
 
 def _summary(value: Mapping[str, Any]) -> Summary:
@@ -274,6 +282,9 @@ def _summary(value: Mapping[str, Any]) -> Summary:
         mean_cpu_percent=_number(value.get("mean_cpu_percent")),
         peak_cpu_percent=_number(value.get("peak_cpu_percent")),
         peak_rss_mb=_number(value.get("peak_rss_mb")),
+        mean_npu_percent=_number(value.get("mean_npu_percent")),
+        peak_npu_memory_mb=_number(value.get("peak_npu_memory_mb")),
+        peak_npu_celsius=_number(value.get("peak_npu_celsius")),
         saved_bytes=_integer(value.get("saved_bytes")),
         time_budget={
             str(name): taken

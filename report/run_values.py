@@ -35,13 +35,23 @@ class EpochPoint:
 
 
 @dataclass(frozen=True)
+class NpuSample:
+    """One NPU at a moment: use of its AI cores in %, memory in MB, temperature in degrees Celsius."""
+
+    use_percent: float | None
+    memory_mb: float | None
+    celsius: float | None
+
+
+@dataclass(frozen=True)
 class ResourceSample:
-    """CPU % (100 is one core) and resident memory in MiB, `time` in Unix seconds."""
+    """CPU % (100 is one core) and resident memory in MiB, `time` in Unix seconds; NPUs in every so many samples."""
 
     time: float
     cpu_percent: float
     rss_mb: float
     phase: str
+    npus: tuple[NpuSample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,9 @@ class Summary:
     mean_cpu_percent: float | None = None
     peak_cpu_percent: float | None = None
     peak_rss_mb: float | None = None
+    mean_npu_percent: float | None = None
+    peak_npu_memory_mb: float | None = None
+    peak_npu_celsius: float | None = None
     saved_bytes: int | None = None
     time_budget: Mapping[str, float] = field(default_factory=dict)
 
