@@ -7,25 +7,23 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.ascend_versions import DRIVER_INFO, cann_home, cann_version, driver_version
 from common.cards import card_files
+from common.npu_smi import parse_npu_smi
 from launch.cards import VISIBLE, count_cards
 from launch.preflight.checks import Check, Machine
 from launch.request import JobRequest
 
-# CANN 8.5 and later first, then where it was before.
-_CANN_HOMES = ("/usr/local/Ascend/cann", "/usr/local/Ascend/ascend-toolkit/latest", "/usr/local/Ascend/nnae/latest")
-_DRIVER = "/usr/local/Ascend/driver/version.info"
 _HCCN_TOOL = "/usr/local/Ascend/driver/tools/hccn_tool"
 _NOT_RUN = "npu-smi info: missing, or it fails"
 
-# `npu-smi info`: a card has a row of NPU, name, health; below, rows of NPU, chip, process id for what runs on it.
-_HEALTH = re.compile(r"^\|\s*(\d+)\s+(\S+)\s*\|\s*([A-Za-z]+)\s*\|", re.MULTILINE)
+# `npu-smi info`: below the cards, a row of NPU, chip, process, its name and memory for what runs on them.
 _PROCESS = re.compile(r"^\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s*\|\s*(\S*)\s*\|\s*(\d+)\s*\|", re.MULTILINE)
 
 
 def every_check(request: JobRequest, machine: Machine) -> list[Check]:
     """Run all checks of an Ascend node."""
-    home = cann_home(machine)
+    home = cann_home(machine.environ, machine.root)
     checks = [cann(home), cann_is_sourced(home, machine), cann_fits_mindspore(home), *python_parts(machine)]
     checks += [driver(machine), device_files(machine), cards(request, machine)]
     listing = machine.run("npu-smi", "info")
@@ -35,35 +33,11 @@ def every_check(request: JobRequest, machine: Machine) -> list[Check]:
     return checks
 
 
-def cann_home(machine: Machine) -> Path | None:
-    """Where CANN is: where its set_env.sh said, else where it is usually installed."""
-    named = (machine.environ.get("ASCEND_HOME_PATH"), machine.environ.get("ASCEND_TOOLKIT_HOME"))
-    for home in (*filter(None, named), *_CANN_HOMES):
-        if machine.path(home).is_dir():
-            return machine.path(home)
-    return None
-
-
 def cann(home: Path | None) -> Check:
     """CANN is installed."""
     if home is None:
         return Check("CANN", "fail", "not found", "install the toolkit and the kernels, then source its set_env.sh")
     return Check("CANN", "ok", f"{home}, version {cann_version(home) or 'unknown'}")
-
-
-def cann_version(home: Path) -> str | None:
-    """Return CANN's version, such as 8.5.0.1."""
-    for path in (
-        home / "compiler/version.info",
-        home / "version.cfg",
-        *sorted(home.glob("*-linux/ascend_toolkit_install.info")),
-        home / "version.info",
-    ):
-        if path.is_file():
-            found = re.search(r"ersion[^=\n]*=\s*\[?[^\d\n]*([\d.]+\w*)", path.read_text(errors="replace"))
-            if found:
-                return found[1]
-    return None
 
 
 def cann_is_sourced(home: Path | None, machine: Machine) -> Check:
@@ -127,12 +101,12 @@ def python_parts(machine: Machine) -> list[Check]:
 
 def driver(machine: Machine) -> Check:
     """The NPU driver is installed."""
-    path = machine.path(_DRIVER)
+    path = machine.path(DRIVER_INFO)
     if not path.is_file():
         return Check(
             "NPU driver", "fail", f"{path} not found", "install driver and firmware; in a container mount that folder"
         )
-    return Check("NPU driver", "ok", (path.read_text(errors="replace").splitlines() or ["version unknown"])[0])
+    return Check("NPU driver", "ok", f"version {driver_version(machine.root) or 'unknown'}")
 
 
 def device_files(machine: Machine) -> Check:
@@ -175,11 +149,13 @@ def health(listing: str | None) -> Check:
     """
     if listing is None:
         return Check("health", "warn", _NOT_RUN, "put /usr/local/sbin on the PATH, or reinstall the driver")
-    states = {int(npu): state for npu, _, state in _HEALTH.findall(listing)}
-    ill = [f"NPU {npu}: {state}" for npu, state in states.items() if state.upper() != "OK"]
+    npus = parse_npu_smi(listing)
+    if not npus:
+        return Check("health", "warn", "npu-smi info lists no card that can be read", "look yourself: npu-smi info")
+    ill = [f"NPU {npu.npu}: {npu.health}" for npu in npus if npu.health.upper() != "OK"]
     if ill:
         return Check("health", "fail", ", ".join(ill), "npu-smi info -t health -i <NPU>; reset it or leave it out")
-    return Check("health", "ok", f"{len(states)} NPU(s) say OK")
+    return Check("health", "ok", f"{len(npus)} say OK")
 
 
 def free_cards(listing: str | None, request: JobRequest) -> Check:
@@ -192,10 +168,11 @@ def free_cards(listing: str | None, request: JobRequest) -> Check:
     if listing is None:
         return Check("free cards", "warn", _NOT_RUN, "look yourself that nobody else computes here")
     taken = {int(card) for card in request.devices.split(",")} if request.devices else set(range(request.workers))
+    numbers = {(npu.npu, npu.chip): number for number, npu in enumerate(parse_npu_smi(listing))}  # as CANN counts them
     busy = [
         f"NPU {npu}: process {process} holds {memory} MB"
-        for npu, _, process, _, memory in _PROCESS.findall(listing)
-        if int(npu) in taken
+        for npu, chip, process, _, memory in _PROCESS.findall(listing)
+        if numbers.get((int(npu), int(chip)), int(npu)) in taken
     ]
     if busy:
         return Check("free cards", "fail", "; ".join(busy), "choose other --devices, or end that process")

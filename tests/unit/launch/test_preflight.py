@@ -277,6 +277,25 @@ def test_a_busy_card_that_the_job_does_not_take_is_no_matter(tmp_path: Path) -> 
     assert look(node, workers=2, devices="1,2")["free cards"].state == "fail"
 
 
+def test_of_two_chips_on_a_card_each_counts_as_one_that_the_job_may_take() -> None:
+    rows = [
+        f"| {npu}     Ascend910 | OK | - 52 0 / 0 |\n| {chip} {2 * npu + chip} | 0000:83:00.0 | 0 0 / 0 152/ 65536 |"
+        for npu in range(8)
+        for chip in range(2)
+    ]
+    listing = "\n".join([*rows, "| 5       1                 | 692318        | python3      | 12417       | NA      |"])
+
+    def state(devices: str) -> str:
+        request = JobRequest("train.py", platform="Ascend", workers=2, devices=devices)
+        return ascend.free_cards(listing, request).state
+
+    assert (state("10,11"), state("4,5")) == ("fail", "ok")
+
+
+def test_a_table_that_cannot_be_read_is_not_called_sound() -> None:
+    assert ascend.health("a table of another kind").state == "warn"
+
+
 def test_sixteen_cards_are_a_node_too(tmp_path: Path) -> None:
     node = Node(tmp_path)
     node.cards = 16
