@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
         local_names=dict(read_local_names(text, len(sidecar.classes)) for text in options.local_names),
         device=runtime.device,
         git_commit=git_commit(),
-        leaking=options.split in splits.leaking,
+        leaking=options.split in splits.leaking or sidecar.has_seen(options.split),
         sensitivity=options.sensitivity,
     )
     manifest = export_bundle(target, request, proof, splits.train, splits.val)

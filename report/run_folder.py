@@ -169,6 +169,7 @@ class _Reader:
                 checkpoint=value.get("checkpoint"),
                 sha256=value.get("sha256"),
                 leaking=bool(value.get("leaking", False)),
+                before_refit=bool(value.get("before_refit", False)),
             )
         except KeyError as error:
             raise ReportError(f"{self.path / name}: {error.args[0]} is missing") from error

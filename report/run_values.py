@@ -56,7 +56,10 @@ class ResourceSample:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One checkpoint on one split; `leaking` says that the split shares pictures with the training data."""
+    """One checkpoint on one split; `leaking` says that the split shares pictures with the training data.
+
+    `before_refit` says that the head was then solved again on this split too, and kept so.
+    """
 
     split: str
     n: int
@@ -69,6 +72,7 @@ class Evaluation:
     checkpoint: str | None
     sha256: str | None
     leaking: bool
+    before_refit: bool = False
 
     @property
     def top1(self) -> float:

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -50,6 +50,13 @@ class CachedFeatures:
     labels: np.ndarray
     from_cache: bool
     path: Path
+
+
+def joined(parts: Sequence[CachedFeatures]) -> CachedFeatures:
+    """Put the pictures of several splits, of as many views each, into one; in memory."""
+    values = np.concatenate([part.values for part in parts], axis=1)
+    labels = np.concatenate([part.labels for part in parts])
+    return CachedFeatures(values, labels, all(part.from_cache for part in parts), parts[0].path)
 
 
 @dataclass(frozen=True)

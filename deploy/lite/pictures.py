@@ -51,14 +51,15 @@ def of_run(bundle: Bundle, run: Path, split: str, count: int) -> CheckPictures:
     from engine.run.checkpoint import verify
 
     wanted = bundle.manifest.checkpoint
-    if verify(run / "checkpoints" / wanted.file).sha256 != wanted.sha256:
+    sidecar = verify(run / "checkpoints" / wanted.file)
+    if sidecar.sha256 != wanted.sha256:
         raise BundleError(f"bundle {bundle.path} was not made from {run}: {wanted.file} there is another checkpoint")
     splits = open_splits(load_config(run / "config.yaml").data, needed=(split,))
     pictures = splits.named(split)
     if pictures.classes != bundle.classes:
         raise DataError(f"{run}: its recipe now names other classes than the bundle's; name pictures with --pictures")
     chosen = pictures.subset(spread(len(pictures), count))
-    leaking = ", some of which are training pictures" if split in splits.leaking else ""
+    leaking = ", some of which are training pictures" if split in splits.leaking or sidecar.has_seen(split) else ""
     return CheckPictures(
         description=f"{split} split of {run.name}{leaking}",
         split=split,

@@ -40,6 +40,9 @@ class FinetuneConfig(Section):
     probe_l2: float | None = Field(
         0.01, gt=0, description="penalty of head_init linear_probe; null takes the best by cross-validation over photos"
     )
+    refit_on_val: bool = Field(
+        False, description="once scored on a val split that was held out of train by us, solve a kept head on both"
+    )
     freeze_layer: str = Field("none", description="none, backbone or last_n_blocks:n (trains only the last n blocks)")
     freeze_patterns: tuple[str, ...] = Field((), description="regexes of further parameter names to freeze")
     lr_groups: tuple[LrGroup, ...] = Field((), description="learning-rate multipliers by parameter name")

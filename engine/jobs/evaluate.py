@@ -57,12 +57,17 @@ def evaluate(
     evaluator = checkpoint_evaluator(checkpoint, config, runtime, spec, classes, start_mindspore)
     if evaluator is None:
         evaluator = mindspore_evaluator(checkpoint, config, runtime, spec, classes)
+    if sidecar.has_seen(split):
+        logger.warning(
+            "val: this head was solved on val too, and has seen these pictures: the score of the head before it is in "
+            "eval_val.json, which is kept"
+        )
     result = evaluator(splits.named(split))
     require_finite_loss(result, f"{split}, evaluated with {printable(checkpoint)}")
     print(f"{printable(checkpoint)}: epoch {sidecar.epoch}")
     print(result.table())
     print(result_line(split, result, splits))
-    if run is not None and runtime.is_main:
+    if run is not None and runtime.is_main and not sidecar.has_seen(split):
         saved = run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)
         write_predictions(run.path, splits.named(split), result)
         print(f"saved in {printable(saved)}")

@@ -53,10 +53,8 @@ def make_run_schedule(config: Config, progress: Progress) -> Schedule:
     return make_schedule(config.schedule, peak, progress.epochs, progress.steps_per_epoch)
 
 
-def make_saver(
-    config: Config, splits: Splits, network: nn.Cell, run: RunFolder | None, progress: Progress, state: TrainingState
-) -> CheckpointSaver:
-    """Saves checkpoints with all that is needed to use them; on ranks without a run it only takes part."""
+def make_store(config: Config, splits: Splits, network: nn.Cell, run: RunFolder) -> CheckpointStore:
+    """Writes checkpoints with all that is needed to use them."""
     habits, classes, lora = config.train.checkpoint, splits.train.classes, config.finetune.lora
     description = {
         "monitor": config.train.early_stopping.monitor,
@@ -66,8 +64,14 @@ def make_saver(
         "parameters": parameter_counts(network),
         "lora": lora.model_dump(mode="json") if lora.enabled else None,
     }
-    store = None if run is None else CheckpointStore(run.checkpoints, description, habits.keep, habits.keep_every)
-    return CheckpointSaver(store, habits, progress, state.weights, state.rest)
+    return CheckpointStore(run.checkpoints, description, habits.keep, habits.keep_every)
+
+
+def make_saver(
+    config: Config, store: CheckpointStore | None, progress: Progress, state: TrainingState
+) -> CheckpointSaver:
+    """Saves checkpoints; on ranks without a store it only takes part."""
+    return CheckpointSaver(store, config.train.checkpoint, progress, state.weights, state.rest)
 
 
 def make_observers(run: RunFolder, progress: Progress) -> list[RunCallback]:
@@ -80,6 +84,8 @@ def make_observers(run: RunFolder, progress: Progress) -> list[RunCallback]:
 
 def describe_length(config: Config, splits: Splits, progress: Progress) -> str:
     """One line: pictures, batches, steps and learning rate of the run."""
+    if progress.epochs == 0:
+        return f"{len(splits.train)} training pictures, {len(splits.train.classes)} classes; the solved head is kept"
     peak, batch = peak_lr(config.optimizer, progress.global_batch), config.data.batch_size
     rule = f"{config.optimizer.lr:g} * {progress.global_batch}/256 (linear scaling)"
     return (

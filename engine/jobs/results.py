@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from mindspore import nn
 
+from common.files import atomic_link
 from common.names import printable
 from common.results import EvaluationResult
 from datazoo.pictures import Splits
 from engine.config import Config
 from engine.jobs.evaluators import checkpoint_evaluator
 from engine.jobs.feed import Feed
+from engine.jobs.refit import Refit
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.run.checkpoint import read_checkpoint, verify
 from engine.run.predictions import write_predictions
@@ -32,13 +34,17 @@ def evaluate_best(
     evaluator: Evaluator,
     splits: Splits,
     runtime: Runtime,
+    refit: Refit | None = None,
 ) -> dict[str, EvaluationResult]:
     """Load the best checkpoint into the network and evaluate the held-out splits with it.
 
-    Where pictures are fed, as eval.py will: what it makes of the checkpoint is kept for it.
+    Where pictures are fed, as eval.py will: what it makes of the checkpoint is kept for it. A head that is solved again
+    on val is scored on val before, and on the other splits after.
     """
     best = run.checkpoints / "best.ckpt"
     if runtime.is_main:
+        if (before := verify(best).refit_of) is not None:  # the run was stopped after its refit
+            atomic_link(best, before)
         check_same_classes(f"{best}", verify(best).classes, splits.train.classes)
         assign_all(network, read_checkpoint(best))
     runtime.broadcast(network)
@@ -51,9 +57,12 @@ def evaluate_best(
         results[split] = result = evaluator(dataset, len(pictures)) if of_pictures is None else of_pictures(pictures)
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
-            run.write_evaluation(result, split, "best", verify(best).sha256, split in splits.leaking)
+            before_refit = refit is not None and split == "val"
+            run.write_evaluation(result, split, "best", verify(best).sha256, split in splits.leaking, before_refit)
             write_predictions(run.path, pictures, result)
         print(result_line(split, result, splits))
+        if refit is not None and split == "val":
+            refit.keep(best)
     return results
 
 

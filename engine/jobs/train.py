@@ -29,9 +29,10 @@ from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.loops import Loop, make_loop
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
-from engine.jobs.parts import describe_length, make_observers, make_run_schedule, make_saver
+from engine.jobs.parts import describe_length, make_observers, make_run_schedule, make_saver, make_store
 from engine.jobs.pictures import keep_made_split, open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
+from engine.jobs.refit import make_refit
 from engine.jobs.result_lines import require_finite_loss
 from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
 from engine.jobs.training_state import TrainingState
@@ -118,7 +119,8 @@ def _train_in_folder(
     # -- loop ------------------------------------------------------------------------------------------------------
     signals = StopOnSignal(progress, runtime)
     keeper = TimeKeeper()
-    saver = make_saver(config, splits, network, run if runtime.is_main else None, progress, state)
+    store = make_store(config, splits, network, run) if runtime.is_main else None
+    saver = make_saver(config, store, progress, state)
     schedule = make_run_schedule(config, progress)
     loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
     callbacks: list[RunCallback] = [signals, saver, keeper]
@@ -140,12 +142,13 @@ def _train_in_folder(
 
     # -- results ---------------------------------------------------------------------------------------------------
     with keeper.evaluating():
-        results = evaluate_best(config, run, network, feed, prepared.evaluator, splits, runtime)
+        refit = make_refit(config, splits, network, runtime, store)
+        results = evaluate_best(config, run, network, feed, prepared.evaluator, splits, runtime, refit)
     if resources is not None:
         saved_bytes = save_what_changed(config, network, run)
         budget = keeper.budget(watch.total, watch.features, saver.seconds)
         costs = Costs(parameter_counts(network), resources.summary(), watch, budget, saved_bytes)
-        write_summary(run, config, progress, results, costs)
+        write_summary(run, config, progress, results, costs, None if refit is None else refit.pictures)
         print("\n".join(filter(None, (budget.line(), budget.hint()))))
 
 

@@ -38,6 +38,8 @@ class Sidecar:
     parameters: dict[str, int]
     lora: dict[str, object] | None = None
     state_sha256: str | None = None
+    refit_of: str | None = None
+    """The checkpoint whose head was solved again on train and val to make this one: it has seen val."""
 
     @classmethod
     def read(cls, checkpoint: Path) -> Sidecar:
@@ -62,6 +64,10 @@ class Sidecar:
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"checkpoint {checkpoint}: its sidecar {path.name} is not readable ({error})") from error
 
+    def has_seen(self, split: str) -> bool:
+        """Whether the head was solved again on a split that is held out of train."""
+        return split == "val" and self.refit_of is not None
+
     def check_types(self) -> None:
         """Look at what is read from here before the weights are.
 
@@ -72,7 +78,8 @@ class Sidecar:
         named = 1 <= len(self.classes) <= MAX_CLASSES and all(isinstance(name, str) for name in self.classes)
         described = all(isinstance(v, dict) for v in (self.preprocessing, self.model, self.parameters))
         scored = self.score is None or isinstance(self.score, int | float)
-        if not (whole and named and described and scored and isinstance(self.sha256, str)):
+        refit = self.refit_of is None or isinstance(self.refit_of, str)
+        if not (whole and named and described and scored and refit and isinstance(self.sha256, str)):
             raise TypeError("a value is of another type than was written")
 
 
@@ -167,15 +174,10 @@ class CheckpointStore:
 
     def save(self, snapshot: Snapshot) -> Path:
         """Write one checkpoint, move the links, remove what is no longer kept."""
-        import mindspore as ms
-
         target = self._folder / f"epoch_{snapshot.epoch:04d}.ckpt"
         if target.exists():  # the same epoch again, after a stop inside the epoch: names are never rewritten
             target = self._folder / f"epoch_{snapshot.epoch:04d}_step_{snapshot.step:08d}.ckpt"
-        with atomic_path(target) as path:
-            tensors = [{"name": name, "data": ms.Tensor(value)} for name, value in snapshot.weights.items()]
-            ms.save_checkpoint(tensors, str(path))
-            digest = sha256_of(path)
+        digest = _write_weights(target, snapshot.weights)
         with atomic_path(target.with_suffix(".state")) as path:
             notes = {"notes": json.dumps(finite_or_none(snapshot.state_notes))}
             path.write_bytes(save(dict(snapshot.state), metadata=notes))
@@ -195,6 +197,20 @@ class CheckpointStore:
         self._remove_old()
         return target
 
+    def save_refit(self, weights: Mapping[str, np.ndarray], of: Path) -> Path:
+        """Write a checkpoint whose head was solved again on train and val; it becomes `best.ckpt`.
+
+        Args:
+            weights: the network's parameters by name.
+            of: the checkpoint that was scored on val before.
+        """
+        before, target = Sidecar.read(of), self._folder / "refit.ckpt"
+        digest = _write_weights(target, weights)
+        origin = {"epoch": before.epoch, "step": before.step, "score": None, "refit_of": of.resolve().name}
+        write_json(target.with_suffix(".json"), {**origin, "sha256": digest, **self._description})
+        atomic_link(self._folder / "best.ckpt", target.name)
+        return target
+
     def _remove_old(self) -> None:
         best = (self._folder / "best.ckpt").resolve()
         for index, (path, sidecar) in enumerate(_readable(self._folder)):
@@ -206,6 +222,15 @@ class CheckpointStore:
             if path.resolve() != best and not kept:
                 path.unlink()
                 path.with_suffix(".json").unlink()
+
+
+def _write_weights(target: Path, weights: Mapping[str, np.ndarray]) -> str:
+    """Write a checkpoint's tensors and return their SHA-256."""
+    import mindspore as ms  # here: sidecars are read where there is no need of it
+
+    with atomic_path(target) as path:
+        ms.save_checkpoint([{"name": name, "data": ms.Tensor(value)} for name, value in weights.items()], str(path))
+        return sha256_of(path)
 
 
 def newest_first(folder: Path) -> list[Path]:

@@ -153,7 +153,13 @@ class RunFolder:
             self._write_status("finished")
 
     def write_evaluation(
-        self, result: EvaluationResult, split: str, checkpoint: str, sha256: str, leaking: bool
+        self,
+        result: EvaluationResult,
+        split: str,
+        checkpoint: str,
+        sha256: str,
+        leaking: bool,
+        before_refit: bool = False,
     ) -> Path:
         """Write eval_<split>.json and return its path.
 
@@ -163,8 +169,10 @@ class RunFolder:
             checkpoint: which checkpoint was evaluated.
             sha256: of its weights.
             leaking: whether training pictures are among the split's.
+            before_refit: whether the head was then solved again on this split too, and kept so.
         """
         origin = {"split": split, "checkpoint": checkpoint, "sha256": sha256, "leaking": leaking}
+        origin |= {"before_refit": True} if before_refit else {}
         path = self.path / f"eval_{split}.json"
         write_json(path, {**origin, **result.to_json()})
         return path

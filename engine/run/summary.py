@@ -51,7 +51,12 @@ class Costs:
 
 
 def write_summary(
-    run: RunFolder, config: Config, progress: Progress, results: Mapping[str, EvaluationResult], costs: Costs
+    run: RunFolder,
+    config: Config,
+    progress: Progress,
+    results: Mapping[str, EvaluationResult],
+    costs: Costs,
+    refit: Mapping[str, int] | None = None,
 ) -> None:
     """Write summary.json.
 
@@ -61,6 +66,7 @@ def write_summary(
         progress: the epochs.
         results: of the best checkpoint, by split.
         costs: parameters, time, memory, bytes.
+        refit: pictures that the kept head was solved again on, by split, after val was scored.
     """
     watch = costs.watch
     train = sum(record.seconds for record in progress.history)
@@ -72,6 +78,7 @@ def write_summary(
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         **{f"{split}_top1": result.top1 for split, result in results.items()},
+        **({} if refit is None else {"refit": {**refit, "val_top1": "of the head before the refit"}}),
         "parameters": dict(costs.parameters),
         "seconds": {
             "total": watch.total,

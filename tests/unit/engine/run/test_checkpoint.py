@@ -41,6 +41,17 @@ def test_a_checkpoint_comes_back_with_its_sidecar(tmp_path: Path) -> None:
     assert np.array_equal(loaded["layer.weight"].asnumpy(), weights(3)["layer.weight"])
 
 
+def test_a_refit_is_the_best_has_seen_val_and_names_the_checkpoint_that_was_scored(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, DESCRIPTION)
+    scored = save(store, 0, best=True)
+
+    store.save_refit(weights(7), tmp_path / "best.ckpt")
+
+    kept = verify(tmp_path / "best.ckpt")
+    assert (kept.refit_of, kept.score, kept.has_seen("val"), kept.has_seen("test")) == (scored.name, None, True, False)
+    assert not verify(scored).has_seen("val")
+
+
 def test_the_newest_the_best_and_every_nth_stay(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, DESCRIPTION, keep=2, keep_every=4)
     for epoch in range(1, 10):
