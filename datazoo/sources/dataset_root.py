@@ -59,7 +59,7 @@ def level_hint(folder: Path) -> str:
         )
     if any(pictures_in(folder / name) for name in sub_folders(folder)):
         return f"\nits sub-folders hold pictures: is data.path one level too high? try --data.path {printable(folder)}"
-    return f"\npictures end in {', '.join(sorted(EXTENSIONS))}"
+    return f"\na folder a class, as my_photos/cats/1.jpg; pictures end in {', '.join(sorted(EXTENSIONS))}"
 
 
 def pictures_in(folder: Path) -> int:

@@ -68,7 +68,7 @@ def held_places(
             count = pictures.class_counts()[name]
             raise DataError(
                 f"class {name!r} has {len(of_class)} distinct picture(s) among {count}; a hold-out needs at least 2: "
-                "add pictures of other things, or remove the class"
+                "add pictures, or remove the class"
             )
         wanted = max(1, round(fraction * sum(map(len, of_class))))
         for group in _chosen([of_class[i] for i in rng.permutation(len(of_class))], wanted, keep):
