@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_OK
     run = train(config, runtime, options.resume, options.resume_force, profile)
     if runtime.is_main:
-        print(f"report: {printable(write_report(run))}")
+        print(f"report: {printable(write_report(run, options.lang))}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
     return EXIT_OK
 
@@ -83,6 +83,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         "--write_split", type=Path, metavar="CSV",
         help="write which picture is in which split, as a list that data.path takes, and train nothing"
     )  # fmt: skip
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="of the report (default: en)")
     parser.add_argument("--resume_force", action="store_true", help="go on although recipe or pictures are others")
     parser.add_argument(
         "--profile", metavar="steps=A:B", help="profile the steps from A to B, counted from 1, into the run folder"

@@ -15,6 +15,7 @@ from report.formats import percent
 from report.markup import element
 from report.predictions import Prediction
 from report.svg import Scale, line, picture, text
+from report.words import ENGLISH, Words
 
 BINS = 10
 SIDE, LEFT, BOTTOM = 260.0, 46.0, 38.0
@@ -68,23 +69,23 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
     return sum(one.n * abs(one.accuracy - one.confidence) for one in bins) / total if total else 0.0
 
 
-def reliability_chart(bins: Sequence[Bin]) -> Element | None:
+def reliability_chart(bins: Sequence[Bin], word: Words = ENGLISH) -> Element | None:
     """Draw accuracy over confidence, with each bin's interval; on the diagonal a network is as right as it is sure."""
     if not bins:
         return None
     x, y = Scale(0, 1, LEFT, LEFT + SIDE), Scale(0, 1, 8 + SIDE, 8)
-    chart = picture(LEFT + SIDE + 12, SIDE + 8 + BOTTOM, "Accuracy over confidence")
+    chart = picture(LEFT + SIDE + 12, SIDE + 8 + BOTTOM, word["calibration_chart"])
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         chart.append(line(x(0), y(tick), x(1), y(tick), "axis" if tick == 0 else "grid"))
         chart.append(text(LEFT - 6, y(tick) + 4, percent(tick, 0), "tick", "end"))
         chart.append(text(x(tick), y(0) + 15, percent(tick, 0), "tick", "middle"))
-    chart.append(text((x(0) + x(1)) / 2, y(0) + 32, "confidence", "axis-title", "middle"))
+    chart.append(text((x(0) + x(1)) / 2, y(0) + 32, word["confidence"], "axis-title", "middle"))
     chart.append(line(x(0), y(0), x(1), y(1), "mark"))
     for one in bins:
         top = y(one.accuracy)
         bar = element(
             "rect",
-            element("title", f"{one.correct} of {one.n} right, {one.confidence:.0%} sure on average"),
+            element("title", word["calibration_bar"].format(one.correct, one.n, f"{one.confidence:.0%}")),
             x=x(one.low) + 1, y=top, width=x(one.high) - x(one.low) - 2, height=max(1.0, y(0) - top),
             class_="bar c0", fill_opacity=0.75,
         )  # fmt: skip

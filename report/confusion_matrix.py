@@ -8,13 +8,17 @@ from xml.etree.ElementTree import Element
 
 from report.markup import element
 from report.svg import line, picture, shorten, text, text_width
+from report.words import ENGLISH, Words
 
 MAX_LABEL, GAP, SLANT = 140.0, 1.5, 50.0
 MIN_WIDTH = 320.0
 
 
 def confusion_matrix(
-    classes: Sequence[str], counts: Sequence[Sequence[int]], linked: Collection[tuple[int, int]] = ()
+    classes: Sequence[str],
+    counts: Sequence[Sequence[int]],
+    linked: Collection[tuple[int, int]] = (),
+    word: Words = ENGLISH,
 ) -> Element:
     """Draw counts; shade is the share of the row, hits in one colour and mistakes in another.
 
@@ -22,6 +26,7 @@ def confusion_matrix(
         classes: names in label order, as many as rows.
         counts: square; `counts[true][predicted]`.
         linked: cells whose pictures the page shows at `#pair-<true>-<predicted>`.
+        word: of the titles.
 
     Raises:
         ValueError: the names do not fit the counts.
@@ -37,10 +42,10 @@ def confusion_matrix(
     side = cell * size
     # The last slanted name leans out over the right edge.
     width = max(MIN_WIDTH, left + side + longest * cos(radians(SLANT)) + 8)
-    chart = picture(width, top + side + 6, "Confusion matrix: rows true class, columns predicted class")
+    chart = picture(width, top + side + 6, word["confusion_chart"])
     chart.set("style", f"max-width:{width * 1.25:.0f}px;min-width:{min(width, size * 20.0 + longest):.0f}px")
-    chart.append(text(left + side / 2, 12, "predicted", "axis-title", "middle"))
-    side_title = text(0, 0, "true", "axis-title", "middle")
+    chart.append(text(left + side / 2, 12, word["predicted"], "axis-title", "middle"))
+    side_title = text(0, 0, word["true"], "axis-title", "middle")
     side_title.set("transform", f"translate(11 {top + side / 2:.1f}) rotate(-90)")
     chart.extend((side_title, element("rect", x=left, y=top, width=side, height=side, class_="ground")))
     for row, name in enumerate(names):
@@ -56,7 +61,8 @@ def confusion_matrix(
             if count:
                 share = count / sum(values)
                 place = (left + cell * column, top + cell * row)
-                drawn = _cell(count, share, place, cell, row == column, f"{classes[row]} → {classes[column]}")
+                tip = word["cell"].format(f"{classes[row]} → {classes[column]}", count, f"{share:.0%}")
+                drawn = _cell(count, share, place, cell, row == column, tip)
                 chart.append(_linked(drawn, f"#pair-{row}-{column}" if (row, column) in linked else None))
     return chart
 
@@ -75,7 +81,7 @@ def _cell(
     drawn = [
         element(
             "rect",
-            element("title", f"{description}: {count} ({share:.0%} of the row)"),
+            element("title", description),
             x=x + GAP, y=y + GAP, width=inner, height=inner, rx=2,
             class_="hit" if hit else "miss", fill_opacity=0.15 + 0.85 * share,
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from common.durations import duration
+from report.words import Words
 
 NOT_MEASURED = "not measured"
 
@@ -51,3 +55,22 @@ def mebibytes(value: float | None) -> str:
 def cpu(value: float | None) -> str:
     """CPU load; 100 is one core."""
     return NOT_MEASURED if value is None else f"{value:.0f} %"
+
+
+class LocalFormats:
+    """These formats in the language of a page."""
+
+    def __init__(self, word: Words) -> None:
+        self._word = word
+        self.percent, self.decimal, self.count = map(self._local, (percent, decimal, count))
+        self.seconds, self.size, self.mebibytes, self.cpu = map(self._local, (seconds, size, mebibytes, cpu))
+
+    def interval(self, bounds: tuple[float, float]) -> str:
+        """Two shares of 0..1 as a range in percent."""
+        return f"{100 * bounds[0]:.1f} {self._word['to']} {100 * bounds[1]:.1f} %"
+
+    def _local(self, write: Callable[..., str]) -> Callable[..., str]:
+        def written(value: float | None, *options: Any) -> str:
+            return self._word["not_measured"] if value is None else write(value, *options)
+
+        return written

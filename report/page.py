@@ -19,16 +19,18 @@ from report.predictions import read_predictions
 from report.render import render
 from report.run_folder import read_run
 from report.run_values import Evaluation, Run
+from report.words import Lang, Words, words
 from report.wrong_pictures import WrongPictures, wrong_pictures
 
 WORST_MISTAKES = 8
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, lang: Lang = "en") -> Path:
     """Write `report.html` into a run folder.
 
     Args:
         run: the folder that train.py wrote.
+        lang: of its words.
 
     Returns:
         The page.
@@ -36,7 +38,7 @@ def write_report(run: Path) -> Path:
     Raises:
         ReportError: the folder is not a run, or a file in it is damaged.
     """
-    values = read_run(run)
+    values, word = read_run(run), words(lang)
     shown = values.clean_test or values.val or next(iter(values.evaluations), None)
     names = class_names(values, shown) if shown else ()
     predictions = read_predictions(values.path, shown.split) if shown else None
@@ -44,17 +46,18 @@ def write_report(run: Path) -> Path:
     wrong = None if predictions is None else wrong_pictures(predictions, names)
     page = render(
         "report.html.j2",
+        lang,
         run=values,
         shown=shown,
         scores=sorted(shown.per_class, key=lambda score: (score.f1, score.name)) if shown else (),
         mistakes=worst_mistakes(names, shown.confusion)[:WORST_MISTAKES] if shown else (),
         wrong=wrong,
         calibration_error=expected_calibration_error(bins),
-        charts={**_charts(values, shown, names, wrong), "reliability": reliability_chart(bins)},
-        time_shares={name: percent(share) for name, share in values.summary.time_shares.items()},
-        commands=commands(values),
-        config=sections(values.config, "run"),
-        surroundings=surroundings(values),
+        charts={**_charts(values, shown, names, wrong, word), "reliability": reliability_chart(bins, word)},
+        time_shares={word.get(name, name): percent(share) for name, share in values.summary.time_shares.items()},
+        commands=commands(values, word),
+        config=sections(values.config, title=word["run"]),
+        surroundings=surroundings(values, word),
     )
     target = values.path / "report.html"
     write_text(target, page)
@@ -62,34 +65,38 @@ def write_report(run: Path) -> Path:
 
 
 def _charts(
-    run: Run, shown: Evaluation | None, names: Sequence[str], wrong: WrongPictures | None
+    run: Run, shown: Evaluation | None, names: Sequence[str], wrong: WrongPictures | None, word: Words
 ) -> dict[str, Element | None]:
     linked = {pair.cell for pair in wrong.pairs} if wrong else set()
-    bars = [
-        Bar(f"{e.split} (leaking)" if e.leaking else e.split, e.top1, e.interval, doubtful=e.leaking)
-        for e in run.evaluations
-    ]
+    bars = [Bar(_split_label(e, word), e.top1, e.interval, doubtful=e.leaking) for e in run.evaluations]
     return {
-        "splits": bar_chart("Top-1 by split with 95 % intervals", bars),
-        "loss": curves.loss_chart(run),
-        "accuracy": curves.accuracy_chart(run),
-        "learning_rate": curves.learning_rate_chart(run),
-        "speed": curves.speed_chart(run),
-        "confusion": confusion_matrix(names, shown.confusion, linked) if shown and shown.confusion else None,
-        "cpu": curves.cpu_chart(run),
-        "memory": curves.memory_chart(run),
-        "npu": curves.npu_chart(run),
-        "npu_memory": curves.npu_memory_chart(run),
-        "npu_temperature": curves.npu_temperature_chart(run),
+        "splits": bar_chart(word["top1_by_split_chart"], bars),
+        "loss": curves.loss_chart(run, word),
+        "accuracy": curves.accuracy_chart(run, word),
+        "learning_rate": curves.learning_rate_chart(run, word),
+        "speed": curves.speed_chart(run, word),
+        "confusion": confusion_matrix(names, shown.confusion, linked, word) if shown and shown.confusion else None,
+        "cpu": curves.cpu_chart(run, word),
+        "memory": curves.memory_chart(run, word),
+        "npu": curves.npu_chart(run, word),
+        "npu_memory": curves.npu_memory_chart(run, word),
+        "npu_temperature": curves.npu_temperature_chart(run, word),
     }
+
+
+def _split_label(evaluation: Evaluation, word: Words) -> str:
+    name = word.get(evaluation.split, evaluation.split)
+    return f"{name} ({word['leaking']})" if evaluation.leaking else name
 
 
 def main(argv: Sequence[str]) -> int:
     """Write the page of every run named."""
     parser = DoorParser(prog="python -m report.page", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder of train.py")
-    for run in parser.parse_args(argv).runs:
-        print(write_report(run))
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="of the page (default: en)")
+    options = parser.parse_args(argv)
+    for run in options.runs:
+        print(write_report(run, options.lang))
     return EXIT_OK
 
 

@@ -14,7 +14,7 @@ import yaml
 from common.errors import ReportError
 from common.files import read_json_lines
 from common.results import ClassScore
-from report.run_values import EpochPoint, Evaluation, NpuSample, ResourceSample, Run, StepPoint, Summary
+from report.run_values import EpochPoint, Evaluation, Note, NpuSample, ResourceSample, Run, StepPoint, Summary
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.missing: list[str] = []
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
 
     def read(self) -> Run:
         config = self._config()
@@ -135,7 +135,7 @@ class _Reader:
             what = f"{reason} is missing" if isinstance(reason, KeyError) else str(reason)
             raise ReportError(f"{self.path / name}: no line can be read: {what}") from reason
         if broken:  # a crash leaves half a line; the rest of the file is still evidence
-            self.notes.append(f"{name}: {broken} of {len(values) + broken} lines could not be read and are left out")
+            self.notes.append(Note("lines_left_out", (name, broken, len(values) + broken)))
         return values
 
     def _metrics(self) -> tuple[tuple[StepPoint, ...], tuple[EpochPoint, ...]]:
@@ -185,13 +185,11 @@ class _Reader:
         if any(len(row) != rows for row in evaluation.confusion):
             raise ReportError(f"{self.path / name}: the confusion matrix is not square")
         if stored_top1 is not None and abs(stored_top1 - evaluation.top1) > 1e-6:
-            self.notes.append(
-                f"{name}: top1 {stored_top1:.4f} does not agree with {evaluation.correct} of {evaluation.n}; "
-                "the counts are reported"
-            )
+            counted = (name, f"{stored_top1:.4f}", evaluation.correct, evaluation.n)
+            self.notes.append(Note("top1_disagrees", counted))
         pictures = sum(map(sum, evaluation.confusion))
         if rows and pictures != evaluation.n:
-            self.notes.append(f"{name}: the confusion matrix holds {pictures} pictures, n is {evaluation.n}")
+            self.notes.append(Note("matrix_disagrees", (name, pictures, evaluation.n)))
 
 
 def _last_pass(points: Iterable[T], counter: Callable[[T], int]) -> list[T]:

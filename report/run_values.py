@@ -9,6 +9,7 @@ from typing import Any
 
 from common.intervals import wilson_interval
 from common.results import ClassScore
+from report.words import ENGLISH, Words
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,21 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something odd about a file: a key of `report/words.py` and what is filled into it."""
+
+    kind: str
+    values: tuple[object, ...]
+
+    def text(self, word: Words) -> str:
+        """Say it in the language of the words."""
+        return word[self.kind].format(*self.values)
+
+    def __str__(self) -> str:
+        return self.text(ENGLISH)
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything a run folder says.
 
@@ -145,7 +161,7 @@ class Run:
     evaluations: tuple[Evaluation, ...]
     summary: Summary
     missing: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def finished(self) -> bool:
@@ -164,9 +180,9 @@ class Run:
         return str(model["name"]) if isinstance(model, dict) and model.get("name") else None
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def doubts(self) -> tuple[Note, ...]:
         """What a reader of the numbers must know: missing files first, then notes."""
-        return (*(f"{name} is missing: what it holds is shown as not measured." for name in self.missing), *self.notes)
+        return (*(Note("is_missing", (name,)) for name in self.missing), *self.notes)
 
     def evaluation(self, split: str) -> Evaluation | None:
         """The evaluation of a split, or None if it was not measured."""

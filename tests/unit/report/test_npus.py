@@ -78,4 +78,5 @@ def test_a_line_with_a_damaged_list_is_left_out_and_counted(make_run: MakeRun) -
     with (run / "resources.jsonl").open("a") as stream:
         stream.write('{"time": 1e9, "cpu_percent": 1, "rss_mb": 1, "npus": 5}\n')
 
-    assert "resources.jsonl: 1 of 39 lines could not be read and are left out" in read_run(run).notes
+    notes = [str(note) for note in read_run(run).notes]
+    assert "resources.jsonl: 1 of 39 lines could not be read and are left out" in notes

@@ -83,7 +83,7 @@ def test_half_a_line_after_a_crash_is_counted_and_left_out(make_run: MakeRun) ->
         stream.write('{"kind": "step", "st')
     run = read_run(path)
     assert len(run.steps) == 30
-    assert run.notes == ("metrics.jsonl: 1 of 37 lines could not be read and are left out",)
+    assert [str(note) for note in run.notes] == ["metrics.jsonl: 1 of 37 lines could not be read and are left out"]
 
 
 def test_a_resumed_run_shows_only_its_last_pass_over_a_step(make_run: MakeRun) -> None:
@@ -110,7 +110,7 @@ def test_counts_win_over_a_stored_accuracy_that_disagrees(make_run: MakeRun) -> 
     run = read_run(path)
     assert run.clean_test is not None
     assert run.clean_test.top1 == 0.8
-    assert "does not agree with 32 of 40" in run.notes[0]
+    assert "does not agree with 32 of 40" in str(run.notes[0])
 
 
 def test_a_leaking_test_split_is_never_the_clean_one(make_run: MakeRun) -> None:
