@@ -78,28 +78,33 @@ def complete(
         if test_share:
             keep = 2 if val is None else 1
             rest, held = held_places(train, groups, test_share, shares.seed ^ _TEST_SEED, keep)
-            test, train, groups = train.subset(held, "test"), train.subset(rest), groups[rest]
+            if len(held):
+                test, train, groups = train.subset(held, "test"), train.subset(rest), groups[rest]
+            else:
+                test_share = 0.0
+                wanted.remove("test")
+                notes.append(f"every class has too few photos to hold any out as test ({photos} photos)")
         if val is None:
             rest, held = held_places(train, groups, min(shares.val / (1 - test_share), 0.9), shares.seed)
             val, train = train.subset(held, "val"), train.subset(rest)
-        parts = {"val": val, "test": test}
-        (first, count), *others = [(name, len(part)) for name in wanted if (part := parts[name]) is not None]
-        also = "".join(f" and {n} as {name}" for name, n in others)
-        notes.append(
-            f"{reason}: {count} of {total} train pictures held out as {first}{also}, by class, "
-            f"no photo on two sides ({photos} photos, seed {shares.seed})"
-        )
-        notes += [note for name in wanted if (note := _absent(parts[name]))]
+        made = [part for part in (val, test) if part is not None and part.split in wanted]
+        if made:
+            also = "".join(f" and {len(part)} as {part.split}" for part in made[1:])
+            notes.append(
+                f"{reason}: {len(made[0])} of {total} train pictures held out as {made[0].split}{also}, by class, "
+                f"no photo on two sides ({photos} photos, seed {shares.seed})"
+            )
+        notes += [note for part in made if (note := _absent(part))]
     assert val is not None
     if test is None:
         notes.append("no test split: val chooses the checkpoint, so its score is a validation score and no test score")
     return Completed(train, val, test, tuple(wanted), tuple(notes))
 
 
-def _absent(part: PictureSet | None) -> str | None:
+def _absent(part: PictureSet) -> str | None:
     """Say which classes have so few photos that a made split has none of theirs."""
-    names = [] if part is None else [name for name, count in part.class_counts().items() if count == 0]
-    if part is None or not names:
+    names = [name for name, count in part.class_counts().items() if count == 0]
+    if not names:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{part.split}: no picture of {', '.join(names[:_NAMED])}{more}, of which there are too few photos"

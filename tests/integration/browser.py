@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,18 @@ FLAGS = (
 
 
 class Browser:
-    """One page in one browser; use it in a `with` block."""
+    """One page in one browser; use it in a `with` block.
 
-    def __init__(self) -> None:
+    Args:
+        environment: variables of the browser beside the caller's.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         program = shutil.which("chromium") or shutil.which("chromium-browser")
         if program is None:
             pytest.skip("chromium is not installed")
         self._program = program
+        self._environment = {**os.environ, **(environment or {})}
 
     def __enter__(self) -> Browser:
         self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
@@ -43,6 +49,7 @@ class Browser:
             [self._program, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank"],
             preexec_fn=connect,
             pass_fds=(3, 4),
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -99,6 +106,20 @@ class Browser:
         """Go to a page."""
         self.call("Page.navigate", url=url)
         self.wait_for("document.readyState === 'complete'")
+
+    def look(self, width: int, scheme: str) -> None:
+        """Make the window so wide (in CSS pixels), on a system that is `light` or `dark`."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def fonts_of(self, selector: str) -> set[str]:
+        """The families that draw an element's text."""
+        self.call("CSS.enable")
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        return {font["familyName"] for font in self.call("CSS.getPlatformFontsForNode", nodeId=node)["fonts"]}
 
     def value(self, expression: str) -> Any:
         """Evaluate JavaScript in the page."""

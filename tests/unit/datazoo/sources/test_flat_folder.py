@@ -92,6 +92,15 @@ def test_a_class_of_two_photos_is_not_in_test_and_that_is_said(tmp_path: Path) -
     assert "test: no picture of owl, of which there are too few photos" in splits.notes
 
 
+def test_where_every_class_has_two_photos_there_is_no_test_split_and_that_is_said(tmp_path: Path) -> None:
+    splits = load_splits("image_folder", write_flat(tmp_path, photos=2))
+
+    assert splits.test is None
+    assert splits.made == ("val",)
+    assert "every class has too few photos to hold any out as test (4 photos)" in splits.notes
+    assert any("2 of 4 train pictures held out as val, by class" in note for note in splits.notes)
+
+
 def test_a_class_of_one_photo_is_refused(tmp_path: Path) -> None:
     write_flat(tmp_path, photos=1, copies=5)
 
