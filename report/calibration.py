@@ -18,7 +18,7 @@ from report.svg import Scale, line, picture, text
 from report.words import ENGLISH, Words
 
 BINS = 10
-SIDE, LEFT, BOTTOM = 260.0, 46.0, 38.0
+SIDE, LEFT, RIGHT, BOTTOM = 260.0, 46.0, 24.0, 38.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ def reliability_chart(bins: Sequence[Bin], word: Words = ENGLISH) -> Element | N
     if not bins:
         return None
     x, y = Scale(0, 1, LEFT, LEFT + SIDE), Scale(0, 1, 8 + SIDE, 8)
-    chart = picture(LEFT + SIDE + 12, SIDE + 8 + BOTTOM, word["calibration_chart"])
+    width = LEFT + SIDE + RIGHT
+    chart = picture(width, SIDE + 8 + BOTTOM, word["calibration_chart"])
+    chart.set("style", f"max-width:{width * 1.25:.0f}px")
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         chart.append(line(x(0), y(tick), x(1), y(tick), "axis" if tick == 0 else "grid"))
         chart.append(text(LEFT - 6, y(tick) + 4, percent(tick, 0), "tick", "end"))

@@ -39,7 +39,7 @@ OVERLAPS = """
     texts.forEach(([a, p], i) => texts.slice(i + 1).forEach(([b, q]) => {
       const x = Math.min(p.right, q.right) - Math.max(p.left, q.left);
       const y = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
-      if (x > 2 && y > 4) found.push(`${chart.getAttribute("aria-label")}: ${a.textContent} | ${b.textContent}`);
+      if (x > 2 && y > 4) found.push(`${chart.querySelector("title").textContent}: ${a.textContent} | ${b.textContent}`);
     }));
   }
   return found;
@@ -51,6 +51,14 @@ SPILLS = """
 [...document.querySelectorAll("main *")].filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth
     && !(e instanceof SVGElement) && getComputedStyle(e).display !== "inline" && !e.closest(".scroll, .gone"))
   .map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`)
+"""
+
+# Text of a chart that its edge cuts off.
+CUT = """
+[...document.querySelectorAll("svg.chart text")].filter(e => {
+  const a = e.getBoundingClientRect(), b = e.closest("svg").getBoundingClientRect();
+  return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 2 || a.bottom > b.bottom + 2;
+}).map(e => `${e.closest("svg").querySelector("title").textContent}: ${e.textContent}`)
 """
 
 # Contrast ratio of WCAG 2.1, the lowest over all texts that are shown.
@@ -152,6 +160,7 @@ def assert_well_set(browser: Browser, page: Path, width: int, scheme: str) -> No
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(SPILLS) == []
     assert browser.value(OVERLAPS) == []
+    assert browser.value(CUT) == []
     assert browser.value("document.querySelectorAll('img').length") > 0
     assert browser.value("[...document.images].every(i => i.loading === 'lazy' || i.naturalWidth > 0)")
     assert browser.value(LOWEST_CONTRAST) >= 4.5
