@@ -36,7 +36,7 @@ def write_comparison(runs: Sequence[Path], output: Path) -> Comparison:
         output.mkdir(parents=True, exist_ok=True)
         write_text(output / "comparison.md", comparison_markdown(comparison))
         write_text(output / "comparison.csv", csv_table(comparison))
-        write_text(output / "comparison.html", comparison_html(comparison))
+        write_text(output / "comparison.html", comparison_html(comparison, output))
     except OSError as error:
         raise ReportError(f"--output {output}: {error.strerror} ({error.filename})") from error
     return comparison

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
 from common.intervals import wilson_interval
 from report import formats
 from report.bar_chart import Bar, bar_chart
-from report.comparison_table import columns, markdown_table, markdown_text, rows
+from report.comparison_table import Row, columns, markdown_table, markdown_text, rows
 from report.curves import over_epochs, percent_tick
-from report.groups import Comparison, Group, clean_test_top1
+from report.groups import Comparison, Group, clean_test_top1, recipe_differences, tell_apart
 from report.line_chart import Series, YAxis, line_chart
+from report.paired import paired_tests
 from report.render import render
 from report.run_values import Run
 
@@ -19,16 +23,33 @@ LEGEND = (
     "with their mean and range. 100 % CPU is one core."
 )
 
+TEST_COLUMNS = ("run", "against", "split", "pictures", "it alone right", "the other alone right", "points", "p")
+TEST_LEGEND = (
+    "Exact McNemar test on the same pictures; points are top-1. Of k tests hold p against 0.05 / k: the smallest of "
+    "several is small by chance more often. Seeds are not in it: it is about these two networks, not their recipes."
+)
 
-def comparison_html(comparison: Comparison) -> str:
-    """The comparison as one self-contained HTML page."""
+
+def comparison_html(comparison: Comparison, folder: Path | None = None) -> str:
+    """The comparison as one self-contained HTML page.
+
+    Args:
+        comparison: the runs.
+        folder: where the page will be, so that it can lead to the runs' reports; None makes no links.
+    """
     over = columns(comparison.leaking_splits)
+    tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished))
     return render(
         "comparison.html.j2",
         comparison=comparison,
         columns=over,
-        rows=rows(comparison, over),
+        test_columns=TEST_COLUMNS,
+        rows=[(row, _link(row, folder)) for row in rows(comparison, over)],
         legend=LEGEND,
+        differences=recipe_differences(comparison.groups),
+        tests=tests,
+        untested=untested,
+        test_legend=TEST_LEGEND,
         charts=_charts(comparison),
         unfinished=[_how_far(run) for run in comparison.unfinished],
     )
@@ -41,10 +62,42 @@ def comparison_markdown(comparison: Comparison) -> str:
     parts.append(markdown_table(comparison) if comparison.groups else "No finished run.\n")
     if comparison.groups:
         parts.append(f"{LEGEND}\n")
+        parts += [*_test_lines(comparison), *_difference_lines(comparison)]
     if comparison.unfinished:
         lines = "".join(f"- {markdown_text(_how_far(run))}\n" for run in comparison.unfinished)
         parts.append(f"## Not finished\n\n{lines}")
     return "\n".join(parts)
+
+
+def _link(row: Row, folder: Path | None) -> str | None:
+    """Address of a run's report from the page's folder, where there is one."""
+    if folder is None or row.folder is None or not (row.folder / "report.html").is_file():
+        return None
+    return quote(os.path.relpath(row.folder.resolve() / "report.html", folder.resolve()).replace(os.sep, "/"))
+
+
+def _test_lines(comparison: Comparison) -> list[str]:
+    tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished))
+    if not tests and not untested:
+        return []
+    lines = [
+        f"| {markdown_text(test.label)} | {markdown_text(test.reference)} | {test.split} | {test.n:,} | "
+        f"{test.only_run} | {test.only_reference} | {100 * test.difference:+.1f} | {test.p_value:.2g} |\n"
+        for test in tests
+    ]
+    head = f"| {' | '.join(TEST_COLUMNS)} |\n| --- | --- | --- |{' ---: |' * 5}\n"
+    table = [head + "".join(lines), f"{TEST_LEGEND}\n"] if tests else []
+    return ["## Is the difference chance?\n", *table, *(f"{markdown_text(line)}\n" for line in untested)]
+
+
+def _difference_lines(comparison: Comparison) -> list[str]:
+    differences = recipe_differences(comparison.groups)
+    if not differences:
+        return []
+    names = [markdown_text(group.name) for group in comparison.groups]
+    lines = [f"| {key} | {' | '.join(map(markdown_text, values))} |\n" for key, values in differences]
+    head = f"| key | {' | '.join(names)} |\n|{' --- |' * (len(names) + 1)}\n"
+    return ["## What the recipes differ in\n", head + "".join(lines)]
 
 
 def _how_far(run: Run) -> str:

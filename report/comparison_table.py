@@ -6,10 +6,11 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from common.names import printable, table_cell
 from report import formats
-from report.groups import Comparison, Group
+from report.groups import Comparison, Group, tell_apart
 from report.run_values import Evaluation, Run
 
 
@@ -42,12 +43,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One line; `kind` is `run` (a recipe's only run), `mean` (over seeds) or `seed` (one of several)."""
+    """One line; `kind` is `run` (a recipe's only run), `mean` (over seeds) or `seed` (one of several).
+
+    `folder` is the run's, None for a mean.
+    """
 
     kind: str
     name: str
     seeds: str
     cells: tuple[Cell, ...]
+    folder: Path | None = None
 
 
 def columns(leaking_splits: Sequence[str]) -> tuple[Column, ...]:
@@ -73,6 +78,7 @@ def columns(leaking_splits: Sequence[str]) -> tuple[Column, ...]:
 
 def rows(comparison: Comparison, over: Sequence[Column]) -> Iterator[Row]:
     """Every recipe's row; below the mean of several runs, each of them."""
+    labels = tell_apart(comparison.finished)
     for group in comparison.groups:
         if len(group.runs) > 1:
             seeds = f"{group.seeds} seed{'s' if group.seeds > 1 else ''}"
@@ -80,7 +86,8 @@ def rows(comparison: Comparison, over: Sequence[Column]) -> Iterator[Row]:
         kind = "run" if len(group.runs) == 1 else "seed"
         for run in group.runs:
             seed = "seed unknown" if run.seed is None else f"seed {run.seed}"
-            yield Row(kind, run.name, seed, tuple(_run_cell(run, column) for column in over))
+            twin = labels[run.path].removeprefix(run.label)  # the folder, where name and seed are another run's too
+            yield Row(kind, run.name, seed + twin, tuple(_run_cell(run, column) for column in over), run.path)
 
 
 def markdown_table(comparison: Comparison) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from report.run_values import Run
@@ -56,10 +57,33 @@ class Comparison:
     notes: tuple[str, ...]
 
     @property
+    def finished(self) -> list[Run]:
+        """The runs of all groups, in their order."""
+        return [run for group in self.groups for run in group.runs]
+
+    @property
     def leaking_splits(self) -> tuple[str, ...]:
         """Names of the splits that leak in some run."""
-        runs = (run for group in self.groups for run in group.runs)
-        return tuple(sorted({e.split for run in runs for e in run.evaluations if e.leaking}))
+        return tuple(sorted({e.split for run in self.finished for e in run.evaluations if e.leaking}))
+
+
+def tell_apart(runs: Sequence[Run]) -> dict[Path, str]:
+    """Name every run: its name and seed, and as much of its folder as tells it from runs of the same name and seed."""
+    labels: dict[Path, str] = {}
+    for run in runs:
+        twins = [other.path for other in runs if other.label == run.label and other.path != run.path]
+        parts, depth = run.path.parts, 1
+        while any(twin.parts[-depth:] == parts[-depth:] for twin in twins) and depth < len(parts):
+            depth += 1
+        labels[run.path] = f"{run.label} ({Path(*parts[-depth:])})" if twins else run.label
+    return labels
+
+
+def recipe_differences(groups: Sequence[Group]) -> list[tuple[str, tuple[str, ...]]]:
+    """The keys in which recipes differ, each with its value in every group's first run; "–" where it is not there."""
+    configs = [_flat(group.runs[0].config) for group in groups]
+    keys = sorted({key for config in configs[1:] for key in _differences(configs[0], config)} - {"name"})
+    return [(key, tuple(str(config.get(key, "–")) for config in configs)) for key in keys]
 
 
 def clean_test_top1(run: Run) -> float | None:

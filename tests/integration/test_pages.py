@@ -39,7 +39,7 @@ OVERLAPS = """
     texts.forEach(([a, p], i) => texts.slice(i + 1).forEach(([b, q]) => {
       const x = Math.min(p.right, q.right) - Math.max(p.left, q.left);
       const y = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
-      if (x > 2 && y > 4) found.push(`${chart.querySelector("title").textContent}: ${a.textContent} | ${b.textContent}`);
+      if (x > 2 && y > 4) found.push(`${a.textContent} | ${b.textContent} in ${chart.textContent.slice(0, 40)}`);
     }));
   }
   return found;
