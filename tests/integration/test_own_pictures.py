@@ -4,32 +4,15 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
+from benchmarks.newcomer import make_pictures
 from tests.integration.jobs import ROOT, environment
 
 CLASSES = {"blue disc": 8, "green box": 12, "red disc": 5}
-COLOURS = {"blue disc": (40, 60, 200), "green box": (40, 180, 60), "red disc": (200, 40, 40)}
-
-
-def make_pictures(folder: Path, counts: Mapping[str, int]) -> Path:
-    """Draw shapes on noise, a folder a class; no two pictures are alike."""
-    draws = np.random.default_rng(0)
-    for name, count in counts.items():
-        (folder / name).mkdir(parents=True)
-        for index in range(count):
-            noise = Image.fromarray(draws.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((160, 120))
-            x, y, side = (int(value) for value in draws.integers((5, 5, 40), (60, 60, 60)))
-            draw = ImageDraw.Draw(noise)
-            shape = draw.ellipse if name.endswith("disc") else draw.rectangle
-            shape((x, y, x + side, y + side), fill=COLOURS.get(name, (90, 90, 90)))
-            noise.save(folder / name / f"{index}.jpg")
-    return folder
 
 
 def door(*arguments: object, code: int = 0) -> str:
