@@ -12,6 +12,7 @@ from PIL import Image
 
 from common.door import run_door
 from datazoo.doctor.__main__ import main as doctor
+from report.compare import write_comparison
 from report.page import write_report
 from report.words import words
 from tests.integration.browser import Browser
@@ -153,7 +154,7 @@ def examined(tmp_path: Path) -> Path:
     return root
 
 
-def assert_well_set(browser: Browser, page: Path, width: int, scheme: str) -> None:
+def assert_well_set(browser: Browser, page: Path, width: int, scheme: str, pictures: bool = True) -> None:
     browser.look(width, scheme)
     browser.open(page.as_uri())
     browser.value("document.querySelectorAll('details').forEach(e => e.open = true)")
@@ -161,7 +162,7 @@ def assert_well_set(browser: Browser, page: Path, width: int, scheme: str) -> No
     assert browser.value(SPILLS) == []
     assert browser.value(OVERLAPS) == []
     assert browser.value(CUT) == []
-    assert browser.value("document.querySelectorAll('img').length") > 0
+    assert (browser.value("document.querySelectorAll('img').length") > 0) == pictures
     assert browser.value("[...document.images].every(i => i.loading === 'lazy' || i.naturalWidth > 0)")
     assert browser.value(LOWEST_CONTRAST) >= 4.5
     assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
@@ -182,6 +183,16 @@ def test_the_doctors_page_is_well_set(browser: Browser, examined: Path, tmp_path
 
     for width, scheme in LOOKS:
         assert_well_set(browser, tmp_path / "out" / "doctor.html", width, scheme)
+
+
+def test_the_comparison_is_well_set(browser: Browser, run: Path, make_run: Callable[..., Path], tmp_path: Path) -> None:  # noqa: F811
+    other = make_run(name="full", config={"optimizer": {"name": "adamw", "lr": 0.001}})
+    shutil.copy(run / "predictions_test.csv", other / "predictions_test.csv")
+    write_report(run)
+    write_comparison([run, other], tmp_path / "out")
+
+    for width, scheme in LOOKS:
+        assert_well_set(browser, tmp_path / "out" / "comparison.html", width, scheme, pictures=False)
 
 
 def test_a_dark_system_gets_a_dark_page(browser: Browser, run: Path) -> None:
