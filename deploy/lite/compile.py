@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ SECONDS = 300.0
 _OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off")
 WHEEL_LIBRARIES = ("-l:libmindspore-extendrt_python.so", "-lmslite_shared_lib", "-lmindspore_core")
 GLOG = "-l:libmindspore_glog.so.0"
+_SYSTEM_DECODERS = ("-DSYSTEM_DECODERS", "-ljpeg", "-lpng")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,21 @@ class Kit:
         search += [f"-Wl,-rpath-link,{folder}" for folder in self.libraries]
         command = [*self.compiler, *_OPTIONS, *search, str(source), "-o", str(target), *extra, *self.links, "-ldl"]
         run_process(command, f"compiling {source.name}", SECONDS)
+
+
+def decoder_options(compiler: Sequence[str], sources: Path) -> tuple[str, ...]:
+    """Options that make the C++ client decode JPEG and PNG as Pillow does.
+
+    Args:
+        compiler: the start of its command.
+        sources: the client's folder.
+
+    Returns:
+        Options for libjpeg-turbo and libpng; none where their headers are not there, and stb_image decodes.
+    """
+    command = [*compiler, "-std=c++17", "-fsyntax-only", _SYSTEM_DECODERS[0], str(sources / "decode_system.h")]
+    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+    return _SYSTEM_DECODERS if found else ()
 
 
 def find_compiler(machine: str | None = None) -> tuple[str, ...] | None:

@@ -23,7 +23,16 @@ from deploy.lite.device_readme import device_readme
 
 CLIENTS = {
     "python": ("classify.py",),
-    "cpp": ("classify.cc", "preprocess.h", "CMakeLists.txt"),
+    "cpp": (
+        "classify.cc",
+        "preprocess.h",
+        "picture_file.h",
+        "picture_header.h",
+        "decode_system.h",
+        "decode_stb.h",
+        "third_party",
+        "CMakeLists.txt",
+    ),
     "android": ("android",),
 }
 """Sample clients, with their files below `lite/`."""

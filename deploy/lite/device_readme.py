@@ -54,13 +54,14 @@ python lite/classify.py . {file} photo.jpg 3
 ## Run it
 
 `MINDSPORE_LITE` is an unpacked MindSpore Lite release, or the folder `mindspore_lite` of the wheel of PyPI, each for
-the device's processor; the client reads PPM pictures (`convert photo.jpg photo.ppm`, or fill `Picture` in
-`preprocess.h` from a camera).
+the device's processor. The client reads JPEG, PNG and PPM: by libjpeg-turbo and libpng where CMake finds them (Debian:
+`apt-get install libjpeg-dev libpng-dev`), which gives the pixels of training, or else by stb_image, whose JPEG pixels
+differ by some gray levels. For a camera fill `Picture` in `preprocess.h`.
 
 ```sh
 cmake -S lite -B build -DMINDSPORE_LITE="$MINDSPORE_LITE" && cmake --build build
 export LD_LIBRARY_PATH="$MINDSPORE_LITE/runtime/lib:$MINDSPORE_LITE/lib"
-build/classify . {file} photo.ppm 3
+build/classify . {file} photo.jpg 3
 ```
 """,
     "android": """\

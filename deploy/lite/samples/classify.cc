@@ -1,8 +1,9 @@
-// Name what a picture shows with MindSpore Lite: ./classify BUNDLE MODEL.ms PICTURE.ppm [TOP_K]
+// Name what a picture shows with MindSpore Lite: ./classify BUNDLE MODEL.ms PICTURE [TOP_K]
 // Built by CMakeLists.txt, or against the unpacked wheel of PyPI:
 //   L=<wheel>/mindspore_lite; g++ -std=c++17 -O2 -ffp-contract=off -I$L -I$L/include classify.cc -o classify -L$L/lib
 //     -l:libmindspore-extendrt_python.so -lmslite_shared_lib -lmindspore_core -l:libmindspore_glog.so.0
 //   LD_LIBRARY_PATH=$L/lib ./classify ...
+// stb_image decodes JPEG and PNG then; with -DSYSTEM_DECODERS -ljpeg -lpng libjpeg-turbo and libpng do, as in training.
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -10,7 +11,7 @@
 
 #include "include/api/context.h"
 #include "include/api/model.h"
-#include "preprocess.h"
+#include "picture_file.h"
 
 static std::vector<std::string> ReadLines(const std::string &path) {
   std::stringstream text(ReadText(path));
@@ -52,11 +53,12 @@ static std::vector<float> Run(const std::string &file, const std::vector<float> 
 }
 
 int main(int argc, char **argv) try {
-  if (argc < 4) throw std::runtime_error("usage: classify BUNDLE MODEL.ms PICTURE.ppm [TOP_K]");
+  if (argc < 4) throw std::runtime_error("usage: classify BUNDLE MODEL.ms PICTURE [TOP_K]");
+  std::cerr << "JPEG and PNG decoder: " << kDecoder << "\n";
   const std::string bundle = argv[1];
   const auto spec = ReadPreprocessing(bundle + "/preprocessing.json");
   const auto labels = ReadLines(bundle + "/labels.txt");
-  auto outputs = Run(argv[2], Preprocess(ReadPpm(argv[3]), spec), spec.gray ? 1 : 3, spec.side);
+  auto outputs = Run(argv[2], Preprocess(ReadPicture(argv[3]), spec), spec.gray ? 1 : 3, spec.side);
   if (outputs.size() != labels.size()) throw std::runtime_error("the model and labels.txt have different classes");
   if (ReadText(bundle + "/manifest.json").find("\"output_kind\": \"logits\"") != std::string::npos) {
     const float peak = *std::max_element(outputs.begin(), outputs.end());

@@ -59,23 +59,6 @@ inline Preprocessing ReadPreprocessing(const std::string &path) {
   return spec;
 }
 
-// Binary PPM (P6, 8 bits), which every image tool writes: convert picture.jpg picture.ppm
-inline Picture ReadPpm(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string magic;
-  Picture picture;
-  int largest = 0;
-  file >> magic >> picture.width >> picture.height >> largest;
-  file.get();
-  if (!file || magic != "P6" || largest != 255 || picture.width < 1 || picture.height < 1 ||
-      static_cast<int64_t>(picture.width) * picture.height > 100000000)
-    throw std::runtime_error(path + " is not a binary PPM picture of 8 bits");
-  picture.pixels.resize(static_cast<size_t>(picture.width) * picture.height * 3);
-  file.read(reinterpret_cast<char *>(picture.pixels.data()), static_cast<std::streamsize>(picture.pixels.size()));
-  if (!file) throw std::runtime_error(path + " is cut off");
-  return picture;
-}
-
 inline double Cubic(double x) {
   x = std::abs(x);
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1;

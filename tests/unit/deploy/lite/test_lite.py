@@ -117,9 +117,9 @@ def cpp_preprocess(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cpp")
     (folder / "main.cc").write_text("""
 #include <iostream>
-#include "preprocess.h"
+#include "picture_file.h"
 int main(int, char **argv) {
-  const auto values = Preprocess(ReadPpm(argv[2]), ReadPreprocessing(argv[1]));
+  const auto values = Preprocess(ReadPicture(argv[2]), ReadPreprocessing(argv[1]));
   std::cout.write(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
 }
 """)
