@@ -5,7 +5,8 @@
 
 Exports the run's best checkpoint, proven on that split, to MINDIR, ONNX and .ms, and asks eval.py, predict.py with each
 file, the bundle's own clients in Python and in C++ (one process a picture, as on a device), `deploy.serve` over HTTP,
-and the C++ client compiled for aarch64 under qemu, which takes the first --emulated pictures, evenly spread.
+and the C++ client compiled for aarch64 under qemu, which takes --emulated pictures, evenly spread, as PPM: stb_image
+decodes there, and its JPEG pixels are not those of training (benchmarks/cpp_decoders.py).
 Exit code 1 if a way has another number of right answers than the ONNX file has on the same pictures, or its three best
 classes are not that file's, in that order and with the same probabilities to 1e-3, for every picture.
 """
@@ -105,15 +106,20 @@ def ask_all(options: argparse.Namespace, bundle: Path, pictures: SplitFiles, fol
             "client in Python", asked(client, lite, bundle, model, sorted_files(pictures.files)), pictures.labels
         )
     ppm = sorted_files(pictures.ppm)
-    client = lite.program(build_client(lite, bundle, folder / "classify"))
-    yield counted("client in C++", asked(client, lite, bundle, model, ppm), pictures.labels)
+    program, exact = build_client(lite, bundle, folder / "classify")
+    own = sorted_files(pictures.files) if exact else ppm
+    name = "client in C++" if exact else "client in C++, PPM (no libjpeg-turbo and libpng here)"
+    yield counted(name, asked(lite.program(program), lite, bundle, model, own), pictures.labels)
     with server(bundle) as port:
         yield counted("HTTP, deploy.serve", posted(port, sorted_files(pictures.files)), pictures.labels)
     if options.emulated:
         device = find_lite(lite_folder("aarch64"))
-        client = device.program(build_client(device, bundle, folder / "classify-aarch64", "aarch64"))
+        program, _ = build_client(device, bundle, folder / "classify-aarch64", "aarch64")
+        client = device.program(program)
         few = [ppm[i] for i in spread(len(ppm), options.emulated)]
-        yield counted("client in C++, aarch64 under qemu", asked(client, device, bundle, model, few), pictures.labels)
+        yield counted(
+            "client in C++, aarch64 under qemu, PPM", asked(client, device, bundle, model, few), pictures.labels
+        )
 
 
 def door(*arguments: object) -> None:
@@ -123,7 +129,7 @@ def door(*arguments: object) -> None:
 
 
 def write_pictures(run: Path, split: str, folder: Path) -> SplitFiles:
-    """Write the pictures of a split: files as they are, or PNG where there are none; and PPM for the C++ client."""
+    """Write the pictures of a split: files as they are, or PNG where there are none; and PPM, the same everywhere."""
     from deploy.export.derived import rgb_pictures
     from engine.config import load_config
     from engine.jobs.pictures import open_splits
@@ -170,8 +176,11 @@ def predicted(bundle: Path, name: str, pictures: SplitFiles, folder: Path) -> An
     }
 
 
-def build_client(lite: LiteEnvironment, bundle: Path, target: Path, machine: str | None = None) -> Path:
+def build_client(lite: LiteEnvironment, bundle: Path, target: Path, machine: str | None = None) -> tuple[Path, bool]:
     """Compile the bundle's C++ client.
+
+    Returns:
+        The program, and whether it decodes JPEG to the bit as predict.py does.
 
     Raises:
         LiteError: no compiler.
@@ -179,9 +188,10 @@ def build_client(lite: LiteEnvironment, bundle: Path, target: Path, machine: str
     compiler = compile.find_compiler(machine)
     if compiler is None:
         raise LiteError(f"no C++ compiler for {machine or 'this machine'} (Debian: apt-get install g++)")
+    options = compile.decoder_options(compiler, bundle / "lite")
     kit = compile.wheel_kit(lite.path(lite.package), compiler)
-    kit.compile(bundle / "lite" / "classify.cc", target)
-    return target
+    kit.compile(bundle / "lite" / "classify.cc", target, options)
+    return target, bool(options)
 
 
 def asked(client: Sequence[str], lite: LiteEnvironment, bundle: Path, model: Path, files: Sequence[Path]) -> Answers:

@@ -31,12 +31,21 @@ def same_answers(own: list[tuple[str, float]], expected: list[tuple[str, float]]
     np.testing.assert_allclose([p for _, p in own], [p for _, p in expected], atol=6e-5)  # two decimals of a percent
 
 
+def predict_answers(bundle: Path, files: list[Path], out: Path) -> dict[str, list[tuple[str, float]]]:
+    """The three best answers of predict.py with the ONNX file, by the picture's name."""
+    run("predict.py", *files, "--model", bundle, "--format", "onnx", "--top_k", "3", "--quiet", "--json", out)
+    return {
+        Path(entry["file"]).name: [(answer["label"], answer["probability"]) for answer in entry["predictions"]]
+        for entry in json.loads(out.read_text())
+    }
+
+
 def client_answers(client: list[str], lite: LiteEnvironment, bundle: Path, pictures: Path) -> dict:
     file = bundle / "lite" / "fp32.ms"
     if not file.is_file():
         convert(find_lite(), bundle_source(read_bundle(bundle)), file, "fp32")
     answers = {}
-    for picture in sorted(pictures.glob("*.ppm")):
+    for picture in sorted(pictures.iterdir()):
         command = [*client, str(bundle), str(file), str(picture), "3"]
         done = subprocess.run(command, env=lite.variables(), capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ from PIL import Image
 from deploy.lite import check, compile
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite, lite_folder
 from deploy.use.lite_runtime import LiteRuntime
-from tests.integration.lite_clients import NETWORKS, checked, client_answers, run, same_answers
+from tests.integration.lite_clients import NETWORKS, checked, client_answers, predict_answers, run, same_answers
 
 PICTURES = 6
 Answers = dict[str, dict[str, list[tuple[str, float]]]]
@@ -34,16 +34,10 @@ def pictures(digits_pictures: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def expected(lite_bundles: dict[str, Path], pictures: Path) -> Answers:
     """The three best answers of predict.py, by network and picture."""
-    answers = {}
-    for name, bundle in lite_bundles.items():
-        out = pictures.parent / f"{name}.json"
-        files = sorted(pictures.glob("*.ppm"))
-        run("predict.py", *files, "--model", bundle, "--format", "onnx", "--top_k", "3", "--quiet", "--json", out)
-        answers[name] = {
-            Path(entry["file"]).name: [(answer["label"], answer["probability"]) for answer in entry["predictions"]]
-            for entry in json.loads(out.read_text())
-        }
-    return answers
+    files = sorted(pictures.iterdir())
+    return {
+        name: predict_answers(bundle, files, pictures.parent / f"{name}.json") for name, bundle in lite_bundles.items()
+    }
 
 
 @pytest.mark.parametrize("language", ["python", "cpp"])
@@ -139,6 +133,45 @@ def test_cpp_client_answers_as_predict_does(
 
 
 @pytest.fixture(scope="module")
+def photos(digits_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some pictures of the test split as JPEGs, of several kinds, one lying on its side."""
+    folder = tmp_path_factory.mktemp("photos")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    kinds: list[dict] = [{"progressive": True}, {"subsampling": 0}, {"quality": 60}, {"exif": exif}]
+    for place, file in enumerate(sorted(digits_pictures.rglob("*.png"))[:: 359 // 12]):
+        image = Image.open(file).convert("RGB").resize((120, 90), Image.Resampling.BICUBIC)
+        image.save(folder / f"{file.stem}.jpg", **kinds[place % len(kinds)])
+    return folder
+
+
+@pytest.mark.parametrize("decoder", ["libjpeg-turbo and libpng", "stb_image"])
+def test_cpp_client_reads_jpegs_as_predict_does(
+    decoder: str, lite_bundles: dict[str, Path], lite: LiteEnvironment, photos: Path, tmp_path: Path
+) -> None:
+    compiler = compile.find_compiler()
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    bundle, exact = lite_bundles["lenet5"], decoder != "stb_image"
+    options = compile.decoder_options(compiler, bundle / "lite") if exact else ()
+    if exact and not options:
+        pytest.skip("libjpeg-turbo and libpng are not installed")
+    kit = compile.wheel_kit(lite.path(lite.package), compiler)
+    kit.compile(bundle / "lite" / "classify.cc", tmp_path / "classify", options)
+    wanted = predict_answers(bundle, sorted(photos.iterdir()), tmp_path / "answers.json")
+
+    answers = client_answers([str(tmp_path / "classify")], lite, bundle, photos)
+
+    assert answers.keys() == wanted.keys()
+    for name, own in answers.items():
+        if exact:
+            same_answers(own, wanted[name])
+        else:
+            assert own[0][0] == wanted[name][0][0]
+            assert own[0][1] == pytest.approx(wanted[name][0][1], abs=0.02)
+
+
+@pytest.fixture(scope="module")
 def aarch64(lite: LiteEnvironment) -> LiteEnvironment:
     try:
         return find_lite(lite_folder("aarch64"))
@@ -147,7 +180,12 @@ def aarch64(lite: LiteEnvironment) -> LiteEnvironment:
 
 
 def test_cpp_client_answers_alike_on_aarch64(
-    aarch64: LiteEnvironment, lite_bundles: dict[str, Path], pictures: Path, expected: Answers, tmp_path: Path
+    aarch64: LiteEnvironment,
+    lite_bundles: dict[str, Path],
+    pictures: Path,
+    photos: Path,
+    expected: Answers,
+    tmp_path: Path,
 ) -> None:
     compiler = compile.find_compiler("aarch64")
     if compiler is None:
@@ -156,11 +194,14 @@ def test_cpp_client_answers_alike_on_aarch64(
     kit = compile.wheel_kit(aarch64.path(aarch64.package), compiler)
     kit.compile(bundle / "lite" / "classify.cc", tmp_path / "classify")
     (tmp_path / "few").mkdir()
-    for file in sorted(pictures.glob("*.ppm"))[:2]:
+    for file in sorted(pictures.iterdir())[:2]:
         shutil.copy(file, tmp_path / "few")
+    photo = shutil.copy(sorted(photos.iterdir())[0], tmp_path / "few")
+    wanted = predict_answers(bundle, [Path(photo)], tmp_path / "answers.json")[Path(photo).name]
 
     answers = client_answers(aarch64.program(tmp_path / "classify"), aarch64, bundle, tmp_path / "few")
 
+    assert answers.pop(Path(photo).name)[0][0] == wanted[0][0]  # stb_image decodes there
     assert len(answers) == 2
     for name, own in answers.items():
         same_answers(own, expected["mobilenetv2"][name])
