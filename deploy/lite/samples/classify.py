@@ -24,7 +24,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     largest = tags.get(281, (0,))[0]
     if bits > 8 and largest > 255:
         bits = min(bits, largest.bit_length())
-    image = ImageOps.exif_transpose(image) or image  # None in older ones
+    image.load()  # a PNG may say behind its pixels how it lies
+    if image.format != "PNG" or "exif" in image.info:  # not by a text that holds EXIF data
+        image = ImageOps.exif_transpose(image) or image  # None in older Pillows
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; save the picture with 8 bits")
     if image.mode.startswith("I"):

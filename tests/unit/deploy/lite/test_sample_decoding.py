@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from common.errors import DataError
 from datazoo.pipeline.decode import decode
@@ -32,6 +33,17 @@ def encoded(pixels: np.ndarray, file_format: str, **options: object) -> bytes:
 )
 def test_deep_pictures_are_those_of_the_kit(content: bytes) -> None:
     np.testing.assert_array_equal(np.asarray(to_rgb(Image.open(io.BytesIO(content)))), np.asarray(decode(content)))
+
+
+def test_png_is_turned_where_the_kit_turns_it() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    note = PngInfo()  # how ImageMagick wrote EXIF data before there was a chunk for it; the kit does not read it
+    note.add_text("Raw profile type exif", f"\nexif\n{len(exif.tobytes()):8}\n{exif.tobytes().hex()}\n")
+    pixels = (RAMP * 255).astype(np.uint8)
+
+    for content in (encoded(pixels, "PNG", exif=exif), encoded(pixels, "PNG", pnginfo=note)):
+        assert to_rgb(Image.open(io.BytesIO(content))).size == decode(content).size
 
 
 @pytest.mark.parametrize(
