@@ -199,7 +199,9 @@ def asked(client: Sequence[str], lite: LiteEnvironment, bundle: Path, model: Pat
     answers = {}
     for file in files:
         command = [*client, str(bundle), str(model), str(file), str(TOP_K)]
-        done = subprocess.run(command, env=lite.variables(), stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+        done = subprocess.run(command, env=lite.variables(), capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            raise SystemExit(f"{command[0]} fails on {file}: {done.stderr}")
         answers[file.stem] = parse(done.stdout)
     return answers
 
