@@ -10,6 +10,8 @@ from pathlib import Path
 from benchmarks.harness.contest import Benchmark, Contender, Script
 from benchmarks.train_step import CASES, OURS, TORCH
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -154,11 +156,28 @@ def scaling(settings: Settings) -> Iterator[Benchmark]:
     )
 
 
+def eval_(settings: Settings) -> Iterator[Script]:
+    """eval.py, predict.py and a plain loop of Pillow and onnxruntime on the same pictures."""
+    script, output = "benchmarks/eval_predict.py", settings.folder / "eval.json"
+    run = settings.folder / "eval_runs" / "mobilenetv2_garbage26_head-seed0"
+    training = _head_recipe(settings, "--output_dir", str(run.parent), "--train.epochs", "2")
+    command = (sys.executable, script, "--run", str(run), "--pictures", str(settings.data.resolve() / "test"))
+    yield Script(
+        "eval",
+        "test pictures of garbage-26",
+        (*command, "--json", str(output)),
+        output=output,
+        files=(ROOT / script, settings.data, settings.weights),
+        prepare=((sys.executable, *training),),
+    )
+
+
 REGISTRY: Mapping[str, Callable[[Settings], Iterator[Benchmark | Script]]] = {
     "train_step": train_step,
     "lenet_epoch": lenet_epoch,
     "head_recipe": head_recipe,
     "features": features,
+    "eval": eval_,
     "predict_latency": predict_latency,
     "memory": memory,
     "scaling": scaling,
