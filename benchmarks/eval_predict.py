@@ -1,8 +1,9 @@
-"""eval.py and predict.py on one folder of pictures, beside a plain loop of Pillow and onnxruntime.
+"""eval.py and predict.py on one folder of pictures, beside a loop of Pillow and onnxruntime.
 
 All three answer the same pictures by the same network: eval.py also reads and checks the other splits, to find leaks;
-the loop knows nothing of damaged files, orientation or gray pictures. Each runs in a process of its own, by turns; its
-CPU time includes start and end. The network was exported before the first round, by a predict.py that is
+the loop knows nothing of damaged files, orientation or gray pictures. It is there twice: with as many threads as there
+are cores, none of which spins while it waits, and as onnxruntime is by default. Each runs in a process of its own, by
+turns; its CPU time includes start and end. The network was exported before the first round, by a predict.py that is
 not counted and whose time is printed.
 
 python benchmarks/eval_predict.py --run runs/mobilenetv2_garbage26_head-seed0 --pictures data/garbage26_clean/test
@@ -27,8 +28,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-CONTENDERS = ("eval.py", "predict.py", "plain loop")
-RATIOS = (("eval.py", "predict.py"), ("eval.py", "plain loop"), ("predict.py", "plain loop"))
+EVAL, PREDICT, LOOP, SPINNING = CONTENDERS = ("eval.py", "predict.py", "loop", "spinning loop")
+RATIOS = ((EVAL, PREDICT), (EVAL, LOOP), (PREDICT, LOOP), (EVAL, SPINNING), (PREDICT, SPINNING))
 BATCH = 16
 
 
@@ -40,14 +41,25 @@ class Times:
     wall: float
 
 
-def plain_loop(model: Path, pictures: Path, spec_file: Path) -> None:
-    """Do what a first script would: open, resize, cut, normalise, ask, by batches of 16."""
+def loop(model: Path, pictures: Path, spec_file: Path, *, spins: bool) -> None:
+    """Do what a script would: open, resize, cut, normalise, ask, by batches of 16.
+
+    Args:
+        model: the network as ONNX.
+        pictures: folder.
+        spec_file: the preprocessing.
+        spins: leave onnxruntime's threads as they are by default.
+    """
     import onnxruntime
     from PIL import Image
 
     spec = json.loads(spec_file.read_text())
     mean, std, side = np.float32(spec["mean"]), np.float32(spec["std"]), spec["image_size"]
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    if not spins:
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     files = sorted(path for path in pictures.rglob("*") if path.is_file())
 
     def read(path: Path) -> np.ndarray:
@@ -92,10 +104,12 @@ def in_fresh_process(command: Sequence[str], threads: int | None) -> Times:
 
 def commands(run: Path, pictures: Path, model: Path) -> dict[str, list[str]]:
     """The contenders' command lines."""
+    looping = [__file__, "--loop", str(model), str(pictures), str(run / "preprocessing.json")]
     return {
-        "eval.py": ["eval.py", "--run", str(run)],
-        "predict.py": ["predict.py", str(pictures), "--model", str(run)],
-        "plain loop": [__file__, "--loop", str(model), str(pictures), str(run / "preprocessing.json")],
+        EVAL: ["eval.py", "--run", str(run)],
+        PREDICT: ["predict.py", str(pictures), "--model", str(run)],
+        LOOP: looping,
+        SPINNING: [*looping, "--spins"],
     }
 
 
@@ -117,9 +131,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--threads", type=int, metavar="N", help="cores that each may use (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write times and ratios")
     parser.add_argument("--loop", nargs=3, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--spins", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.loop:
-        plain_loop(*options.loop)
+        loop(*options.loop, spins=options.spins)
         return 0
     if not (options.run and options.pictures):
         parser.error("name --run and --pictures")
@@ -127,7 +142,7 @@ def main(argv: Sequence[str]) -> int:
     from engine.run.checkpoint import Sidecar
     from engine.run.exported_networks import ExportedNetworks, export_key
 
-    first = in_fresh_process(commands(run, pictures, Path())["predict.py"], options.threads)
+    first = in_fresh_process(commands(run, pictures, Path())[PREDICT], options.threads)
     export = ExportedNetworks().find(export_key(Sidecar.read(run / "checkpoints" / "best.ckpt"), logits=False))
     if export is None:
         raise SystemExit(f"{run}: its network cannot be exported, there is nothing to compare")
@@ -135,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
         model = Path(folder, "network.onnx")
         model.write_bytes(export.model)
         lines = commands(run, pictures, model)
-        in_fresh_process(lines["eval.py"], options.threads)
+        in_fresh_process(lines[EVAL], options.threads)
         rounds = [
             {name: in_fresh_process(lines[name], options.threads) for name in CONTENDERS} for _ in range(options.rounds)
         ]
@@ -145,10 +160,10 @@ def main(argv: Sequence[str]) -> int:
     )
     for name in CONTENDERS:
         cpu, wall = (statistics.median(getattr(times[name], kind) for times in rounds) for kind in ("cpu", "wall"))
-        print(f"{name:12} {cpu:6.2f} CPU-s {wall:6.2f} s")
+        print(f"{name:14} {cpu:6.2f} CPU-s {wall:6.2f} s")
     ratios = summary(rounds)
     for name, values in ratios.items():
-        print(f"{name:24} {values['median']:.2f} ({values['min']:.2f} to {values['max']:.2f})")
+        print(f"{name:28} {values['median']:.2f} ({values['min']:.2f} to {values['max']:.2f})")
     if options.json:
         result = {
             "benchmark": "eval_predict",
