@@ -156,6 +156,18 @@ def scaling(settings: Settings) -> Iterator[Benchmark]:
     )
 
 
+def startup(settings: Settings) -> Iterator[Script]:
+    """From start to first step with 1,000, 10,000 and 100,000 files, the first time and again."""
+    script = "benchmarks/startup.py"
+    yield Script("startup", "tiny files", (sys.executable, script, "--json"), files=(ROOT / script,))
+
+
+def input_(settings: Settings) -> Iterator[Script]:
+    """Epochs of input from pictures of 640x480, decoded anew and from the cache."""
+    script = "benchmarks/input.py"
+    yield Script("input", "640x480 to 224", (sys.executable, script, "--json"), files=(ROOT / script,))
+
+
 def eval_(settings: Settings) -> Iterator[Script]:
     """eval.py, predict.py and a plain loop of Pillow and onnxruntime on the same pictures."""
     script, output = "benchmarks/eval_predict.py", settings.folder / "eval.json"
@@ -179,6 +191,8 @@ REGISTRY: Mapping[str, Callable[[Settings], Iterator[Benchmark | Script]]] = {
     "features": features,
     "eval": eval_,
     "predict_latency": predict_latency,
+    "input": input_,
+    "startup": startup,
     "memory": memory,
     "scaling": scaling,
 }
