@@ -12,7 +12,6 @@ from common.errors import BundleError
 from common.names import printable
 from deploy.bundle.bundle import Bundle
 from deploy.bundle.manifest import ModelFile
-from deploy.bundle.onnx_file import check_self_contained
 from deploy.use.classifier import NOT_FINITE, PROBABILITY_SLACK, Classifier
 from deploy.use.runtimes import OnnxRuntime, Runtime
 
@@ -43,6 +42,8 @@ def check_declaration(bundle: Bundle, entry: ModelFile) -> None:
     if len(entry.output.shape) != 2 or entry.output.shape[1] != len(bundle.classes):
         raise BundleError(f"{where} gives {_shape(entry.output.shape)} for {len(bundle.classes)} classes")
     if entry.runtime == "onnxruntime":
+        from deploy.bundle.onnx_file import check_self_contained  # here: the package onnx takes a while to load
+
         check_self_contained(bundle.path, entry.file, frozenset(bundle.manifest.files))
 
 
