@@ -84,7 +84,8 @@ def prepare_run(
     evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime)
 
     # -- where it goes on ------------------------------------------------------------------------------------------
-    state = TrainingState(step, network, progress, runtime, config.train.bn_sync, config.finetune.wise_ft_alpha)
+    bn_sync, wise_ft_alpha = config.train.bn_sync, config.finetune.wise_ft_alpha
+    state = TrainingState(step, network, progress, runtime, bn_sync, wise_ft_alpha, prepared.front)
     if checkpoint is not None:
         state.go_on_from(checkpoint)
     return PreparedRun(network, feed, step, optimizer, evaluator, progress, state)

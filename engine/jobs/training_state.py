@@ -36,6 +36,7 @@ class TrainingState:
         runtime: the ranks that train together.
         bn_sync: the recipe's `train.bn_sync`.
         wise_ft_alpha: the recipe's `finetune.wise_ft_alpha`.
+        front: frozen layers of the network that are not in the step, which is fed with their outputs; None for none.
     """
 
     def __init__(
@@ -46,10 +47,15 @@ class TrainingState:
         runtime: Runtime,
         bn_sync: str = "none",
         wise_ft_alpha: float | None = None,
+        front: nn.Cell | None = None,
     ) -> None:
         self._step = step
         self._network = network
         self._progress = progress
+        self._parameters = list(network.get_parameters())
+        self._front = set() if front is None else {parameter.name for parameter in front.get_parameters()}
+        self._front_values: dict[str, np.ndarray] | None = None  # read once: a step does not change them
+        self._ranks = runtime.world_size
         self._statistics = BatchNormStatistics(network, bn_sync, runtime)
         self._evaluated = EvaluatedWeights(step, wise_ft_alpha)
 
@@ -61,6 +67,8 @@ class TrainingState:
     def unite(self) -> None:
         """Give every rank the same BatchNorm statistics; at the end of an epoch."""
         self._statistics.unite()
+        if self._ranks > 1:
+            self._front_values = None
 
     def weights(self) -> dict[str, np.ndarray]:
         """The parameters to save.
@@ -69,9 +77,14 @@ class TrainingState:
             TrainingError: one of them is not finite.
         """
         with self._evaluated.in_place():
-            values = values_of(self._network)
+            values = values_of(p for p in self._parameters if p.name not in self._front)
         self._require_finite(values)
-        return values
+        if self._front_values is None:
+            front = values_of(p for p in self._parameters if p.name in self._front)
+            self._require_finite(front)
+            self._front_values = front
+        values |= self._front_values
+        return {parameter.name: values[parameter.name] for parameter in self._parameters}
 
     def check_finite(self) -> None:
         """Look at the weights that train, those that are evaluated, and BatchNorm's statistics.
@@ -93,8 +106,8 @@ class TrainingState:
 
     def rest(self) -> tuple[dict[str, np.ndarray], Mapping[str, object]]:
         """What going on needs beside the weights: (arrays, plain values)."""
-        own = {p.name for p in self._network.get_parameters()}
-        arrays = {p.name: p.asnumpy().copy() for p in self._step.get_parameters() if p.name not in own}
+        own = {p.name for p in self._parameters}
+        arrays = values_of(p for p in self._step.get_parameters() if p.name not in own)
         arrays |= self._evaluated.state()
         arrays |= {f"dropout.{i}": layer.draws.asnumpy().copy() for i, layer in enumerate(dropout_layers(self._step))}
         if self._progress.step_in_epoch:
@@ -108,11 +121,12 @@ class TrainingState:
             RunError: damaged, or of another network.
         """
         verify(checkpoint)
-        weights, own = read_checkpoint(checkpoint), values_of(self._network)
-        wrong = sorted(set(weights) ^ set(own)) or [n for n in own if weights[n].shape != own[n].shape]
+        weights, own = read_checkpoint(checkpoint), {p.name: p.shape for p in self._parameters}
+        wrong = sorted(set(weights) ^ set(own)) or [n for n in own if weights[n].shape != own[n]]
         if wrong:
             raise RunError(f"resume {checkpoint}: {len(wrong)} parameters are not this recipe's, such as {wrong[0]}")
         arrays, notes = load_state(checkpoint)
+        self._front_values = None
         assign_all(self._network, weights)
         assign_all(self._step, arrays)
         self._evaluated.restore(arrays)

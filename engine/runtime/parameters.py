@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import mindspore as ms
 import numpy as np
@@ -25,6 +25,6 @@ def assign_all(cell: nn.Cell, values: Mapping[str, np.ndarray]) -> None:
             assign(parameter, values[parameter.name])
 
 
-def values_of(cell: nn.Cell) -> dict[str, np.ndarray]:
+def values_of(parameters: Iterable[Parameter]) -> dict[str, np.ndarray]:
     """A copy of every parameter's value, by name."""
-    return {parameter.name: parameter.asnumpy().copy() for parameter in cell.get_parameters()}
+    return {parameter.name: parameter.asnumpy().copy() for parameter in parameters}

@@ -41,7 +41,7 @@ def save(
     rng = np.random.default_rng(0)
     if lora:
         add_lora(network, lora["targets"], lora["rank"], lora["alpha"], lora["dropout"])
-    values = values_of(network)
+    values = values_of(network.get_parameters())
     for name, value in values.items():  # statistics and adapters as after a training, not as they start
         if name.endswith(("moving_mean", "moving_variance", "lora_b")):
             values[name] = rng.uniform(0.5, 1.5, value.shape).astype(np.float32)
