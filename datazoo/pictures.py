@@ -12,6 +12,7 @@ import numpy as np
 
 from common.errors import DataError
 from common.names import printable
+from datazoo.packed import PackedFile, PictureFile
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class PictureSet:
         labels: int32 (N,).
         paths: N picture files, or None.
         arrays: uint8 (N, H, W, C) pictures in memory, or None.
+        packed: N pictures in shards, or None.
         hashes: SHA-256 of every picture's bytes where they were read before, None for one that cannot be read.
         sizes: int32 (N, 2), width and height in pixels as stored; 0 where they are not known.
     """
@@ -33,15 +35,21 @@ class PictureSet:
     labels: np.ndarray
     paths: tuple[Path, ...] | None = None
     arrays: np.ndarray | None = None
+    packed: tuple[PackedFile, ...] | None = None
     hashes: tuple[bytes | None, ...] | None = None
     sizes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if (self.paths is None) == (self.arrays is None):
-            raise ValueError("a PictureSet has either paths or arrays")
+        if sum(kind is not None for kind in (self.paths, self.arrays, self.packed)) != 1:
+            raise ValueError("a PictureSet has either paths, or arrays, or packed")
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def files(self) -> tuple[PictureFile, ...] | None:
+        """Where the pictures' bytes are: files, or parts of shards; None for pictures in memory."""
+        return self.packed if self.paths is None else self.paths
 
     def subset(self, indices: Iterable[int] | np.ndarray, split: str | None = None) -> PictureSet:
         """Return the pictures at `indices`, in that order."""
@@ -52,14 +60,15 @@ class PictureSet:
             labels=self.labels[chosen],
             paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
             arrays=None if self.arrays is None else self.arrays[chosen],
+            packed=None if self.packed is None else tuple(self.packed[i] for i in chosen),
             hashes=None if self.hashes is None else tuple(self.hashes[i] for i in chosen),
             sizes=None if self.sizes is None else self.sizes[chosen],
         )
 
     def contents(self) -> Iterator[bytes]:
-        """Yield every picture's bytes as stored: the file, or the array."""
-        if self.paths is not None:
-            for path in self.paths:
+        """Yield every picture's bytes as stored: the file, the part of a shard, or the array."""
+        if self.files is not None:
+            for path in self.files:
                 yield path.read_bytes()
         elif self.arrays is not None:
             for picture in self.arrays:
@@ -79,7 +88,7 @@ class PictureSet:
         """
         known = [digest for digest in self._hashes if digest is not None]
         if len(known) < len(self):
-            first = (self.paths or ())[self._hashes.index(None)]
+            first = (self.files or ())[self._hashes.index(None)]
             raise DataError(f"{self.split}: {len(self) - len(known)} pictures cannot be read: {printable(first)}, ...")
         return known
 
@@ -99,13 +108,17 @@ class PictureSet:
         return digest.hexdigest()
 
     def file_list_hash(self) -> str:
-        """Return a SHA-256 over class/file names and labels, without reading any picture."""
-        if self.paths is None:
+        """Return a SHA-256 over class/file (shard:member) names and labels, without reading any picture."""
+        if self.files is None:
             return self.fingerprint()
-        lines = (
-            f"{path.parent.name}/{path.name}\t{label}" for path, label in zip(self.paths, self.labels, strict=True)
-        )
+        lines = (f"{_short_name(path)}\t{label}" for path, label in zip(self.files, self.labels, strict=True))
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _short_name(path: PictureFile) -> str:
+    if isinstance(path, PackedFile):
+        return f"{Path(path.shard.path).name}:{path.member}"
+    return f"{path.parent.name}/{path.name}"
 
 
 @dataclass(frozen=True)

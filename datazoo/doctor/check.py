@@ -14,6 +14,7 @@ from common.names import printable
 from datazoo.doctor.examine import examine_all
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
+from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet, Splits
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class DoctorReport:
     """
 
     checked: int
-    bad: tuple[tuple[Path, str], ...]
+    bad: tuple[tuple[PictureFile, str], ...]
 
     def summary(self) -> str:
         """Return one line with the counts and the first names."""
@@ -77,7 +78,7 @@ def check_splits(
 
 
 def _check_split(pictures: PictureSet, on_bad_image: str, check: PictureCheck) -> PictureSet:
-    if pictures.paths is None:
+    if pictures.files is None:
         return pictures
     pictures, bad = check.look(pictures)
     report = DoctorReport(len(pictures), bad)
@@ -86,7 +87,7 @@ def _check_split(pictures: PictureSet, on_bad_image: str, check: PictureCheck) -
     if on_bad_image == "fail":
         raise DataError(f"{pictures.split}: {report.summary()}. Repair them, or set data.on_bad_image: skip")
     left_out = {path for path, _ in bad}
-    kept = pictures.subset([index for index, path in enumerate(pictures.paths or ()) if path not in left_out])
+    kept = pictures.subset([index for index, path in enumerate(pictures.files or ()) if path not in left_out])
     for name, count in kept.class_counts().items():
         if count == 0:
             raise DataError(f"{pictures.split}: class {name!r} has no decodable picture")

@@ -15,6 +15,7 @@ import PIL
 
 from common.errors import DataError
 from common.files import sha256_of
+from datazoo.packed import PackedFile
 from datazoo.pipeline import decode
 from datazoo.pipeline.decode import open_picture, read_file, reason_of, to_rgb
 from datazoo.pipeline.pillow_path import resized_size
@@ -26,6 +27,10 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 Identity = tuple[int, int, int, int]
 """Size in bytes, times of the last change of content and of inode in nanoseconds, inode."""
+
+
+FileKey = str | PackedFile
+"""What a file is found by: the text of its path, or a part of a shard."""
 
 
 class Finding(NamedTuple):
@@ -60,25 +65,33 @@ def decoder() -> str:
     return f"{_RULES} pillow {PIL.__version__} {decode.MAX_PIXELS} {decode.MAX_FILE_BYTES}"
 
 
-def identity_of(path: str) -> Identity | None:
-    """Return what changes when a file does; None where there is none to read."""
+def identity_of(path: FileKey) -> Identity | None:
+    """Return what changes when a file, or the whole shard, does; None where there is none to read."""
     try:
-        status = os.stat(path)
+        status = os.stat(path.shard.path if isinstance(path, PackedFile) else path)
     except (OSError, ValueError):
         return None
     # Some network file systems number their inodes beyond what SQLite's signed integers hold.
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & (1 << 63) - 1
 
 
-def examine(path: str, decoding: bool = True) -> Finding:
+def folder_and_name(path: FileKey) -> tuple[str, str]:
+    """Part a file's path into folder and name, and a part of a shard into shard and member."""
+    if isinstance(path, PackedFile):
+        return path.shard.path, path.member
+    folder, _, name = path.rpartition(os.sep)
+    return folder, name
+
+
+def examine(path: FileKey, decoding: bool = True) -> Finding:
     """Read a file once.
 
     Args:
-        path: of the file.
+        path: of the file, or a part of a shard.
         decoding: decode it as training, evaluation and prediction do; otherwise only its hash is taken.
     """
     try:
-        raw = read_file(Path(path))
+        raw = read_file(path if isinstance(path, PackedFile) else Path(path))
     except DataError as error:  # also a file that is empty or too large, whose hash is known
         return _unread(path, str(error), decoding)
     sha256 = hashlib.sha256(raw).digest()
@@ -94,10 +107,10 @@ def examine(path: str, decoding: bool = True) -> Finding:
         return Finding(sha256, size, reason_of(error), lasting=not isinstance(error, MemoryError))
 
 
-def examine_all(files: Sequence[str], decoding: bool, workers: int | None) -> Iterator[list[Finding]]:
+def examine_all(files: Sequence[FileKey], decoding: bool, workers: int | None) -> Iterator[list[Finding]]:
     """Look at files by threads; yield what was found in `_BLOCK` of them at a time."""
 
-    def look(task: Sequence[str]) -> list[Finding]:
+    def look(task: Sequence[FileKey]) -> list[Finding]:
         return [examine(path, decoding) for path in task]
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
@@ -113,9 +126,10 @@ def png_damage(content: bytes) -> str | None:
     return None if _PNG_END in content else "truncated PNG (no end chunk)"
 
 
-def _unread(path: str, reason: str, decoding: bool) -> Finding:
+def _unread(path: FileKey, reason: str, decoding: bool) -> Finding:
     try:
-        sha256 = bytes.fromhex(sha256_of(Path(path))) if os.path.isfile(path) else None
+        whole = isinstance(path, str) and os.path.isfile(path)
+        sha256 = bytes.fromhex(sha256_of(Path(str(path)))) if whole else None
     except OSError:
         sha256 = None
     if sha256 is not None and not decoding:

@@ -1,7 +1,8 @@
 """What was found in picture files, remembered between starts in one small SQLite database.
 
-A file is known by its path, size, times of change and inode. As in git's index, a file that changed shortly before it
-was read is not remembered: it may change once more within the same tick of the file system's clock.
+A file is known by its path, size, times of change and inode, a part of a shard by its name and the shard's. As in git's
+index, a file that changed shortly before it was read is not remembered: it may change once more within the same tick of
+the file system's clock.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from common.names import printable
-from datazoo.doctor.examine import Finding, Identity, decoder, identity_of
+from datazoo.doctor.examine import FileKey, Finding, Identity, decoder, folder_and_name, identity_of
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class PictureMemory:
                 known[name] = _finding(row, now)
         return known
 
-    def remember(self, findings: Sequence[tuple[str, Identity | None, Finding]], looked_at: int) -> None:
+    def remember(self, findings: Sequence[tuple[FileKey, Identity | None, Finding]], looked_at: int) -> None:
         """Keep findings.
 
         Args:
@@ -161,8 +162,8 @@ def _finding(row: tuple, now: str) -> Finding:
     return Finding(sha256, None if width is None else (width, height), fault)
 
 
-def _row(path: str, before: Identity, found: Finding) -> tuple:
-    folder, name = os.path.split(os.path.abspath(path))
+def _row(path: FileKey, before: Identity, found: Finding) -> tuple:
+    folder, name = folder_and_name(os.path.abspath(path) if isinstance(path, str) else path)
     verdict: tuple = (None, None, None, None)
     if found.decoded and found.lasting:
         verdict = (decoder(), *(found.size or (None, None)), found.fault)

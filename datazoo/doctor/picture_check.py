@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
-from datazoo.doctor.examine import Finding, Identity, examine_all, identity_of
+from datazoo.doctor.examine import FileKey, Finding, Identity, examine_all, folder_and_name, identity_of
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.sharing import ALONE, Ranks, look_together
+from datazoo.packed import PackedFile, PictureFile
 from datazoo.pictures import PictureSet
 from datazoo.sources.split_names import SPLITS
 
@@ -51,7 +50,7 @@ class PictureCheck:
     ) -> None:
         self._memory, self._mode, self._resize, self._workers, self._ranks = memory, mode, resize, workers, ranks
         self._needed = () if mode == "off" else needed
-        self._found: dict[str, Finding] = {}
+        self._found: dict[FileKey, Finding] = {}
         self._counts: Counter[str] = Counter()
         self._started = time.perf_counter()
 
@@ -59,17 +58,17 @@ class PictureCheck:
         """Return the pictures with their content hashes and sizes."""
         return self.look(pictures)[0]
 
-    def look(self, pictures: PictureSet) -> tuple[PictureSet, tuple[tuple[Path, str], ...]]:
+    def look(self, pictures: PictureSet) -> tuple[PictureSet, tuple[tuple[PictureFile, str], ...]]:
         """Look at pictures in files.
 
         Returns:
             The pictures with their content hashes and sizes, and those that cannot be decoded, each with its reason;
             of a split that is not needed, those that cannot be read.
         """
-        if pictures.paths is None:
+        if pictures.files is None:
             return pictures, ()
         findings = self._look_at(pictures)
-        bad = tuple((path, f.fault) for path, f in zip(pictures.paths, findings, strict=True) if f.fault is not None)
+        bad = tuple((path, f.fault) for path, f in zip(pictures.files, findings, strict=True) if f.fault is not None)
         sizes = np.array([found.size or (0, 0) for found in findings], np.int32).reshape(-1, 2)
         return replace(pictures, hashes=tuple(found.sha256 for found in findings), sizes=sizes), bad
 
@@ -85,19 +84,21 @@ class PictureCheck:
         )  # fmt: skip
 
     def _look_at(self, pictures: PictureSet) -> list[Finding]:
-        files = [str(path) for path in pictures.paths or ()]
+        files: list[FileKey] = [p if isinstance(p, PackedFile) else str(p) for p in pictures.files or ()]
         decoding = pictures.split in self._needed
         unknown = [f for f in files if (found := self._found.get(f)) is None or (decoding and not found.decoded)]
         if unknown:
             seen = [identity_of(path) for path in unknown]
 
-            def look(part: Sequence[str], identities: Sequence[Identity | None]) -> list[Finding]:
+            def look(part: Sequence[FileKey], identities: Sequence[Identity | None]) -> list[Finding]:
                 return self._look(part, identities, decoding, f"checking {pictures.split}")
 
             self._found.update(zip(unknown, look_together(unknown, seen, self._ranks, look), strict=True))
         return [self._found[file] for file in files]
 
-    def _look(self, files: Sequence[str], seen: Sequence[Identity | None], decoding: bool, title: str) -> list[Finding]:
+    def _look(
+        self, files: Sequence[FileKey], seen: Sequence[Identity | None], decoding: bool, title: str
+    ) -> list[Finding]:
         """Remember or examine; the faults are those at this start's resize."""
         known = self._recalled(files, seen, decoding)
         todo = [place for place, found in enumerate(known) if found is None]
@@ -115,18 +116,18 @@ class PictureCheck:
                 bar.update(len(block))
         return [_at(found, self._resize) for found in known if found is not None]
 
-    def _recalled(self, files: Sequence[str], seen: Sequence[Identity | None], decoding: bool) -> list[Finding | None]:
+    def _recalled(
+        self, files: Sequence[FileKey], seen: Sequence[Identity | None], decoding: bool
+    ) -> list[Finding | None]:
         if self._mode == "full":
             return [None] * len(files)
-        by_folder: dict[str, list[int]] = {}
+        by_folder: dict[str, dict[str, int]] = {}
         for place, file in enumerate(files):
-            by_folder.setdefault(file.rpartition(os.sep)[0], []).append(place)
+            folder, name = folder_and_name(file)
+            by_folder.setdefault(folder, {})[name] = place
         findings: list[Finding | None] = [None] * len(files)
-        for folder, places in by_folder.items():
-            names = {files[place][len(folder) :].lstrip(os.sep): place for place in places}
-            known = self._memory.recall(
-                folder or os.curdir, {name: seen[place] for name, place in names.items()}, decoding
-            )
+        for folder, names in by_folder.items():
+            known = self._memory.recall(folder, {name: seen[place] for name, place in names.items()}, decoding)
             for name, found in known.items():
                 findings[names[name]] = found
         return findings

@@ -12,10 +12,10 @@ import numpy as np
 
 from common.errors import DataError
 from common.names import printable
-from datazoo.doctor.examine import Finding, Identity
+from datazoo.doctor.examine import FileKey, Finding, Identity
 from datazoo.pipeline.order import WHOLE, Shard
 
-Look = Callable[[Sequence[str], Sequence[Identity | None]], list[Finding]]
+Look = Callable[[Sequence[FileKey], Sequence[Identity | None]], list[Finding]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Ranks:
 ALONE = Ranks()
 
 
-def look_together(files: Sequence[str], seen: Sequence[Identity | None], ranks: Ranks, look: Look) -> list[Finding]:
+def look_together(files: Sequence[FileKey], seen: Sequence[Identity | None], ranks: Ranks, look: Look) -> list[Finding]:
     """Look at files such that ranks which see the same ones look at each once.
 
     Ranks on other hosts may have a copy of their own: those are looked at too, and have to hold the same.
@@ -63,11 +63,11 @@ def look_together(files: Sequence[str], seen: Sequence[Identity | None], ranks: 
     return [_worst(of_one_file) for of_one_file in zip(*copies, strict=True)]
 
 
-def _groups(files: Sequence[str], seen: Sequence[Identity | None], ranks: Ranks) -> list[list[int]]:
+def _groups(files: Sequence[FileKey], seen: Sequence[Identity | None], ranks: Ranks) -> list[list[int]]:
     """Return the ranks that see the same files, each group in order, and the main rank's first."""
     names = hashlib.sha256()
     for file in files:
-        names.update(b"/".join(os.fsencode(file).split(b"/")[-2:]) + b"\0")
+        names.update(b"/".join(os.fsencode(str(file)).split(b"/")[-2:]) + b"\0")
     answers = ranks.gather(json.dumps([len(files), names.hexdigest(), _digest(seen)]).encode())
     groups: dict[str, list[int]] = {}
     for rank, answer in enumerate(answers):
@@ -121,14 +121,14 @@ def _joined(parts: list[list[Finding]], count: int) -> list[Finding]:
     return found
 
 
-def _compare(files: Sequence[str], first: list[Finding], other: list[Finding], rank: int) -> None:
+def _compare(files: Sequence[FileKey], first: list[Finding], other: list[Finding], rank: int) -> None:
     different = [
         file
         for file, a, b in zip(files, first, other, strict=True)
         if a.sha256 != b.sha256 and a.fault is None and b.fault is None
     ]
     if different:
-        named = printable(os.sep.join(different[0].split(os.sep)[-2:]))
+        named = printable(os.sep.join(str(different[0]).split(os.sep)[-2:]))
         raise DataError(
             f"{len(different)} pictures of rank {rank} hold other bytes than the main rank's, the first is "
             f"{named}: all ranks must read the same; copy the main rank's folder there"

@@ -31,7 +31,7 @@ def photo_groups(pictures: PictureSet, workers: int | None = None) -> np.ndarray
         groups = photo_groups(both)
         leaked = np.isin(groups[len(train):], groups[:len(train)])
     """
-    near = [] if pictures.paths is None else near_copies(looks_of(pictures.paths, workers))
+    near = [] if pictures.files is None else near_copies(looks_of(pictures.files, workers))
     pairs = [(pair.first, pair.second) for pair in near]
     return joined(len(pictures), [*exact_pairs(pictures.content_hashes()), *pairs])
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from datazoo.packed import PictureFile
 from datazoo.pipeline.decode import open_picture, read_file, to_rgb
 
 BITS = 63
@@ -93,15 +93,15 @@ def look_into(raw: bytes, decoded: Image.Image | None = None) -> Look:
     return look_at(small, (width, height) if upright else (height, width))
 
 
-def looks_of(paths: Sequence[Path], workers: int | None = None) -> list[Look | None]:
+def looks_of(paths: Sequence[PictureFile], workers: int | None = None) -> list[Look | None]:
     """Look at picture files; None stands for one that cannot be decoded.
 
     Args:
-        paths: the files.
+        paths: the files, or parts of shards.
         workers: threads; None takes the number of cores.
     """
 
-    def of(path: Path) -> Look | None:
+    def of(path: PictureFile) -> Look | None:
         try:
             return look_into(read_file(path))
         except Exception:  # whatever it is: the check of the pictures names it

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common.errors import DataError
+from datazoo.packed import PackedFile, PictureFile
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000  # a decompression bomb is refused, not decoded
@@ -46,23 +47,28 @@ def _stored_bits(image: Image.Image) -> int:
     return 16 if deep else 8
 
 
-def read_file(path: Path) -> bytes:
-    """Return the content of a picture file.
+def read_file(path: PictureFile) -> bytes:
+    """Return the content of a picture file, or of a part of a shard.
 
     Raises:
         DataError: why it cannot be one, without its name: missing, empty, no regular file, above `MAX_FILE_BYTES`.
     """
     try:
+        if isinstance(path, PackedFile):
+            return _checked(path.size, path.read_bytes)
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise DataError("not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise DataError(f"{status.st_size:,} bytes is above the limit of {MAX_FILE_BYTES:,}")
-        raw = path.read_bytes()
+        return _checked(status.st_size, path.read_bytes)
     except OSError as error:
-        dangling = path.is_symlink() and isinstance(error, FileNotFoundError)
+        dangling = isinstance(path, Path) and path.is_symlink() and isinstance(error, FileNotFoundError)
         raise DataError("dangling link" if dangling else str(error.strerror or error)) from error
-    if not raw:
+
+
+def _checked(size: int, read: Callable[[], bytes]) -> bytes:
+    if size > MAX_FILE_BYTES:
+        raise DataError(f"{size:,} bytes is above the limit of {MAX_FILE_BYTES:,}")
+    if not (raw := read()):
         raise DataError("empty file")
     return raw
 
@@ -151,11 +157,11 @@ def reason_of(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def decode_file(path: Path, decoder: Callable[[bytes], Image.Image] = decode) -> Image.Image:
+def decode_file(path: PictureFile, decoder: Callable[[bytes], Image.Image] = decode) -> Image.Image:
     """Return the upright RGB picture in a file.
 
     Args:
-        path: of the file.
+        path: of the file, or a part of a shard.
         decoder: makes a picture of its content.
 
     Raises:
@@ -164,4 +170,6 @@ def decode_file(path: Path, decoder: Callable[[bytes], Image.Image] = decode) ->
     try:
         return decoder(read_file(path))
     except DataError as error:
-        raise DataError(f"{path} cannot be read ({error}); run python -m datazoo.doctor on its folder") from error
+        packed = isinstance(path, PackedFile)
+        remedy = "pack its shard again" if packed else "run python -m datazoo.doctor on its folder"
+        raise DataError(f"{path} cannot be read ({error}); {remedy}") from error

@@ -167,7 +167,7 @@ def open_decoded(
     Returns:
         None where none are kept, or they are in memory anyway.
     """
-    if choice.mode == "off" or pictures.paths is None:
+    if choice.mode == "off" or pictures.files is None:
         return None
     name = f"decoded {pictures.split} pictures"
     if lengths is None or not lengths.all():

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
 from common.errors import DataError
+from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.decode import decode_file
 from datazoo.pipeline.pillow_path import resized
@@ -46,7 +46,7 @@ def opener(pictures: PictureSet, reduce_to: int | None = None) -> Opener:
         pictures: the set.
         reduce_to: largest shorter side of what is decoded, pixels; None decodes all of it.
     """
-    arrays, paths = pictures.arrays, pictures.paths
+    arrays, paths = pictures.arrays, pictures.files
 
     def of_array(index: int) -> Image.Image:
         assert arrays is not None
@@ -77,7 +77,7 @@ class PictureReader:
     ) -> None:
         self._pictures, self._view, self._on_bad = pictures, view, on_bad
         self._open = opened or opener(pictures)
-        self._named: set[Path | None] = set()
+        self._named: set[PictureFile | None] = set()
 
     def __call__(self, index: int, position: int = 0) -> Row:
         """Return the view, the label and the position of a picture; index -1 is a black one without a label.
@@ -101,8 +101,8 @@ class PictureReader:
                 return view, np.asarray(self._pictures.labels[shown], np.int32), np.asarray(position, np.int64)
         raise DataError(f"{_MOST_IN_A_ROW} pictures in a row cannot be read, the last is {self._path(shown)}")
 
-    def _path(self, index: int) -> Path | None:
-        return None if self._pictures.paths is None else self._pictures.paths[index]
+    def _path(self, index: int) -> PictureFile | None:
+        return None if self._pictures.files is None else self._pictures.files[index]
 
     def _blank(self, position: int) -> Row:
         view = np.zeros_like(self._view(Image.new("RGB", (1, 1)), position))

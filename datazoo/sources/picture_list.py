@@ -127,7 +127,7 @@ def write_list(splits: Splits, target: Path) -> None:
         target: the CSV file; paths count from its folder.
 
     Raises:
-        DataError: pictures in memory, or a file name that is not UTF-8.
+        DataError: pictures in memory or in shards, or a file name that is not UTF-8.
     """
     folder = target.resolve().parent
     stream = io.StringIO()
@@ -135,7 +135,7 @@ def write_list(splits: Splits, target: Path) -> None:
     writer.writerow(("path", "label", "split"))
     for part in splits:
         if part.paths is None:
-            raise DataError("these pictures are in no files: there is no list to write")
+            raise DataError("these pictures are in no files of their own: there is no list to write")
         for path, label in zip(part.paths, part.labels.tolist(), strict=True):
             name = Path(os.path.relpath(path.absolute(), folder)).as_posix()
             if problem := encoding_problem(name):

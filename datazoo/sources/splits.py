@@ -16,6 +16,7 @@ from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.missing import fetch_hint
 from datazoo.sources.missing_splits import Shares
 from datazoo.sources.picture_list import load_list
+from datazoo.sources.shards import holds_shards, is_glob, load_shards
 from datazoo.sources.split_names import SplitName
 
 __all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits"]
@@ -40,6 +41,7 @@ class SplitChoice:
         classes: names in label order (image_folder); None sorts the folder names.
         classes_file: file with those names, one a line.
         archive_dir: folder that an archive is unpacked in.
+        cache_dir: folder that indices of shards are remembered in.
     """
 
     train_split: str = "train"
@@ -52,6 +54,7 @@ class SplitChoice:
     classes: tuple[str, ...] | None = None
     classes_file: Path | None = None
     archive_dir: Path = Path("cache/archives")
+    cache_dir: Path = Path("cache")
 
     def class_names(self) -> tuple[str, ...] | None:
         """Class names in label order, if they are given.
@@ -79,7 +82,7 @@ def load_splits(
 
     Args:
         source: digits, mnist or image_folder.
-        path: dataset folder, or for image_folder a list or an archive too (not for digits).
+        path: dataset folder, or for image_folder a list, an archive, or a pattern of shards too (not for digits).
         choice: of splits and classes.
         hashed: adds content hashes to pictures in files, for a hold-out.
 
@@ -105,7 +108,7 @@ def load_splits(
 
 
 def _load_files(path: Path, choice: SplitChoice, hashed: Callable[[PictureSet], PictureSet]) -> Splits:
-    """Load a folder, a list or an archive of pictures."""
+    """Load a folder, a list, an archive or shards of pictures."""
     shares = Shares(choice.val_fraction, choice.test_fraction, choice.split_seed, hashed)
     if path.is_file() and is_archive(path):
         path = inside(unpack(path, choice.archive_dir))
@@ -116,4 +119,6 @@ def _load_files(path: Path, choice: SplitChoice, hashed: Callable[[PictureSet], 
         raise DataError(
             f"data.path {printable(path)} is no folder, no list of pictures ({lists}) and no archive ({archives})"
         )
+    if is_glob(path) or holds_shards(path, choice.split_names()):
+        return load_shards(path, choice.split_names(), shares, choice.class_names(), choice.cache_dir)
     return image_folder.load(path, choice.split_names(), shares, choice.class_names())

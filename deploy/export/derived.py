@@ -117,5 +117,5 @@ def rgb_pictures(pictures: PictureSet) -> Iterator[Image.Image]:
     if pictures.arrays is not None:
         for array in pictures.arrays:
             yield Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
-    for path in pictures.paths or ():
+    for path in pictures.files or ():
         yield decode_file(path)

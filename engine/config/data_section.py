@@ -38,7 +38,7 @@ class DataConfig(Section):
     )
     path: Path | None = Field(
         None,
-        description="folder of split or class folders; a CSV or TXT list of path, label, split; a zip or tar of these",
+        description="folder of split or class folders, or of shards; list of path, label, split; zip or tar",
     )
     archive_dir: Path = Field(Path("cache/archives"), description="folder that an archive is unpacked in, once")
     train_split: str = Field(

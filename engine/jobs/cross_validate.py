@@ -167,7 +167,7 @@ def prediction_lines(pool: Sequence[PictureSet], found: OutOfFold, labels: np.nd
         found: the predictions.
         labels: (N,) of the pool.
     """
-    names = [str(path) for part in pool for path in part.paths or (f"{part.split}[{i}]" for i in range(len(part)))]
+    names = [str(path) for part in pool for path in part.files or (f"{part.split}[{i}]" for i in range(len(part)))]
     classes = pool[0].classes
     shifted = found.logits - found.logits.max(axis=1, keepdims=True)
     probability = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)

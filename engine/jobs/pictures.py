@@ -80,7 +80,7 @@ def write_split(config: DataConfig, target: Path) -> Path:
 
 def keep_made_split(splits: Splits, target: Path) -> None:
     """Write splits that were made, and not found, into a run: given as data.path, they are the same again."""
-    if not splits.made or splits.train.paths is None:
+    if not splits.made or splits.train.files is None:
         return
     try:
         write_list(splits, target)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from common.files import atomic_path
 from common.results import EvaluationResult
+from datazoo.packed import PackedFile
 from datazoo.pictures import PictureSet
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,9 @@ def write_predictions(run: Path, pictures: PictureSet, result: EvaluationResult)
         for index, answer in enumerate(result.answers):
             if answer.predicted < 0:
                 continue  # could not be read; the check of the pictures has said so
-            if pictures.paths is not None:
-                name = str(pictures.paths[index].absolute())
+            if pictures.files is not None:
+                file = pictures.files[index]
+                name = str(file if isinstance(file, PackedFile) else file.absolute())
             else:
                 name = shown.get(index, f"{pictures.split} {index}")
             label = pictures.classes[pictures.labels[index]]

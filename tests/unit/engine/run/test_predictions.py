@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from common.results import Answer, EvaluationResult
+from datazoo.packed import PackedFile, Shard
 from datazoo.pictures import PictureSet
 from engine.run.predictions import write_predictions
 
@@ -45,6 +46,15 @@ def test_wrong_pictures_that_are_in_no_files_are_kept_to_be_looked_at(tmp_path: 
 
     assert [row["path"] for row in found] == ["val 0", "wrong_pictures/val_1.png", "val 2"]
     assert np.array_equal(np.asarray(Image.open(tmp_path / found[1]["path"])), arrays[1, ..., 0])
+
+
+def test_a_picture_in_a_shard_is_called_by_shard_and_member(tmp_path: Path) -> None:
+    files = tuple(PackedFile(Shard("/data/val-000000.tar", 99, 0), f"{i}.jpg", 0, 9) for i in range(2))
+    pictures = PictureSet("val", NAMES, np.array([0, 1], np.int32), packed=files)
+
+    found = rows(write_predictions(tmp_path, pictures, result(Answer(0, 0.9), Answer(1, 0.8))))
+
+    assert [row["path"] for row in found] == ["/data/val-000000.tar:0.jpg", "/data/val-000000.tar:1.jpg"]
 
 
 def test_a_picture_that_could_not_be_read_has_no_row(tmp_path: Path) -> None:
