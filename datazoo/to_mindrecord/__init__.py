@@ -1,0 +1,1 @@
+"""Packs pictures into MindRecord shards."""
