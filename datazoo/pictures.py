@@ -28,6 +28,7 @@ class PictureSet:
         packed: N pictures in shards, or None.
         hashes: SHA-256 of every picture's bytes where they were read before, None for one that cannot be read.
         sizes: int32 (N, 2), width and height in pixels as stored; 0 where they are not known.
+        unread: whether no picture was opened, so that `hashes` stand for the files' places, sizes and times of change.
     """
 
     split: str
@@ -38,6 +39,7 @@ class PictureSet:
     packed: tuple[PackedFile, ...] | None = None
     hashes: tuple[bytes | None, ...] | None = None
     sizes: np.ndarray | None = None
+    unread: bool = False
 
     def __post_init__(self) -> None:
         if sum(kind is not None for kind in (self.paths, self.arrays, self.packed)) != 1:

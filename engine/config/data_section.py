@@ -69,7 +69,7 @@ class DataConfig(Section):
     )
     check: Literal["full", "changed", "off"] = Field(
         "changed",
-        description="which picture files a start decodes first: all; new and changed ones; none (hashes only)",
+        description="which picture files a start decodes first: all; new and changed ones; none, and opens none",
     )
     cache_dir: Path = Field(Path("cache"), description="folder of what is remembered of pictures between starts")
     decoded_cache: Literal["auto", "on", "off"] = Field(
@@ -88,6 +88,8 @@ class DataConfig(Section):
     def _possible(self) -> DataConfig:
         features, augmentation = self.features, self.augmentation
         problems = []
+        if self.check == "off" and self.on_leak != "warn":
+            problems.append(f"data.on_leak {self.on_leak} compares pictures, which data.check off does not open")
         if self.source != "digits" and self.path is None:
             problems.append(f"data.path is needed for data.source {self.source}; {fetch_hint(self.source)}")
         if self.classes and self.classes_file:

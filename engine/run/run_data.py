@@ -15,12 +15,16 @@ from datazoo.pictures import PictureSet, Splits
 
 logger = logging.getLogger(__name__)
 
+_UNREAD = "unread:"
 _SHOWN = 8  # class names in a message
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """One split: number of pictures, SHA-256 of the file names with their labels, SHA-256 of what is in them too."""
+    """One split: number of pictures, SHA-256 of the file names with their labels, SHA-256 of what is in them too.
+
+    Where nothing was opened (data.check off), the last is `unread:` and a SHA-256 over sizes and times of change.
+    """
 
     n: int
     files: str
@@ -29,7 +33,8 @@ class SplitData:
     @classmethod
     def of(cls, pictures: PictureSet) -> SplitData:
         """Describe a split; its pictures' bytes were read by the check for copies."""
-        return cls(len(pictures), pictures.file_list_hash(), pictures.fingerprint())
+        kind = _UNREAD if pictures.unread else ""
+        return cls(len(pictures), pictures.file_list_hash(), kind + pictures.fingerprint())
 
     def difference(self, now: SplitData) -> str | None:
         """Say how another split differs from this one, or None."""
@@ -39,6 +44,10 @@ class SplitData:
             return f"was {self.n} pictures, now {now.n}"
         if self.files != now.files:
             return f"other files or labels (as many as before, {now.n})"
+        if self.content.startswith(_UNREAD) != now.content.startswith(_UNREAD):
+            return None  # nothing was opened on one side: names and labels are all there is to compare
+        if now.content.startswith(_UNREAD):
+            return "files of the same names have other sizes or times of change"
         return "files of the same names hold other pictures"
 
 

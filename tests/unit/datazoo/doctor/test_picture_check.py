@@ -234,14 +234,27 @@ def test_full_looks_at_every_file(dataset: Path, tmp_path: Path, looks: list[str
     assert len(looks) == 48
 
 
-def test_off_decodes_nothing_and_hashes_all_the_same(dataset: Path, tmp_path: Path) -> None:
+def test_off_opens_nothing_and_says_so(
+    dataset: Path, tmp_path: Path, looks: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        splits = start(dataset, memory_of(tmp_path), mode="off")
+
+    assert looks == []
+    assert all(part.unread for part in splits)
+    assert "data.check off: 24 pictures not opened" in caplog.text
+
+
+def test_off_knows_a_file_by_its_size_and_time_of_change(dataset: Path, tmp_path: Path) -> None:
+    def prints() -> list[str]:
+        return [part.fingerprint() for part in start(dataset, memory_of(tmp_path), mode="off")]
+
+    before = prints()
+    assert prints() == before
+
     append(dataset / "train/a/1.png")
 
-    splits = start(dataset, memory_of(tmp_path), mode="off")
-
-    assert [part.fingerprint() for part in splits] == [
-        part.fingerprint() for part in load_splits("image_folder", dataset)
-    ]
+    assert [now == then for now, then in zip(prints(), before, strict=True)] == [False, True, True]
 
 
 @pytest.mark.parametrize("content", [b"no database", b"", "half", "page"])

@@ -16,6 +16,7 @@ from PIL import Image
 from common.errors import BadInput, RunError, TrainingError
 from engine.config import Config, load_config
 from engine.jobs import train as job
+from engine.run.run_data import SplitData
 from engine.runtime.start import Runtime
 
 CLASSES = ("cat", "dog", "fox")
@@ -227,3 +228,12 @@ def test_weights_that_are_not_finite_after_the_last_step_fail_the_run(root: Path
     run = root / "runs/t-seed0"
     assert json.loads((run / "status.json").read_text())["state"] == "failed"
     assert list((run / "checkpoints").iterdir()) == []
+
+
+def test_a_run_that_opened_nothing_goes_on_beside_one_that_did() -> None:
+    opened, unread = SplitData(3, "names", "ab12"), SplitData(3, "names", "unread:cd34")
+
+    assert opened.difference(unread) is None
+    assert unread.difference(opened) is None
+    assert unread.difference(SplitData(3, "names", "unread:ef56")) is not None
+    assert opened.difference(SplitData(3, "other names", "unread:cd34")) is not None
