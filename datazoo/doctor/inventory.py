@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.errors import DataError
 from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.archive import inside, is_archive, unpack
 from datazoo.sources.dataset_root import dataset_root
 from datazoo.sources.list_file import file_of, read_entries
+from datazoo.sources.shards import holds_shards, is_glob
 from datazoo.sources.split_names import SPLITS, split_meant_by, sub_folders
 
 WHOLE = "all"  # the split of a data set that has none
@@ -71,8 +73,12 @@ def take_inventory(path: Path, archive_dir: Path) -> Inventory:
         archive_dir: folder that an archive is unpacked in.
 
     Raises:
-        DataError: nothing is there, or a list or archive cannot be read.
+        DataError: nothing is there, there are shards, or a list or archive cannot be read.
     """
+    if is_glob(path) or holds_shards(path, ()):
+        raise DataError(
+            f"{printable(path)} holds shards: the doctor looks at files; a start names pictures in shards that are bad"
+        )
     if path.is_file() and is_archive(path):
         path = inside(unpack(path, archive_dir))
     return _of_list(path) if path.is_file() else _of_folder(path)

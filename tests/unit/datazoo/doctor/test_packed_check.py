@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import DataError
 from datazoo.doctor.check import check_splits
+from datazoo.doctor.inventory import take_inventory
 from datazoo.doctor.picture_check import PictureCheck
 from datazoo.pictures import Splits
 from datazoo.sources.splits import SplitChoice, load_splits
@@ -55,6 +56,11 @@ def test_a_changed_shard_is_looked_at_again(tmp_path: Path, caplog: pytest.LogCa
 def test_a_bad_picture_is_named(damaged: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1 of 7 pictures cannot be decoded: .*val/b\.tar:bad\.png"):
         start(damaged, tmp_path)
+
+
+def test_the_doctor_says_that_it_looks_at_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds shards: the doctor looks at files"):
+        take_inventory(write_data_set(tmp_path / "data"), tmp_path)
 
 
 def test_a_bad_picture_is_left_out(damaged: Path, tmp_path: Path) -> None:
