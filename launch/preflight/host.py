@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.util
 import os
 import resource
@@ -103,8 +104,9 @@ def _last_path(arguments: Sequence[str], *names: str) -> Path | None:
 
 
 def data_is_readable(path: Path) -> Check:
-    """The data set can be read."""
-    if path.exists() and os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+    """The data set can be read: a folder, a file, or all files of a pattern of shards."""
+    files = [path] if path.exists() else [Path(name) for name in glob.glob(str(path))]
+    if files and all(os.access(file, os.R_OK | (os.X_OK if file.is_dir() else 0)) for file in files):
         return Check("data", "ok", printable(path))
     return Check(
         "data",
