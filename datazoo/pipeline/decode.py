@@ -108,6 +108,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         DataError: pixels whose range nobody knows.
     """
     bits = int(image.info.get(_BITS, 16 if image.mode.startswith("I") else 8))
+    image.load()  # a PNG may hold EXIF data behind its pixels
     if _orientation(image) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode == "F":

@@ -171,3 +171,16 @@ def test_workers_stay_within_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
     assert [clamp_workers(workers) for workers in (None, 1, 2, 64)] == [2, 1, 2, 2]
+
+
+def test_a_png_is_turned_by_exif_data_that_stands_behind_its_pixels() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    before = encode(Image.new("RGB", (30, 20)), "PNG", exif=exif)
+    at = before.index(b"eXIf") - 4
+    length = 12 + int.from_bytes(before[at : at + 4], "big")
+    end = before.index(b"IEND") - 4
+    behind = before[:at] + before[at + length : end] + before[at : at + length] + before[end:]
+
+    assert behind.index(b"IDAT") < behind.index(b"eXIf")
+    assert to_rgb(open_picture(io.BytesIO(behind))).size == to_rgb(open_picture(io.BytesIO(before))).size == (20, 30)
