@@ -98,7 +98,6 @@ def test_a_second_run_overwrites_nothing(run: Path) -> None:
         (("--model.num_classes", "7"), "10 classes"),
         (("--pretrain_ckpt", "/none/here.ckpt"), "/none/here.ckpt"),
         (("--output_dir", "/proc/none"), "/proc/none"),
-        (("--data.batch_size", "4000"), "1259"),
         (("--platform", "Ascend"), "npu-smi"),
         (("--amp.level", "O2", "--amp.dtype", "bfloat16"), "bfloat16"),
         (("--train.bn_sync", "sync"), "SyncBatchNorm"),

@@ -23,6 +23,7 @@ PAIRS = [(p.with_name(p.name.replace("_CN.md", ".md")), p) for p in DOCUMENTS if
 GUIDES = ["CONTRIBUTING.md", "CONTRIBUTING_CN.md", "docs/architecture.md", "docs/architecture_CN.md"]
 OWN_FLAGS = {
     "config",
+    "lang",
     "config_path",
     "print_config",
     "help",
