@@ -3,7 +3,7 @@
 Every step is the one of `datazoo.pipeline.pillow_path`: onnxruntime's antialiased cubic Resize of uint8 pixels is
 Pillow's bicubic filter, applied to rows first and columns second as there; sizes are computed in float32 and truncated.
 Pixels that need no resizing come out the same; of resized ones about one in 1,000 differs by one grey level, where
-the filter's sum lies half way between two.
+the filter's sum lies half way between two, and one in some ten million by two, where that happens in both passes.
 """
 
 from __future__ import annotations

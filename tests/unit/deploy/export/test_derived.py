@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from PIL import Image
@@ -43,7 +43,8 @@ SESSIONS = {name: _nothing_but_preprocessing(spec) for name, spec in SPECS.items
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(SPECS)), st.integers(3, 90), st.integers(3, 90), st.integers(0, 2**32 - 1))
-def test_preprocessing_inside_is_the_one_outside_to_one_grey_level(
+@example("rgb", 4, 4, 772390484)  # two roundings the same way, in one value of 3,072
+def test_preprocessing_inside_is_the_one_outside_to_one_grey_level_and_very_rarely_two(
     name: str, height: int, width: int, seed: int
 ) -> None:
     spec = SPECS[name]
@@ -54,7 +55,8 @@ def test_preprocessing_inside_is_the_one_outside_to_one_grey_level(
     outside = preprocess(Image.fromarray(pixels), spec).ravel()
     grey_level = 1 / 255 / min(spec.std)
     difference = np.abs(inside - outside)
-    assert difference.max() < 1.001 * grey_level
+    assert difference.max() < 2.001 * grey_level
+    assert (difference > 1.5 * grey_level).mean() < 0.002
     assert (difference > 0.5 * grey_level).mean() < 0.02
 
 
