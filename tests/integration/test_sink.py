@@ -32,7 +32,7 @@ from engine.runtime.start import Runtime
 from engine.step.loss import NetworkWithLoss
 from engine.step.sunk_step import SunkStep, common_length
 
-RECIPE = Path(__file__).resolve().parents[4] / "config" / "lenet5_digits.yaml"
+RECIPE = Path(__file__).resolve().parents[2] / "config" / "lenet5_digits.yaml"
 CLOCK = ("time", "seconds", "images_per_second", "eval_seconds")
 EPOCHS, STEPS = 5, 200
 

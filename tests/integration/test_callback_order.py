@@ -15,7 +15,7 @@ from engine.config import load_config
 from engine.jobs import train as job
 from engine.runtime.start import Runtime
 
-RECIPE = Path(__file__).resolve().parents[4] / "config" / "lenet5_digits.yaml"
+RECIPE = Path(__file__).resolve().parents[2] / "config" / "lenet5_digits.yaml"
 # What depends on the clock.
 CLOCK = ("time", "seconds", "images_per_second", "eval_seconds")
 

@@ -14,7 +14,7 @@ from engine.config.step_range import StepRange
 from engine.jobs import train as job
 from engine.runtime.start import Runtime
 
-RECIPE = Path(__file__).resolve().parents[4] / "config" / "lenet5_digits.yaml"
+RECIPE = Path(__file__).resolve().parents[2] / "config" / "lenet5_digits.yaml"
 
 
 def train(folder: Path, profile: StepRange, sink: str) -> Path:
