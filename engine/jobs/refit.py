@@ -58,7 +58,7 @@ class Refit:
         self.runtime.broadcast(self.network)
         if self.store is None:
             return
-        target = self.store.save_refit(values_of(self.network), scored)
+        target = self.store.save_refit(values_of(self.network.get_parameters()), scored)
         print(
             f"refit: the head is solved again on {len(self.splits.train)} train + {len(self.splits.val)} val pictures "
             f"and kept ({printable(target.name)}); val's score is that of the head before"
