@@ -44,7 +44,7 @@ def test_all_of_the_project_is_looked_at() -> None:
 
 def test_what_a_user_keeps_in_the_clone_is_not(tmp_path: Path) -> None:
     for name in tracked():
-        if name.endswith((".py", ".sh", "pyproject.toml")) or name == ".ci/run":
+        if name.endswith((".py", ".sh", ".sbatch", "pyproject.toml")) or name == ".ci/run":
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, tmp_path / name)
     for folder in (
