@@ -47,7 +47,10 @@ def start(body: str, ignored: Sequence[signal.Signals] = ()) -> subprocess.Popen
         preexec_fn=begin,
     )
     assert program.stdout is not None
-    assert program.stdout.readline() == "ready\n"
+    line = b""
+    while not line.endswith(b"\n"):  # byte by byte: what readline() reads ahead, communicate() does not return
+        line += os.read(program.stdout.fileno(), 1)
+    assert line == b"ready\n"
     return program
 
 
