@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +10,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from common.errors import ReportError
+from common.pages import THUMBNAIL_SIDE, thumbnail_address
 from report.predictions import Prediction
 
-SIDE = 112
-"""Pixels of a thumbnail's longer side."""
 SUREST, PAIRS, A_PAIR = 18, 12, 6
 """Thumbnails of the surest mistakes, pairs of classes that are shown, and thumbnails of each."""
 
@@ -95,14 +92,10 @@ def _shown(predictions: Sequence[Prediction]) -> tuple[WrongPicture, ...]:
 
 
 def thumbnail(path: Path) -> str | None:
-    """Return a small JPEG as a data address; None where the file is no picture that can be read."""
+    """Return a small picture as an address that holds it; None where the file is no picture that can be read."""
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (2 * SIDE, 2 * SIDE))
-            small = ImageOps.exif_transpose(image).convert("RGB")
-            small.thumbnail((SIDE, SIDE))
-            target = io.BytesIO()
-            small.save(target, "JPEG", quality=75)
+            image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
+            return thumbnail_address(ImageOps.exif_transpose(image).convert("RGB"))
     except Exception:  # whatever is wrong with a file, the page says that it cannot be shown
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(target.getvalue()).decode("ascii")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 import shlex
@@ -14,14 +13,13 @@ from pathlib import Path
 
 from common.files import write_json, write_text
 from common.names import printable
-from common.pages import page_environment
+from common.pages import THUMBNAIL_SIDE, page_environment, thumbnail_address
 from datazoo.doctor.findings import Entry, Finding
 from datazoo.doctor.inventory import Inventory, shown
 from datazoo.doctor.words import Lang, meaning_of, title_of, words
 from datazoo.pipeline.decode import open_picture, read_file, to_rgb
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SIDE = 112  # pixels of a thumbnail
 _WITH_PICTURES = 48  # cases of a kind that are shown with pictures
 _A_CASE = 8  # pictures of a case
 _ALL_PICTURES = 480  # on a page: it stays under 3 MB
@@ -159,11 +157,7 @@ def _thumbnail(path: Path) -> str | None:
     try:
         image = open_picture(io.BytesIO(read_file(path)))
         if image.format == "JPEG":
-            image.draft("RGB", (_SIDE, _SIDE))
-        rgb = to_rgb(image)
-        rgb.thumbnail((_SIDE, _SIDE))
-        stream = io.BytesIO()
-        rgb.save(stream, "JPEG", quality=70)
+            image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        return thumbnail_address(to_rgb(image))
     except Exception:  # a picture that is broken is named without one
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
