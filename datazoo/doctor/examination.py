@@ -15,19 +15,20 @@ from PIL import Image
 
 from datazoo.doctor.examine import png_damage
 from datazoo.photos.look import Look, look_into
-from datazoo.pipeline.decode import open_picture, read_file, reason_of, to_rgb
+from datazoo.pipeline.decode import JPEG_ENDINGS, open_picture, read_file, reason_of, to_rgb
 
 TINY = 32  # pixels of the shorter side
 HUGE = 20_000_000  # pixels
 _TASK = 64  # pictures a thread takes at a time
 _ORIENTATION_TAG = 0x0112
 _ENDINGS = {
-    "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),
+    "JPEG": JPEG_ENDINGS,
+    "MPO": JPEG_ENDINGS,
     "PNG": (".png",),
     "BMP": (".bmp",),
     "GIF": (".gif",),
     "WEBP": (".webp",),
+    "AVIF": (".avif",),
     "TIFF": (".tif", ".tiff"),
 }
 

@@ -21,7 +21,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from common.errors import DataError
 from datazoo.packed import PackedFile, PictureFile
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")  # Windows saves pictures from the web as .jfif
+EXTENSIONS = frozenset({*JPEG_ENDINGS, ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000  # a decompression bomb is refused, not decoded
 MAX_FILE_BYTES = 256 * 1024 * 1024
 _ORIENTATION_TAG = 0x0112

@@ -13,8 +13,35 @@ from common.names import printable
 from datazoo.sources.split_names import SPLITS, split_meant_by
 
 LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst"})
-_PATH_NAMES = ("path", "file", "filename", "file_name", "filepath", "image", "img", "image_path", "picture", "图片")
-_LABEL_NAMES = ("label", "labels", "class", "class_name", "classname", "category", "target", "标签", "类别")
+# The surer names first: where a list has both `id` and `path`, the latter is the path.
+_PATH_NAMES = (
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "image",
+    "img",
+    "image_path",
+    "image_id",
+    "image_name",
+    "id",
+    "picture",
+    "图片",
+)
+_LABEL_NAMES = (
+    "label",
+    "labels",
+    "class",
+    "class_name",
+    "classname",
+    "category",
+    "target",
+    "breed",
+    "species",
+    "标签",
+    "类别",
+)
 _SPLIT_NAMES = ("split", "set", "subset", "fold", "usage", "划分")
 _FORM = "each line is path,label or path,label,split; paths count from the list's folder"
 
@@ -78,7 +105,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     delimiter = next((sign for sign in "\t,;" if sign in first), None)
     if delimiter is None:
         for number, line in enumerate(lines, 1):
-            yield number, line.rsplit(None, 1)
+            yield number, [cell.strip().strip('"') for cell in line.rsplit(None, 1)]
         return
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     for row in reader:
@@ -88,7 +115,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 def _header(row: Sequence[str]) -> tuple[int, int, int] | None:
     """Places of path, label and split (-1: none) if a row names them, else None."""
     names = [cell.lower() for cell in row]
-    places = [next((i for i, name in enumerate(names) if name in known), -1) for known in _KNOWN]
+    places = [next((names.index(name) for name in known if name in names), -1) for known in _KNOWN]
     return (places[0], places[1], places[2]) if places[0] >= 0 and places[1] >= 0 else None
 
 

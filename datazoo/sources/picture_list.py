@@ -17,6 +17,7 @@ from common.names import encoding_problem, printable, readable
 from common.suggest import did_you_mean
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
+from datazoo.sources.found_by_name import found_by_name
 from datazoo.sources.image_folder import check_class_list
 from datazoo.sources.list_file import Entry, file_of, read_entries
 from datazoo.sources.missing_splits import Shares, complete
@@ -79,6 +80,9 @@ def _with_pictures(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], l
                     f"{_told(before)} and {_told(entry)}; keep one of the lines"
                 )
             left_out["named twice"] += before.line != entry.line
+    if missing and len(missing) == len(entries) and (by_name := found_by_name(path.parent, entries)):
+        listed, notes = _with_pictures(path, by_name)
+        return listed, [*notes, f"{printable(path)}: {len(listed)} pictures found by their names below {path.parent}"]
     if missing:
         names = ", ".join(f"line {entry.line}: {printable(entry.path)}" for entry in missing[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""

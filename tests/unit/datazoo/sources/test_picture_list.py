@@ -57,6 +57,18 @@ def test_columns_in_any_order_if_they_are_named(pictures: Path) -> None:
     assert counts(listed(pictures, lines)) == {"train": 6, "val": 3, "test": 3}
 
 
+def test_quoted_paths_with_blanks_are_read(pictures: Path) -> None:
+    (pictures / "img").rename(pictures / "my img")
+    lines = [f'"my img/{index}.png" {index % 2}' for index in range(12)]
+
+    assert sum(counts(listed(pictures, lines, name="list.txt")).values()) == 12
+
+
+def test_a_column_called_path_is_the_path_beside_one_called_id(pictures: Path) -> None:
+    lines = ["id,path,label", *(f"7{index},img/{index}.png,{index % 2}" for index in range(12))]
+    assert sum(counts(listed(pictures, lines)).values()) == 12
+
+
 def test_paths_of_windows_are_found(pictures: Path) -> None:
     assert sum(counts(listed(pictures, [line.replace("/", "\\") for line in rows()])).values()) == 12
 
@@ -84,7 +96,7 @@ def test_numbers_are_labels_in_their_order_or_of_the_given_names(pictures: Path)
         (["img/0.png,cat", "img/0.png,dog"], r"lines 1 and 2: img/0.png is cat and dog; keep one"),
         (["img/0.png,cat,val", "img/1.png,cat,test"], "no line of split train, only of val, test"),
         (["img/0.png,cat,train", "img/1.png,dog,test"], "class 'dog' has no picture in train"),
-        (["list.csv,cat"], r"names no pictures; they end in \.bmp"),
+        (["list.csv,cat"], r"names no pictures; they end in \.avif, \.bmp"),
     ],
 )
 def test_a_list_that_cannot_be_used_says_where_and_why(pictures: Path, lines: list[str], says: str) -> None:
@@ -100,6 +112,25 @@ def test_a_label_that_is_not_in_the_class_list_is_refused(pictures: Path) -> Non
 def test_text_that_is_none_is_refused(pictures: Path) -> None:
     with pytest.raises(DataError, match="neither UTF-8 nor GBK text; save it as CSV UTF-8"):
         load_splits("image_folder", listed(pictures, rows(), "utf-16"))
+
+
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_bare_names_are_found_below_the_list(pictures: Path, ending: str) -> None:
+    lines = ["id,breed,label", *(f"{index}{ending},x,{index % 2}" for index in range(12))]
+    path = listed(pictures, [lines[0].replace("id", "image_id"), *lines[1:]])
+
+    splits = load_splits("image_folder", path)
+
+    assert sum(len(part) for part in splits) == 12
+    assert f"{path}: 12 pictures found by their names below {pictures}" in splits.notes
+
+
+def test_a_name_that_two_pictures_have_is_not_guessed(pictures: Path) -> None:
+    (pictures / "more").mkdir()
+    (pictures / "img/0.png").rename(pictures / "more/1.png")
+
+    with pytest.raises(DataError, match="1 of 1 pictures are not there"):
+        load_splits("image_folder", listed(pictures, ["1,cat"]))
 
 
 def test_lines_without_a_picture_are_left_out_and_counted(pictures: Path) -> None:

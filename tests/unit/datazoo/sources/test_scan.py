@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from datazoo.pipeline.decode import decode_file
 from datazoo.sources.image_folder import _suffix, scan
 
 NAMES = st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(lambda name: name not in (".", ".."))
@@ -36,3 +38,14 @@ def test_what_is_no_picture_is_counted_and_links_are_followed(tmp_path: Path) ->
     assert [path.name for path in pictures.paths or ()] == ["a.png", "b.PNG", "link.png"]
     assert "(1 .txt, 2 folder, 1 hidden, 2 no extension)" in notes[0]
     assert "2 dangling links left out: a/gone.png, a/loop.png" in notes[1]
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("jfif", "JPEG"), ("jpe", "JPEG"), ("avif", "AVIF")])
+def test_endings_that_browsers_save_under_are_pictures(tmp_path: Path, ending: str, kind: str) -> None:
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(tmp_path / f"a/1.{ending}", kind)
+
+    pictures, notes = scan(tmp_path, "train", None)
+
+    assert decode_file(pictures.paths[0]).getpixel((4, 4))[0] > 150  # type: ignore[index]
+    assert notes == ()
