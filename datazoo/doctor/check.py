@@ -89,7 +89,7 @@ def _check_split(pictures: PictureSet, on_bad_image: str, check: PictureCheck) -
     left_out = {path for path, _ in bad}
     kept = pictures.subset([index for index, path in enumerate(pictures.files or ()) if path not in left_out])
     for name, count in kept.class_counts().items():
-        if count == 0:
+        if count == 0 and pictures.class_counts()[name]:
             raise DataError(f"{pictures.split}: class {name!r} has no decodable picture")
     _log.warning("%s: %s; left out", pictures.split, report.summary())
     return kept

@@ -9,12 +9,12 @@ from datazoo.doctor.examination import Examination
 from datazoo.doctor.inventory import WHOLE, Inventory, Item, shown
 from datazoo.photos.groups import exact_pairs, joined
 from datazoo.photos.near_copies import near_copies
-from datazoo.sources.split_names import split_meant_by
+from datazoo.sources.split_names import HELD_OUT, split_meant_by
 
 # In the order of the report. Problems keep a data set from passing; the others are for the eye.
 PROBLEMS = ("broken", "leak", "other_label", "empty_class", "other_classes")
 REMARKS = (
-    "near_leak", "near_label", "copy", "near_copy",
+    "unscored_class", "near_leak", "near_label", "copy", "near_copy",
     "rotated", "tiny", "huge", "animated", "gray", "cmyk", "ending", "stray",
 )  # fmt: skip
 KINDS = PROBLEMS + REMARKS
@@ -62,10 +62,12 @@ def find_problems(inventory: Inventory, examined: Sequence[Examination]) -> list
     _add_copies(cases, items, examined)
     _add_near_copies(cases, items, examined)
     cases["empty_class"] = [
-        Entry((), f"{split}/{label}" if split != WHOLE else label) for split, label in inventory.empty
+        Entry((), f"{split}/{label}" if split != WHOLE else label)
+        for split, label in inventory.empty
+        if not _is_held_out(split)
     ]
     cases["stray"] = [Entry((), f"{shown(path, inventory.root)} ({why})") for path, why in inventory.stray]
-    cases["other_classes"] = _class_differences(inventory)
+    cases["other_classes"], cases["unscored_class"] = _class_differences(inventory)
     return [Finding(kind, tuple(entries), _count(kind, entries, items)) for kind, entries in cases.items() if entries]
 
 
@@ -110,13 +112,21 @@ def _add_near_copies(cases: dict[str, list[Entry]], items: Sequence[Item], exami
         cases["near_leak" if across else "near_label" if labels else "near_copy"].append(entry)
 
 
-def _class_differences(inventory: Inventory) -> list[Entry]:
+def _class_differences(inventory: Inventory) -> tuple[list[Entry], list[Entry]]:
+    """What train lacks and another split has, and what the others have no picture of, an entry for each split."""
     everywhere = sorted(set().union(*map(set, inventory.classes.values()))) if inventory.classes else []
-    entries = []
+    of_train: list[Entry] = []
+    of_others: list[Entry] = []
     for split, names in inventory.classes.items():
-        if split_meant_by(split) is not None and (lacking := [name for name in everywhere if name not in names]):
+        there = {name for name in names if not _is_held_out(split) or (split, name) not in inventory.empty}
+        if split_meant_by(split) is not None and (lacking := [name for name in everywhere if name not in there]):
+            entries = of_others if _is_held_out(split) else of_train
             entries.append(Entry((), f"{split}: {', '.join(lacking)}"))
-    return entries
+    return of_train, of_others
+
+
+def _is_held_out(split: str) -> bool:
+    return split_meant_by(split) in HELD_OUT
 
 
 def _groups(numbers: Sequence[int]) -> list[tuple[int, ...]]:

@@ -18,6 +18,7 @@ from common.names import printable, table_cell
 from datazoo.doctor.examination import Examination
 from datazoo.doctor.findings import Finding, copy_groups
 from datazoo.doctor.inventory import MANIFEST, WHOLE, Inventory, shown
+from datazoo.sources.split_names import HELD_OUT, split_meant_by
 
 By = Literal["copy", "hardlink", "symlink"]
 
@@ -37,7 +38,7 @@ def choose_left_out(
 
     Broken ones; copies under different labels, all of them; of other copies all but the one in the latest split (test,
     then val), and there the first; near copies of pictures of a later split; and classes that then have no picture left
-    in one of the splits.
+    to train on.
 
     Args:
         inventory: the data set.
@@ -73,7 +74,7 @@ def _leave_out_emptied_classes(inventory: Inventory, left: dict[int, LeftOut]) -
     emptied: dict[str, str] = {}
     for label in sorted(set().union(*map(set, inventory.classes.values()))):
         for split in inventory.classes:
-            if not kept[split, label]:
+            if not kept[split, label] and split_meant_by(split) not in HELD_OUT:
                 emptied.setdefault(label, split)
     for i, item in enumerate(inventory.items):
         if item.label in emptied and i not in left:

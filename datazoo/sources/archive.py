@@ -22,6 +22,7 @@ from common.files import atomic_folder, sha256_of
 from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS, MAX_FILE_BYTES
 from datazoo.sources.list_file import LIST_ENDINGS
+from datazoo.sources.split_names import is_hidden
 
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_FILES = 5_000_000
@@ -149,7 +150,7 @@ def _extract(path: Path, members: list[_Member], read: Any, folder: Path) -> str
     for member in members:
         name = _safe_name(path, member.name)
         ending = name.suffix.lower()
-        if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
+        if any(map(is_hidden, name.parts)):
             left_out["hidden"] += 1
             continue
         if ending not in EXTENSIONS | LIST_ENDINGS:

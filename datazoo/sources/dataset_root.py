@@ -55,10 +55,11 @@ def level_hint(folder: Path) -> str:
     """Return a further line for a message about a folder without classes or pictures: which folder was meant."""
     if pictures_in(folder):
         return (
-            f"\nit holds pictures itself: is data.path one level too deep? try --data.path {printable(folder.parent)}"
+            f"\nit holds pictures itself: one level too deep? try {printable(folder.parent)}; pictures "
+            "without class folders take a list of lines path,label"
         )
     if any(pictures_in(folder / name) for name in sub_folders(folder)):
-        return f"\nits sub-folders hold pictures: is data.path one level too high? try --data.path {printable(folder)}"
+        return f"\nits sub-folders hold pictures: one level too high? try {printable(folder)}"
     return f"\na folder a class, as my_photos/cats/1.jpg; pictures end in {', '.join(sorted(EXTENSIONS))}"
 
 

@@ -14,9 +14,9 @@ from common.names import class_name_problem, printable, readable
 from common.suggest import did_you_mean
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
-from datazoo.sources.dataset_root import dataset_root, flat_notes, level_hint
+from datazoo.sources.dataset_root import dataset_root, flat_notes, level_hint, pictures_in
 from datazoo.sources.missing_splits import Shares, complete
-from datazoo.sources.split_names import SplitName, find_split, missing_split, sub_folders
+from datazoo.sources.split_names import HELD_OUT, TRAIN, SplitName, find_split, missing_split, sub_folders
 
 
 def read_class_list(path: Path) -> tuple[str, ...]:
@@ -47,8 +47,13 @@ def check_class_list(classes: tuple[str, ...], where: str) -> tuple[str, ...]:
     return classes
 
 
-def _class_folders(folder: Path) -> list[str]:
+def _class_folders(folder: Path, split: str) -> list[str]:
     names = sub_folders(folder)
+    if not names and split in HELD_OUT and (count := pictures_in(folder)):
+        raise DataError(
+            f"{split}: {count} pictures in {printable(folder)} lie in no class folder, so nobody knows what they show\n"
+            "move the folder elsewhere to train without it; python predict.py FOLDER answers such pictures"
+        )
     if not names:
         raise DataError(f"{printable(folder)}: no class folders{level_hint(folder)}")
     for name in names:
@@ -80,12 +85,13 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
         The pictures sorted by class and name, and notes on what was left out.
 
     Raises:
-        DataError: class without folder, folder without class, class without pictures, or a name that cannot be shown.
+        DataError: folder without class, a name that cannot be shown, no pictures; in train, class without folder or
+            pictures too.
     """
-    folders = _class_folders(folder)
+    folders = _class_folders(folder, split)
     names = tuple(folders) if classes is None else classes
     for name in names:
-        if name not in folders:
+        if name not in folders and split == TRAIN:
             raise DataError(f"class {name!r} has no folder in {folder}{did_you_mean(name, folders)}")
     for name in folders:
         if name not in names:
@@ -97,7 +103,7 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     dangling: list[str] = []
     for label, name in enumerate(names):
         before, place = len(paths), folder / name
-        for entry in _entries(place):
+        for entry in _entries(place) if name in folders else ():
             suffix = _suffix(entry.name)
             if entry.name.startswith("."):
                 left_out["hidden"] += 1
@@ -110,10 +116,12 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
             else:
                 paths.append(place / entry.name)
                 labels.append(label)
-        if len(paths) == before:
+        if len(paths) == before and split == TRAIN:
             raise DataError(
                 f"class {name!r} has no pictures in {printable(place)}; add some or remove the class{level_hint(place)}"
             )
+    if not paths:
+        raise DataError(f"{split}: no pictures in {printable(folder)}{level_hint(folder)}")
     notes = []
     if left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left_out.items()))

@@ -94,17 +94,17 @@ def complete(
                 f"{reason}: {len(made[0])} of {total} train pictures held out as {made[0].split}{also}, by class, "
                 f"no photo on two sides ({photos} photos, seed {shares.seed})"
             )
-        notes += [note for part in made if (note := _absent(part))]
     assert val is not None
+    notes += [note for part in (val, test) if part is not None and (note := _absent(part))]
     if test is None:
         notes.append("no test split: val chooses the checkpoint, so its score is a validation score and no test score")
     return Completed(train, val, test, tuple(wanted), tuple(notes))
 
 
 def _absent(part: PictureSet) -> str | None:
-    """Say which classes have so few photos that a made split has none of theirs."""
+    """Say which classes a split has no picture of: too rare to hold any out, or not in a split that was brought."""
     names = [name for name, count in part.class_counts().items() if count == 0]
     if not names:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{part.split}: no picture of {', '.join(names[:_NAMED])}{more}, of which there are too few photos"
+    return f"{part.split}: no picture of {', '.join(names[:_NAMED])}{more}, which its scores say nothing about"

@@ -10,12 +10,15 @@ from common.errors import DataError
 from common.names import printable
 from common.suggest import did_you_mean
 
-SPLITS = ("train", "val", "test")
+TRAIN = "train"
+HELD_OUT = ("val", "test")
+SPLITS = (TRAIN, *HELD_OUT)
 _SPELLINGS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev", "eval"),
     "test": ("test", "testing"),
 }
+_OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _MOST_SHOWN = 6
 
 
@@ -90,7 +93,12 @@ def missing_split(folder: Path, wanted: SplitName, siblings: Sequence[str]) -> D
 
 def sub_folders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted, without hidden ones."""
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry.name))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that macOS, Windows or a file server keeps for itself."""
+    return name.startswith(".") or name in _OF_SYSTEMS
 
 
 def _listed(names: Sequence[str]) -> str:

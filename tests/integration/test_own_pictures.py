@@ -178,7 +178,7 @@ def _nothing(folder: Path) -> Path:
 
 MISTAKES: dict[Callable[[Path], Path], tuple[str, str]] = {
     _one_class: ("one class only", "<data.path>/<class>/"),
-    _loose: ("no class folders", "try --data.path"),
+    _loose: ("no class folders", "one level too deep? try"),
     _no_pictures: ("no pictures", "add some or remove the class"),
     _empty: ("no class folders", "my_photos/cats/1.jpg"),
     _empty_class: ("class 'cats' has no pictures", "add some or remove the class"),

@@ -123,12 +123,15 @@ def test_a_mirrored_copy_is_said_to_be_one(data: Path) -> None:
 
 def test_empty_classes_and_classes_that_a_split_lacks_are_named(data: Path) -> None:
     (data / "train/owl").mkdir()
+    (data / "test/emu").mkdir()
+    photo(5000).save(data / "test/emu/0.png")
 
     code, found = findings(data)
 
     assert code == 1
     assert [case["note"] for case in found["empty_class"]["cases"]] == ["train/owl"]
-    assert [case["note"] for case in found["other_classes"]["cases"]] == ["val: owl", "test: owl"]
+    assert [case["note"] for case in found["other_classes"]["cases"]] == ["train: emu"]
+    assert [case["note"] for case in found["unscored_class"]["cases"]] == ["val: emu, owl", "test: owl"]
 
 
 def test_what_is_no_picture_is_named(data: Path) -> None:
@@ -191,14 +194,14 @@ def test_the_clean_copy_passes_and_the_data_set_is_as_it_was(data: Path, by: str
     assert [len(part) for part in load_splits("image_folder", Path("clean"))] == [9, 11, 14]
 
 
-def test_a_class_without_pictures_in_a_split_is_left_out_of_all(data: Path) -> None:
-    (data / "train/owl").mkdir()
-    photo(5000).save(data / "train/owl/0.png")
+def test_a_class_without_pictures_to_train_on_is_left_out_of_all(data: Path) -> None:
+    (data / "val/owl").mkdir()
+    photo(5000).save(data / "val/owl/0.png")
 
     assert main([str(data), "--fix", "clean"]) == 1
 
     assert findings(Path("clean"))[0] == 0
-    assert "its class has no picture left in val" in Path("clean/manifest.csv").read_text(encoding="utf-8")
+    assert "its class has no picture left in train" in Path("clean/manifest.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

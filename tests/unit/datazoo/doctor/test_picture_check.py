@@ -24,6 +24,10 @@ from datazoo.sources.splits import SplitChoice, load_splits
 from tests.unit.datazoo.doctor.pictures import memory_of, write_dataset, write_picture
 
 
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "data")
@@ -173,7 +177,7 @@ def test_a_bad_picture_is_told_from_memory_as_when_it_was_found(
         caplog.clear()
         try:
             kept.append(start(dataset, memory_of(tmp_path), on_bad=on_bad).val.fingerprint())
-            told.append([record.getMessage() for record in caplog.records if record.levelno == logging.WARNING])
+            told.append(warnings_in(caplog))
         except DataError as error:
             told.append([str(error)])
 
@@ -271,7 +275,7 @@ def test_a_damaged_database_is_made_anew(
     start(dataset, memory_of(tmp_path))
 
     assert len(looks) == 48  # once more, and then never again
-    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    lines = warnings_in(caplog)
     assert [line.rpartition("; ")[2] for line in lines] == ["made anew, every picture is looked at again"] * bool(
         content
     )
@@ -286,7 +290,7 @@ def test_a_damaged_database_that_cannot_be_made_anew_costs_one_line(
     splits = start(dataset, memory_of(tmp_path))
 
     assert len(splits.train) == 8
-    assert ["is not remembered" in record.getMessage() for record in caplog.records] == [True]
+    assert ["is not remembered" in line for line in warnings_in(caplog)] == [True]
 
 
 def test_a_cache_folder_that_cannot_be_written_costs_one_line(
@@ -297,7 +301,7 @@ def test_a_cache_folder_that_cannot_be_written_costs_one_line(
     splits = start(dataset, memory_of(tmp_path / "file" / "cache"))
 
     assert len(splits.train) == 8
-    assert [record.getMessage().partition("; ")[2] for record in caplog.records] == [
+    assert [line.partition("; ")[2] for line in warnings_in(caplog)] == [
         "what is found in pictures is not remembered, and the next start looks again (data.cache_dir)"
     ]
 
@@ -314,7 +318,7 @@ def test_a_database_that_may_only_be_read_is_read(
     start(dataset, memory)
 
     assert looks == [str(dataset / "train/a/7.png")]
-    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
+    assert len(warnings_in(caplog)) == 1
 
 
 def test_names_that_are_not_utf8_are_remembered(dataset: Path, tmp_path: Path, looks: list[str]) -> None:

@@ -89,7 +89,7 @@ def test_a_class_of_two_photos_is_not_in_test_and_that_is_said(tmp_path: Path) -
     splits = load_splits("image_folder", tmp_path)
 
     assert [part.class_counts()["owl"] for part in splits] == [1, 1, 0]
-    assert "test: no picture of owl, of which there are too few photos" in splits.notes
+    assert "test: no picture of owl, which its scores say nothing about" in splits.notes
 
 
 def test_where_every_class_has_two_photos_there_is_no_test_split_and_that_is_said(tmp_path: Path) -> None:
@@ -171,7 +171,9 @@ def test_pictures_beside_the_class_folders_are_counted(tmp_path: Path) -> None:
 def test_a_class_folder_says_one_level_too_deep(tmp_path: Path) -> None:
     write_flat(tmp_path, photos=5)
 
-    with pytest.raises(DataError, match=f"no class folders\nit holds pictures itself.*try --data.path {tmp_path}$"):
+    with pytest.raises(
+        DataError, match=f"no class folders\nit holds pictures itself: .*try {tmp_path}; .*a list"
+    ):
         load_splits("image_folder", tmp_path / "cat")
 
 
@@ -179,10 +181,13 @@ def test_a_folder_of_data_sets_says_one_level_too_high(tmp_path: Path) -> None:
     write_flat(tmp_path / "animals", photos=5)
     write_flat(tmp_path / "plants", photos=5)
 
-    with pytest.raises(DataError, match=f"one level too high.*try --data.path {tmp_path / 'animals'}$"):
+    with pytest.raises(DataError, match=f"one level too high.*try {tmp_path / 'animals'}$"):
         load_splits("image_folder", tmp_path)
 
 
 def test_an_empty_folder_says_what_counts_as_a_picture(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no class folders\na folder a class, .* pictures end in \.bmp, \.gif, \.jpeg"):
+    with pytest.raises(
+        DataError,
+        match=r"no class folders\na folder a class, .* pictures end in \.avif, \.bmp, \.gif, \.jfif, \.jpe, \.jpeg",
+    ):
         load_splits("image_folder", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,36 @@ def test_the_doctor_does_not_pass_a_choice_that_a_recipe_has_to_make(
     monkeypatch.chdir(tmp_path.parent)
     assert doctor([str(write_splits(tmp_path, "train", "valid", "dev", "test"))]) == 1
     assert "set data.val_split to one of them" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_class_that_a_brought_split_lacks_is_said_and_not_refused(tmp_path: Path, is_there: bool) -> None:
+    root = write_splits(tmp_path, "train", "val", "test")
+    shutil.rmtree(root / "val/dog")
+    if is_there:
+        (root / "val/dog").mkdir()
+
+    splits = load_splits("image_folder", root)
+
+    assert splits.val.class_counts() == {"cat": 5, "dog": 0}
+    assert "val: no picture of dog, which its scores say nothing about" in splits.notes
+
+
+def test_pictures_without_labels_are_no_test_split(tmp_path: Path) -> None:
+    root = write_splits(tmp_path, "train", "val")
+    (root / "test").mkdir()
+    Image.new("RGB", (4, 4)).save(root / "test/1.png")
+
+    with pytest.raises(
+        DataError, match=r"test: 1 pictures in .*/test lie in no class folder.*\nmove the folder .*predict\.py"
+    ):
+        load_splits("image_folder", root)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX", "@eaDir", "lost+found", ".ipynb_checkpoints"])
+def test_a_folder_of_the_system_is_no_class(tmp_path: Path, name: str) -> None:
+    root = write_splits(tmp_path, "train", "val", "test")
+    (root / "train" / name).mkdir()
+    (root / name).mkdir()
+
+    assert load_splits("image_folder", root).train.classes == ("cat", "dog")
