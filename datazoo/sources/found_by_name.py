@@ -16,10 +16,10 @@ def found_by_name(folder: Path, entries: Sequence[Entry]) -> list[Entry] | None:
 
     Args:
         folder: where the list lies.
-        entries: whose paths are bare names, with or without the ending.
+        entries: whose paths are bare names, with or without the ending, or paths without it.
 
     Returns:
-        The entries with the pictures' paths, or None if one is not found, found twice, or has a folder in its path.
+        The entries with the pictures' paths, or None if one is not found, or found twice.
     """
     wanted = {entry.path for entry in entries}
     found: dict[str, str] = {}
@@ -27,14 +27,12 @@ def found_by_name(folder: Path, entries: Sequence[Entry]) -> list[Entry] | None:
         folders[:] = [name for name in folders if not is_hidden(name)]
         for name in names:
             stem, ending = os.path.splitext(name)
-            called = name if name in wanted else stem
-            if ending.lower() not in EXTENSIONS or called not in wanted:
+            if ending.lower() not in EXTENSIONS:
                 continue
-            path = os.path.join(place, name)
-            if found.setdefault(called, path) != path:
-                return None
+            path = os.path.relpath(os.path.join(place, name), folder)
+            for called in wanted & {name, stem, os.path.splitext(path)[0]}:
+                if found.setdefault(called, path) != path:
+                    return None
     if found.keys() != wanted:
         return None
-    return [
-        Entry(os.path.relpath(found[entry.path], folder), entry.label, entry.split, entry.line) for entry in entries
-    ]
+    return [Entry(found[entry.path], entry.label, entry.split, entry.line) for entry in entries]

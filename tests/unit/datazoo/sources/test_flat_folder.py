@@ -171,9 +171,7 @@ def test_pictures_beside_the_class_folders_are_counted(tmp_path: Path) -> None:
 def test_a_class_folder_says_one_level_too_deep(tmp_path: Path) -> None:
     write_flat(tmp_path, photos=5)
 
-    with pytest.raises(
-        DataError, match=f"no class folders\nit holds pictures itself: .*try {tmp_path}; .*a list"
-    ):
+    with pytest.raises(DataError, match=f"no class folders\nit holds pictures itself: .*try {tmp_path}; .*a list"):
         load_splits("image_folder", tmp_path / "cat")
 
 

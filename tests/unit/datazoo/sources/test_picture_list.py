@@ -114,10 +114,9 @@ def test_text_that_is_none_is_refused(pictures: Path) -> None:
         load_splits("image_folder", listed(pictures, rows(), "utf-16"))
 
 
-@pytest.mark.parametrize("ending", ["", ".png"])
-def test_bare_names_are_found_below_the_list(pictures: Path, ending: str) -> None:
-    lines = ["id,breed,label", *(f"{index}{ending},x,{index % 2}" for index in range(12))]
-    path = listed(pictures, [lines[0].replace("id", "image_id"), *lines[1:]])
+@pytest.mark.parametrize("form", ["{}", "{}.png", "img/{}"])
+def test_names_without_folder_or_ending_are_found_below_the_list(pictures: Path, form: str) -> None:
+    path = listed(pictures, ["id,breed", *(f"{form.format(index)},{index % 2}" for index in range(12))])
 
     splits = load_splits("image_folder", path)
 
