@@ -81,7 +81,7 @@ class ClassificationCounts:
             top5=float(np.rint(total[-2])) / n,
             loss=float(total[-1]) / n,
             interval=wilson_interval(correct, n),
-            macro_f1=float(f1.mean()),
+            macro_f1=float(f1[predicted + actual > 0].mean()),  # a class that nobody met says nothing
             per_class=tuple(
                 ClassScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(actual[i]))
                 for i, name in enumerate(classes)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, top_k_accuracy_score
 
 from common.intervals import wilson_interval
 from datazoo.pipeline.order import Shard, evaluation_rows
@@ -41,6 +41,18 @@ def test_every_score_is_scikit_learns() -> None:
     assert [c.f1 for c in result.per_class] == pytest.approx(f1)
     assert [c.n for c in result.per_class] == list(support)
     assert result.macro_f1 == pytest.approx(f1.mean())
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
+def test_the_mean_f1_is_of_the_classes_that_occur_as_scikit_learns(cases: list[tuple[int, int]]) -> None:
+    labels, predicted = np.array(cases).T
+    counts = ClassificationCounts(6)
+    counts.add(np.eye(6)[predicted], labels)
+
+    result = counts.result(list("abcdef"), alone)
+
+    assert result.macro_f1 == pytest.approx(f1_score(labels, predicted, average="macro", zero_division=0))
 
 
 @settings(max_examples=25)
