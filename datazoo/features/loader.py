@@ -6,7 +6,7 @@ import numpy as np
 from mindspore.dataset import Dataset
 
 from datazoo.features.cache import CachedFeatures
-from datazoo.pipeline.loader import evaluation_batches, log_repeated
+from datazoo.pipeline.loader import evaluation_batches
 from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, rank_positions
 from datazoo.pipeline.reader import dataset_of
 
@@ -30,7 +30,6 @@ class FeatureLoader:
         self._count = len(features.labels)
         self._positions = rank_positions(self._count, batch_size, shard)
         self._features, self._seed = features, seed
-        log_repeated(self._positions.size * shard.world_size - self._count)
 
     @property
     def steps_per_epoch(self) -> int:

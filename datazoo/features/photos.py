@@ -34,6 +34,18 @@ def photos_of(features: np.ndarray, labels: np.ndarray, cosines: tuple[float, ..
     return photos
 
 
+def count_seen(train: tuple[np.ndarray, np.ndarray], held_out: tuple[np.ndarray, np.ndarray]) -> int:
+    """How many held-out pictures show a photo that train shows too, as `photos_of` has it.
+
+    Args:
+        train: features (N, D) and labels (N,).
+        held_out: features (M, D) and labels (M,) of another split.
+    """
+    (values, labels), (others, other_labels) = train, held_out
+    photos = photos_of(np.concatenate([values, others]), np.concatenate([labels, other_labels]))
+    return int(np.isin(photos[len(values) :], photos[: len(values)]).sum())
+
+
 def _alike(cosine: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
     """Group the pictures of one class by their cosines (n, n)."""
     from scipy.sparse.csgraph import connected_components

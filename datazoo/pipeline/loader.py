@@ -66,12 +66,6 @@ def _input_bytes(pictures: int, spec: PreprocessingSpec) -> int:
     return pictures * spec.channels * spec.image_size**2 * 4
 
 
-def log_repeated(count: int) -> None:
-    """Say how many pictures an epoch shows twice to fill up its last batch."""
-    if count:
-        _log.info("last batch of an epoch is filled up with %d pictures seen before in that epoch", count)
-
-
 class TrainLoader:
     """Training batches; an epoch is a pure function of (seed, epoch), whatever the threads, ranks or interruptions.
 
@@ -110,7 +104,6 @@ class TrainLoader:
         self._inputs: tuple[np.ndarray, np.ndarray] | None = None
         self._squares: PictureSet | None = None
         self._decoded = decoded
-        log_repeated(self._positions.size * shard.world_size - len(pictures))
 
     @property
     def steps_per_epoch(self) -> int:

@@ -14,6 +14,7 @@ from mindspore.dataset import Dataset, GeneratorDataset
 from datazoo.doctor.copies import unseen_part
 from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
+from datazoo.features.photos import count_seen
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decoded_cache import DecodedCacheChoice
 from datazoo.pipeline.loader import TrainLoader, eval_dataset
@@ -96,9 +97,12 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
     if front is not None:
         source = FeatureSource(config, front, runtime)
         features = source.of(splits.train, data.features.views)
+        of_held_out = {part.split: source.of(part, views=1) for part in held_out}
+        if config.finetune.solves_head and config.finetune.probe_l2 is None:
+            _say_what_was_seen(features, of_held_out)
         return Feed(
             FeatureLoader(features, batch_size=data.batch_size, seed=config.train.seed, shard=shard),
-            {s.split: feature_eval_dataset(source.of(s, views=1), eval_batch_size, shard) for s in held_out},
+            {split: feature_eval_dataset(part, eval_batch_size, shard) for split, part in of_held_out.items()},
         )
     decoded = DecodedCacheChoice(data.decoded_cache, data.cache_dir / "decoded", int(data.decoded_cache_gb * 1e9))
     pictures = TrainLoader(
@@ -120,6 +124,18 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
             for s in held_out
         },
     )
+
+
+def _say_what_was_seen(train: CachedFeatures, held_out: Mapping[str, CachedFeatures]) -> None:
+    """Say how many held-out pictures look like one to train on, where a penalty is chosen by such likeness anyway."""
+    for split, part in held_out.items():
+        seen = count_seen((train.values[0], train.labels), (part.values[0], part.labels))
+        if seen:
+            logger.info(
+                "%s: %d of %d pictures look like a training picture of their class (by their features: turned, cropped "
+                "or of one scene); the score on other photos is lower, and --folds 5 keeps such pictures together",
+                split, seen, len(part.labels),
+            )  # fmt: skip
 
 
 class FeatureSource:

@@ -162,6 +162,8 @@ def _check_head_classes(checkpoint: Path, classes: tuple[str, ...]) -> None:
 
 def use_cpu_kernels(network: nn.Cell, config: Config, runtime: Runtime) -> None:
     """Let the kernels in `kernels/` compute what they can, and say what came of it."""
+    if config.train.epochs == 0:
+        return  # nothing is trained
     if not config.runtime.kernels:
         report = KernelReport(unavailable="runtime.kernels is false")
     elif runtime.device != "CPU":

@@ -87,9 +87,11 @@ def describe_length(config: Config, splits: Splits, progress: Progress) -> str:
     if progress.epochs == 0:
         return f"{len(splits.train)} training pictures, {len(splits.train.classes)} classes; the solved head is kept"
     peak, batch = peak_lr(config.optimizer, progress.global_batch), config.data.batch_size
+    repeated = progress.steps_per_epoch * progress.global_batch - len(splits.train)
+    again = f" (the last filled up with {repeated} pictures that the epoch has shown)" if repeated else ""
     rule = f"{config.optimizer.lr:g} * {progress.global_batch}/256 (linear scaling)"
     return (
         f"{len(splits.train)} training pictures, {len(splits.train.classes)} classes, global batch "
         f"{progress.global_batch} ({batch} x {progress.global_batch // batch} ranks), {progress.steps_per_epoch} steps "
-        f"per epoch, learning rate {peak:g} ({rule if config.optimizer.scale_lr else 'not scaled'})"
+        f"per epoch{again}, learning rate {peak:g} ({rule if config.optimizer.scale_lr else 'not scaled'})"
     )

@@ -1,6 +1,6 @@
 import numpy as np
 
-from datazoo.features.photos import photos_of
+from datazoo.features.photos import count_seen, photos_of
 
 
 def test_near_copies_are_one_photo_also_over_others_in_between() -> None:
@@ -40,3 +40,14 @@ def test_the_threshold_rises_in_the_class_that_needs_it_only() -> None:
 
     assert len(np.unique(photos[labels == 0])) == 8  # 15 degrees apart: a chain that would be one photo
     assert photos[8] == photos[9]
+
+
+def test_held_out_pictures_that_look_like_one_of_their_class_in_train_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    photos = rng.normal(size=(20, 64))
+    alike, of_another_class, new = photos[:3] + 0.1, photos[3:5] + 0.1, rng.normal(size=(4, 64))
+    held_out = np.concatenate([alike, of_another_class, new])
+
+    seen = count_seen((photos, np.zeros(20, int)), (held_out, np.array([0, 0, 0, 1, 1, 0, 0, 0, 0])))
+
+    assert seen == 3
