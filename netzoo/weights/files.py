@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +64,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file\n{fetch_hint(path)}")
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        raise WeightsError(f"{path}: unknown kind of weights file; known: {', '.join(_READERS)}")
-    tensors = reader(path)
+    tensors = _reader_of(path)(path)
     if not tensors:
         raise WeightsError(f"{path}: holds no tensors")
     if (name := first_not_finite(tensors)) is not None:
@@ -100,10 +97,32 @@ def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
     return {name: value for name, value in flat(state) if isinstance(value, np.ndarray)}
 
 
-_READERS = {
+_Reader = Callable[[Path], dict[str, np.ndarray]]
+_OF_ENDING: Mapping[str, _Reader] = {
     ".ckpt": _read_checkpoint,
     ".safetensors": _read_safetensors,
     ".pth": _read_pytorch,
     ".pt": _read_pytorch,
     ".bin": _read_pytorch,
 }
+_HEAD = 64  # bytes that tell a kind
+
+
+def _reader_of(path: Path) -> _Reader:
+    """Choose by what a file begins with, for names lie (`best.pth.tar`, a renamed download); else by its ending."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(b"version https://git-lfs"):
+        raise WeightsError(
+            f"{path}: a pointer of Git LFS and no weights; run git lfs pull, or download the file itself"
+        )
+    if head.lstrip()[:1] == b"<":
+        raise WeightsError(f"{path}: a web page and no weights: the download failed\n{fetch_hint(path)}")
+    if head[8:10] == b'{"':  # behind the header's length, which may begin like a pickle
+        return _read_safetensors
+    if head.startswith((b"PK\x03\x04", b"\x80")):  # a zip archive or a pickle
+        return _read_pytorch
+    ending = path.suffix.lower()
+    if ending not in _OF_ENDING:
+        raise WeightsError(f"{path}: unknown kind of weights file; known: {', '.join(_OF_ENDING)}")
+    return _OF_ENDING[ending]

@@ -97,7 +97,11 @@ def read_pytorch_file(path: Path) -> Any:
     """
     try:
         with path.open("rb") as stream:
-            return _read_zip(stream) if zipfile.is_zipfile(stream) else _read_legacy(stream)
+            begins_as_zip = stream.read(2) == b"PK"
+            if begins_as_zip and not zipfile.is_zipfile(stream):
+                raise ValueError("its end is missing: the download or copy broke off")
+            stream.seek(0)
+            return _read_zip(stream) if begins_as_zip else _read_legacy(stream)
     except OSError:
         raise
     except Exception as error:  # pickle, zip, struct and numpy raise errors of their own, by kind of damage

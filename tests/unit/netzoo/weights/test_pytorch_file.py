@@ -45,6 +45,12 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kind: str, share: fl
         read_weights(tmp_path / "cut.pth")
 
 
+def test_a_zip_without_its_end_is_said_to_have_broken_off(tmp_path: Path) -> None:
+    (tmp_path / "cut.pth").write_bytes((FIXTURES / "torch_zip.pth").read_bytes()[:-30])
+    with pytest.raises(WeightsError, match="its end is missing: the download or copy broke off"):
+        read_weights(tmp_path / "cut.pth")
+
+
 def test_tensors_of_another_kind_are_named() -> None:
     with pytest.raises(ValueError, match="a kind that is not read here"):
         read_pytorch_file(FIXTURES / "torch_sparse.pth")

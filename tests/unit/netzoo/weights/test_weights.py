@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from mindspore import nn
 from safetensors.numpy import save_file
 
 from common.errors import WeightsError
-from netzoo.weights.files import read_weights
+from netzoo.weights.files import read_tensors, read_weights
 from netzoo.weights.loading import NEW_HEAD, load_weights
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 
 def values_of(net: nn.Cell) -> dict[str, np.ndarray]:
@@ -89,3 +92,29 @@ def test_absent_empty_and_foreign_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.h5").touch()
     with pytest.raises(WeightsError, match=r"known: \.ckpt, \.safetensors"):
         read_weights(tmp_path / "net.h5")
+
+
+def test_a_file_is_read_by_what_it_is_and_not_by_its_name(tmp_path: Path) -> None:
+    values = {"dense.weight": np.ones((2, 3), np.float32), "features.0.conv.weight": np.zeros((1, 1, 1, 1), np.float32)}
+    save_file(values, tmp_path / "renamed.pth")
+    ms.save_checkpoint([{"name": n, "data": ms.Tensor(v)} for n, v in values.items()], str(tmp_path / "best.ckpt"))
+    for saved, name in (("torch_zip.pth", "best.pth.tar"), ("torch_legacy.pth", "renamed.ckpt")):
+        shutil.copy(FIXTURES / saved, tmp_path / name)
+
+    assert read_tensors(tmp_path / "renamed.pth").keys() == values.keys()
+    assert read_tensors(tmp_path / "best.ckpt").keys() == values.keys()
+    assert read_tensors(tmp_path / "best.pth.tar").keys() == read_tensors(tmp_path / "renamed.ckpt").keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><title>404</title>", r"a web page .*\nfetch published ones: python -m netzoo\.fetch"),
+        (b"\x08\x07onnx", r"unknown kind of weights file; known: \.ckpt"),
+    ],
+)
+def test_what_is_no_weights_file_says_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(WeightsError, match=says):
+        read_weights(tmp_path / "net.onnx")
