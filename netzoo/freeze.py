@@ -30,7 +30,9 @@ class FreezeReport:
         )
 
 
-def freeze(net: nn.Cell, layer: str = "none", patterns: Sequence[str] = ()) -> FreezeReport:
+def freeze(
+    net: nn.Cell, layer: str = "none", patterns: Sequence[str] = (), *, statistics: bool = False
+) -> FreezeReport:
     """Freeze parameters; what was frozen before stays frozen (`unfreeze` undoes it).
 
     A BatchNorm layer whose scale is frozen normalises by its running statistics, and keeps them, in training too.
@@ -40,6 +42,7 @@ def freeze(net: nn.Cell, layer: str = "none", patterns: Sequence[str] = ()) -> F
         layer: `none`; `backbone` (all but the head trains not); or `last_n_blocks:n`: the last n inverted residual
             blocks, the convolution behind them and the head train. n = 0 leaves that convolution and the head.
         patterns: Regexes, matched in full against parameter names, of more to freeze.
+        statistics: Let every BatchNorm layer keep its running statistics, those whose scale and shift train as well.
 
     Raises:
         NetError: `layer` is unknown or asks for more blocks than there are, or a pattern matches nothing.
@@ -52,6 +55,9 @@ def freeze(net: nn.Cell, layer: str = "none", patterns: Sequence[str] = ()) -> F
     for parameter in parameters:
         if is_frozen(parameter.name) or any(re.fullmatch(pattern, parameter.name) for pattern in patterns):
             parameter.requires_grad = False
+    if statistics:
+        for batch_norm in batch_norms(net):
+            batch_norm.use_batch_statistics = False
     return settle_batch_norms(net)
 
 
@@ -59,16 +65,18 @@ def unfreeze(net: nn.Cell) -> FreezeReport:
     """Let every parameter train, and every BatchNorm layer use batch statistics in training."""
     for parameter in net.get_parameters():
         parameter.requires_grad = not is_statistic(parameter)
+    for layer in batch_norms(net):
+        layer.use_batch_statistics = None
     return settle_batch_norms(net)
 
 
 def settle_batch_norms(net: nn.Cell) -> FreezeReport:
-    """Make each BatchNorm layer keep its running statistics if its scale is frozen, and follow the mode if not."""
+    """Make each BatchNorm layer keep its running statistics if its scale is frozen; those that keep them go on to."""
     frozen_batch_norms = 0
     for layer in batch_norms(net):
-        keeps = not layer.gamma.requires_grad
-        layer.use_batch_statistics = False if keeps else None
-        frozen_batch_norms += keeps
+        if not layer.gamma.requires_grad:
+            layer.use_batch_statistics = False
+        frozen_batch_norms += layer.use_batch_statistics is False
     forget_compiled_graphs(net)
     count = count_parameters(net)
     return FreezeReport(count.trainable, count.total - count.trainable, frozen_batch_norms)

@@ -45,6 +45,9 @@ class FinetuneConfig(Section):
     )
     freeze_layer: str = Field("none", description="none, backbone or last_n_blocks:n (trains only the last n blocks)")
     freeze_patterns: tuple[str, ...] = Field((), description="regexes of further parameter names to freeze")
+    freeze_bn_statistics: bool = Field(
+        False, description="BatchNorm keeps its running statistics in training, where scale and shift train too"
+    )
     lr_groups: tuple[LrGroup, ...] = Field((), description="learning-rate multipliers by parameter name")
     layer_decay: float = Field(1.0, gt=0, le=1, description="LR factor per block counted from the head; 1 is off")
     wise_ft_alpha: float | None = Field(

@@ -70,7 +70,8 @@ def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features
     """
     finetune = config.finetune
     # What trains.
-    logger.info("%s", freeze(network, finetune.freeze_layer, finetune.freeze_patterns))
+    frozen = freeze(network, finetune.freeze_layer, finetune.freeze_patterns, statistics=finetune.freeze_bn_statistics)
+    logger.info("%s", frozen)
     # Where the head starts; before adapters sit on it.
     if finetune.solves_head:
         solve_head(network, finetune, features_of(network.pooled_backbone))
@@ -190,7 +191,7 @@ def check_live_batch_norms(network: nn.Cell, config: Config) -> None:
     if config.finetune.wise_ft_alpha and live:
         raise ConfigError(
             f"finetune.wise_ft_alpha: {live} BatchNorm layers would be left with the statistics of other weights; "
-            r"freeze them with finetune.freeze_patterns ['features\..*\.(gamma|beta)']"
+            "set finetune.freeze_bn_statistics true"
         )
     if config.train.ema_decay and live:
         logger.info("train.ema_decay: weights are averaged; %d BatchNorm layers keep their newest statistics", live)

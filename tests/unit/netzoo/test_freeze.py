@@ -7,8 +7,10 @@ from mindspore import Tensor, nn
 
 from common.errors import NetError
 from netzoo import create_net
+from netzoo.batch_norms import live_batch_norms
 from netzoo.blocks import block_count, block_index
 from netzoo.freeze import freeze, unfreeze
+from netzoo.lora import add_lora
 
 
 def trained_blocks(net: nn.Cell) -> set[int | None]:
@@ -82,6 +84,26 @@ def test_training_leaves_frozen_statistics_alone_and_moves_the_others(
     assert moved == {4}
 
 
+def test_frozen_statistics_stay_where_scale_and_shift_train(
+    small_mobilenet: Callable[..., nn.Cell], pictures: Tensor, labels: Tensor
+) -> None:
+    net = small_mobilenet()
+    report = freeze(net, statistics=True)
+    before = {p.name: p.asnumpy().copy() for p in net.get_parameters()}
+    optimizer = nn.Momentum(net.trainable_params(), 0.01, 0.9)
+    nn.TrainOneStepCell(nn.WithLossCell(net, nn.CrossEntropyLoss()), optimizer).set_train(True)(pictures, labels)
+    moved = {p.name for p in net.get_parameters() if (p.asnumpy() != before[p.name]).any()}
+    assert moved == {p.name for p in net.trainable_params()}
+    assert (report.frozen, report.frozen_batch_norms) == (0, len(statistics(net)) // 2)
+
+
+def test_adapters_leave_frozen_statistics_frozen(small_mobilenet: Callable[..., nn.Cell]) -> None:
+    net = small_mobilenet()
+    freeze(net, statistics=True)
+    add_lora(net, "dense")
+    assert not live_batch_norms(net)
+
+
 def test_freezing_takes_effect_on_a_network_that_was_compiled_before(
     small_mobilenet: Callable[..., nn.Cell], pictures: Tensor
 ) -> None:
@@ -99,7 +121,7 @@ def test_freezing_takes_effect_on_a_network_that_was_compiled_before(
 def test_unfreeze_undoes_it(small_mobilenet: Callable[..., nn.Cell]) -> None:
     net = small_mobilenet()
     before = [parameter.name for parameter in net.trainable_params()]
-    freeze(net, "backbone")
+    freeze(net, "backbone", statistics=True)
     report = unfreeze(net)
     assert [parameter.name for parameter in net.trainable_params()] == before
     assert (report.frozen, report.frozen_batch_norms) == (0, 0)
