@@ -36,7 +36,18 @@ def last_blocks_of_mobilenetv2() -> nn.Cell:
     return network
 
 
-NETWORKS = pytest.mark.parametrize(("make", "channels"), [(lenet5, 1), (last_blocks_of_mobilenetv2, 3)])
+def mobilenetv2_over_frozen_statistics() -> nn.Cell:
+    network = create_net(
+        "mobilenetv2", num_classes=10, width_mult=0.35, last_channel=64,
+        inverted_residual_setting=((1, 16, 1, 1), (6, 24, 1, 2)),
+    )  # fmt: skip
+    freeze(network, statistics=True)
+    return network
+
+
+NETWORKS = pytest.mark.parametrize(
+    ("make", "channels"), [(lenet5, 1), (last_blocks_of_mobilenetv2, 3), (mobilenetv2_over_frozen_statistics, 3)]
+)
 
 
 def train(
