@@ -31,10 +31,25 @@ def page_environment(templates: Path) -> Environment:
     )
 
 
-def thumbnail_address(picture: Image.Image) -> str:
-    """Return a small JPEG of an upright RGB picture, as an address that holds it."""
+def thumbnail(picture: Image.Image) -> bytes:
+    """Return a small JPEG of an upright RGB picture."""
     small = picture.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=70)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    return stream.getvalue()
+
+
+def thumbnail_address(picture: Image.Image) -> str:
+    """Return the thumbnail of an upright RGB picture, as an address that holds it."""
+    return data_address(thumbnail(picture), "image/jpeg")
+
+
+def data_address(content: bytes, kind: str) -> str:
+    """Return an address that holds a file itself.
+
+    Args:
+        content: of the file.
+        kind: its media type.
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

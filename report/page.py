@@ -13,6 +13,7 @@ from report.bar_chart import Bar, bar_chart
 from report.calibration import expected_calibration_error, reliability, reliability_chart
 from report.confusion_matrix import confusion_matrix
 from report.formats import percent
+from report.kept_pictures import NONE_KEPT, read_kept_pictures
 from report.mistakes import class_names, worst_mistakes
 from report.origin import commands, sections, surroundings
 from report.predictions import read_predictions
@@ -43,7 +44,8 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
     names = class_names(values, shown) if shown else ()
     predictions = read_predictions(values.path, shown.split) if shown else None
     bins = reliability(predictions or ())
-    wrong = None if predictions is None else wrong_pictures(predictions, names)
+    kept = read_kept_pictures(values.path, shown.split, shown.sha256) if shown else NONE_KEPT
+    wrong = None if predictions is None else wrong_pictures(predictions, names, kept)
     page = render(
         "report.html.j2",
         lang,
@@ -52,6 +54,7 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
         scores=sorted(shown.per_class, key=lambda score: (score.f1, score.name)) if shown else (),
         mistakes=worst_mistakes(names, shown.confusion)[:WORST_MISTAKES] if shown else (),
         wrong=wrong,
+        exact_maps=kept.exact,
         calibration_error=expected_calibration_error(bins),
         charts={**_charts(values, shown, names, wrong, word), "reliability": reliability_chart(bins, word)},
         time_shares={word.get(name, name): percent(share) for name, share in values.summary.time_shares.items()},

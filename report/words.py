@@ -115,6 +115,18 @@ _WORDS = {
         "labels.",
         "{1} 张中的 {0} 张；依次为标签、被判成的类别和把握程度。排在最前的错误往往是标签标错了。",
     ),
+    "activation_maps": ("Show what spoke for the predicted class", "显示支持预测类别的区域"),
+    "activation_caption": (
+        "Class activation maps of the predicted class (Zhou et al., 2016), from yellow to red; where they are clear, "
+        "nothing spoke for it. They are exact: a map's mean plus the bias of the class is its logit.",
+        "预测类别的类激活图（Zhou 等，2016），由黄到红；透明处没有支持该类别的内容。该图是精确的：均值加上该类别的"
+        "偏置即为 logit。",
+    ),
+    "no_activation_maps": (
+        "No class activation maps: they are exact only where one linear layer follows pooled features, and this "
+        "network ends otherwise.",
+        "没有类激活图：只有池化特征后接单个线性层时它才精确，而该网络的结尾不是这样。",
+    ),
     "files_gone": ("{} files are not where they were.", "{} 个文件已不在原处。"),
     "calibration": ("Is it as right as it is sure?", "把握与正确率是否相称？"),
     "calibration_chart": ("Accuracy over confidence", "准确率与置信度"),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
 from common.errors import ReportError
-from common.pages import THUMBNAIL_SIDE, thumbnail_address
+from report.kept_pictures import NONE_KEPT, KeptPictures, Look
 from report.predictions import Prediction
 
 SUREST, PAIRS, A_PAIR = 18, 12, 6
@@ -18,12 +16,49 @@ SUREST, PAIRS, A_PAIR = 18, 12, 6
 
 
 @dataclass(frozen=True)
+class ChosenPair:
+    """Mistakes of one class for another one: how many there are, and the surest of them."""
+
+    label: str
+    predicted: str
+    count: int
+    pictures: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of `count` mistakes a page shows: the surest of all, and those of the most frequent pairs of classes."""
+
+    count: int
+    surest: tuple[Prediction, ...]
+    pairs: tuple[ChosenPair, ...]
+
+    @property
+    def pictures(self) -> tuple[Prediction, ...]:
+        """Every chosen picture once."""
+        of_pairs = (prediction for pair in self.pairs for prediction in pair.pictures)
+        return tuple(dict.fromkeys((*self.surest, *of_pairs)))
+
+
+def choose(predictions: Collection[Prediction]) -> Choice:
+    """Choose the mistakes of a whole split that are shown."""
+    wrong = sorted((p for p in predictions if not p.is_right), key=lambda p: (-p.confidence, p.path))
+    counts = Counter((p.label, p.predicted) for p in wrong)
+    frequent = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:PAIRS]
+    pairs = [
+        ChosenPair(*pair, count, tuple([p for p in wrong if (p.label, p.predicted) == pair][:A_PAIR]))
+        for pair, count in frequent
+    ]
+    return Choice(len(wrong), tuple(wrong[:SUREST]), tuple(pairs))
+
+
+@dataclass(frozen=True)
 class WrongPicture:
-    """One mistake; `image` is a data address, None where the file cannot be read any more."""
+    """One mistake, its file's name, and what there is to see of it."""
 
     prediction: Prediction
     name: str
-    image: str | None
+    look: Look
 
 
 @dataclass(frozen=True)
@@ -61,15 +96,18 @@ class WrongPictures:
     @property
     def unreadable(self) -> int:
         """How many of the surest could not be read, as where the data set was moved."""
-        return sum(wrong.image is None for wrong in self.surest)
+        return sum(wrong.look.image is None for wrong in self.surest)
 
 
-def wrong_pictures(predictions: Sequence[Prediction], classes: Sequence[str]) -> WrongPictures:
+def wrong_pictures(
+    predictions: Sequence[Prediction], classes: Sequence[str], kept: KeptPictures = NONE_KEPT
+) -> WrongPictures:
     """Choose what to show, and make its thumbnails.
 
     Args:
         predictions: of a whole split.
         classes: names in label order.
+        kept: what the run kept of them; a picture that is not among it is opened where it was.
 
     Raises:
         ReportError: a prediction names a class that is not among them.
@@ -77,25 +115,16 @@ def wrong_pictures(predictions: Sequence[Prediction], classes: Sequence[str]) ->
     strangers = {name for p in predictions for name in (p.label, p.predicted)} - set(classes)
     if strangers:
         raise ReportError(f"predictions name classes that the run does not know: {', '.join(sorted(strangers)[:3])}")
-    wrong = sorted((p for p in predictions if not p.is_right), key=lambda p: (-p.confidence, p.path))
-    counts = Counter((p.label, p.predicted) for p in wrong)
-    places, pairs = {name: place for place, name in enumerate(classes)}, []
-    for (label, predicted), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:PAIRS]:
-        members = [p for p in wrong if (p.label, p.predicted) == (label, predicted)][:A_PAIR]
-        cell = (places[label], places[predicted])
-        pairs.append(WrongPair(cell, label, predicted, count, _shown(members)))
-    return WrongPictures(len(wrong), _shown(wrong[:SUREST]), tuple(pairs))
-
-
-def _shown(predictions: Sequence[Prediction]) -> tuple[WrongPicture, ...]:
-    return tuple(WrongPicture(p, Path(p.path).name, thumbnail(Path(p.path))) for p in predictions)
-
-
-def thumbnail(path: Path) -> str | None:
-    """Return a small picture as an address that holds it; None where the file is no picture that can be read."""
-    try:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
-            return thumbnail_address(ImageOps.exif_transpose(image).convert("RGB"))
-    except Exception:  # whatever is wrong with a file, the page says that it cannot be shown
-        return None
+    choice, places = choose(predictions), {name: place for place, name in enumerate(classes)}
+    shown = {p: WrongPicture(p, Path(p.path).name, kept.look(p.path)) for p in choice.pictures}
+    pairs = [
+        WrongPair(
+            (places[pair.label], places[pair.predicted]),
+            pair.label,
+            pair.predicted,
+            pair.count,
+            tuple(shown[p] for p in pair.pictures),
+        )
+        for pair in choice.pairs
+    ]
+    return WrongPictures(choice.count, tuple(shown[p] for p in choice.surest), tuple(pairs))

@@ -37,6 +37,16 @@ def resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
     return int(np.float32(width) / np.float32(height) * np.float32(shorter)), shorter
 
 
+def seen_part(width: int, height: int, spec: PreprocessingSpec) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of what the network sees of a picture, in shares of its width and height.
+
+    They lie beyond 0 and 1 where a border is added.
+    """
+    size = (width, height) if spec.resize is None else resized_size(width, height, spec.resize)
+    margins = [(length - spec.image_size) / 2 / length for length in size]
+    return margins[0], margins[1], 1 - margins[0], 1 - margins[1]
+
+
 def resized(image: Image.Image, width: int, height: int, interpolation: str = "bicubic") -> Image.Image:
     """Resize as MindSpore's PILCUBIC does, or with Pillow's other filters."""
     resampling = Image.Resampling[interpolation.upper()]

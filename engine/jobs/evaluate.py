@@ -12,7 +12,9 @@ from engine.config import Config
 from engine.jobs.agreement import check_same_recipe
 from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
 from engine.jobs.pictures import open_splits
+from engine.jobs.pooled_network import PooledNetwork, pooled_in_checkpoint, pooled_in_model
 from engine.jobs.result_lines import require_finite_loss, result_line
+from engine.jobs.wrong_pictures import keep_wrong_pictures
 from engine.run.checkpoint import check_classes, verify
 from engine.run.predictions import write_predictions
 from engine.run.run_data import RunData
@@ -54,9 +56,12 @@ def evaluate(
     if change is not None:
         logger.warning("%s: not the pictures that its run was started with: %s", split, change)
     spec, classes = PreprocessingSpec.model_validate(sidecar.preprocessing), sidecar.classes
-    evaluator = checkpoint_evaluator(checkpoint, config, runtime, spec, classes, start_mindspore)
-    if evaluator is None:
-        evaluator = mindspore_evaluator(checkpoint, config, runtime, spec, classes)
+    fast = checkpoint_evaluator(checkpoint, config, runtime, spec, classes, start_mindspore)
+    evaluator = fast or mindspore_evaluator(checkpoint, config, runtime, spec, classes)
+
+    def pooled(_: str) -> PooledNetwork | None:
+        return pooled_in_checkpoint(checkpoint, runtime.device) if fast is None else pooled_in_model(fast.model)
+
     if sidecar.has_seen(split):
         logger.warning(
             "val: this head was solved on val too, and has seen these pictures: the score of the head before it is in "
@@ -69,5 +74,6 @@ def evaluate(
     print(result_line(split, result, splits))
     if run is not None and runtime.is_main and not sidecar.has_seen(split):
         saved = run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)
-        write_predictions(run.path, splits.named(split), result)
+        predictions = write_predictions(run.path, splits.named(split), result)
+        keep_wrong_pictures(run.path, splits.named(split), predictions, spec, sidecar.sha256, pooled)
         print(f"saved in {printable(saved)}")

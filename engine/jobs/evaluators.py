@@ -22,6 +22,36 @@ from engine.step.metrics import ClassificationCounts
 PictureEvaluator = Callable[[PictureSet], EvaluationResult]
 
 
+class OnnxEvaluator:
+    """Evaluates pictures by onnxruntime; every rank takes part.
+
+    Args:
+        model: an ONNX file's bytes; pictures to logits.
+        spec: the preprocessing.
+        classes: names in label order.
+        config: the recipe.
+        runtime: device and rank.
+    """
+
+    def __init__(
+        self, model: bytes, spec: PreprocessingSpec, classes: Sequence[str], config: Config, runtime: Runtime
+    ) -> None:
+        self.model = model
+        self._network = OnnxNetwork(model, threads=1)
+        self._spec, self._classes, self._runtime = spec, classes, runtime
+        self._on_bad: OnBadPicture = "fail" if config.data.on_bad_image == "fail" else "blank"
+        self._threads = config.data.workers or compute_threads()
+
+    def __call__(self, pictures: PictureSet) -> EvaluationResult:
+        """Evaluate a split."""
+        runtime, counts = self._runtime, ClassificationCounts(len(self._classes))
+        shard = Shard(runtime.rank, runtime.world_size)
+        for logits, labels in outputs_of(pictures, self._spec, self._network, self._threads, shard, self._on_bad):
+            counts.add(logits, labels)
+        result = counts.result(self._classes, runtime.all_sum)
+        return replace(result, answers=counts.answers(len(pictures), runtime.gather))
+
+
 def uses_onnxruntime(config: Config, runtime: Runtime) -> bool:
     """Whether a checkpoint is to be evaluated by onnxruntime, if its network can be exported."""
     options = config.runtime
@@ -35,7 +65,7 @@ def checkpoint_evaluator(
     spec: PreprocessingSpec,
     classes: Sequence[str],
     start_mindspore: Callable[[], object] = lambda: None,
-) -> PictureEvaluator | None:
+) -> OnnxEvaluator | None:
     """Return what evaluates a checkpoint by onnxruntime; None where MindSpore has to.
 
     The main rank opens or makes the export and gives it to the others, which need not see its files.
@@ -57,18 +87,7 @@ def checkpoint_evaluator(
     model = runtime.gather(model)[0]
     if not model:
         return None
-    network = OnnxNetwork(model, threads=1)
-    on_bad: OnBadPicture = "fail" if config.data.on_bad_image == "fail" else "blank"
-    threads, shard = config.data.workers or compute_threads(), Shard(runtime.rank, runtime.world_size)
-
-    def evaluate(pictures: PictureSet) -> EvaluationResult:
-        counts = ClassificationCounts(len(classes))
-        for logits, labels in outputs_of(pictures, spec, network, threads, shard, on_bad):
-            counts.add(logits, labels)
-        result = counts.result(classes, runtime.all_sum)
-        return replace(result, answers=counts.answers(len(pictures), runtime.gather))
-
-    return evaluate
+    return OnnxEvaluator(model, spec, classes, config, runtime)
 
 
 def mindspore_evaluator(

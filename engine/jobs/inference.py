@@ -30,7 +30,7 @@ TOLERANCE = 1e-3
 """Largest difference of an output that float32 in another order of additions explains, times their scale above 1."""
 
 
-class _NotExportable(Exception):
+class NotExportable(Exception):
     """MindSpore has to compute the network; the message says why, in one line."""
 
 
@@ -81,7 +81,7 @@ def open_network(
     start_mindspore()
     try:
         made = _export(checkpoint, logits)
-    except _NotExportable as reason:
+    except NotExportable as reason:
         logger.warning("network by MindSpore, which is slower than onnxruntime: %s", reason)
         return open_in_mindspore(checkpoint, logits=logits)
     logger.info("network by onnxruntime: equal to MindSpore's to %.1e on made pictures", made.difference)
@@ -122,26 +122,43 @@ def _preprocessing(checkpoint: Path, sidecar: Sidecar) -> PreprocessingSpec:
 def _export(checkpoint: Path, logits: bool) -> ExportedNetwork:
     import mindspore as ms
 
-    from engine.jobs.onnx_export import export_onnx
     from netzoo.lora import merge_lora
 
     opened = open_in_mindspore(checkpoint, logits=logits)
     assert opened.cell is not None
     pictures = made_pictures(opened.spec)
     expected = opened.cell(ms.Tensor(pictures)).asnumpy()
-    try:
-        if opened.sidecar.lora:
-            merge_lora(opened.cell)
-        model = export_onnx(opened.cell, pictures[:1], fold=True)
-        outputs = OnnxNetwork(model)(pictures)
-    except Exception as error:  # MindSpore's exporter and onnxruntime raise almost anything
-        first = next((line.strip() for line in str(error).splitlines() if line.strip(" -")), type(error).__name__)
-        raise _NotExportable(f"it cannot be exported ({printable(first[:200])})") from error
+    if opened.sidecar.lora:
+        merge_lora(opened.cell)
+    model, outputs = to_onnx(opened.cell, pictures)
     difference = float(np.abs(outputs - expected).max()) if outputs.shape == expected.shape else float("inf")
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     if not difference <= allowed:
-        raise _NotExportable(f"onnxruntime's answers differ by {difference:.1e} (more than {allowed:.0e})")
+        raise NotExportable(f"onnxruntime's answers differ by {difference:.1e} (more than {allowed:.0e})")
     return ExportedNetwork(model, opened.kind, difference)
+
+
+def to_onnx(network: nn.Cell, pictures: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Export a network without adapters, and compute it once by onnxruntime.
+
+    Args:
+        network: pictures to outputs.
+        pictures: float32 (B, C, H, W).
+
+    Returns:
+        The ONNX file's bytes, and its outputs for the pictures.
+
+    Raises:
+        NotExportable: MindSpore cannot export it, or onnxruntime not compute it.
+    """
+    from engine.jobs.onnx_export import export_onnx
+
+    try:
+        model = export_onnx(network, pictures[:1], fold=True)
+        return model, OnnxNetwork(model)(pictures)
+    except Exception as error:  # MindSpore's exporter and onnxruntime raise almost anything
+        first = next((line.strip() for line in str(error).splitlines() if line.strip(" -")), type(error).__name__)
+        raise NotExportable(f"it cannot be exported ({printable(first[:200])})") from error
 
 
 def made_pictures(spec: PreprocessingSpec) -> np.ndarray:

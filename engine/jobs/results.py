@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from mindspore import nn
 
@@ -13,8 +14,10 @@ from datazoo.pictures import Splits
 from engine.config import Config
 from engine.jobs.evaluators import checkpoint_evaluator
 from engine.jobs.feed import Feed
+from engine.jobs.pooled_network import PooledNetwork, pooled_in_checkpoint, pooled_in_model
 from engine.jobs.refit import Refit
 from engine.jobs.result_lines import require_finite_loss, result_line
+from engine.jobs.wrong_pictures import keep_wrong_pictures
 from engine.run.checkpoint import read_checkpoint, verify
 from engine.run.predictions import write_predictions
 from engine.run.run_data import check_same_classes
@@ -51,6 +54,12 @@ def evaluate_best(
     of_pictures = None
     if not config.data.features.enabled:
         of_pictures = checkpoint_evaluator(best, config, runtime, config.data.preprocessing, splits.train.classes)
+
+    @cache
+    def pooled(sha256: str) -> PooledNetwork | None:
+        model = None if of_pictures is None else of_pictures.model
+        return pooled_in_checkpoint(best, runtime.device) if model is None else pooled_in_model(model)
+
     results: dict[str, EvaluationResult] = {}
     for split, dataset in feed.held_out.items():
         pictures = splits.named(split)
@@ -58,8 +67,10 @@ def evaluate_best(
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
             before_refit = refit is not None and split == "val"
-            run.write_evaluation(result, split, "best", verify(best).sha256, split in splits.leaking, before_refit)
-            write_predictions(run.path, pictures, result)
+            sha256 = verify(best).sha256
+            run.write_evaluation(result, split, "best", sha256, split in splits.leaking, before_refit)
+            predictions = write_predictions(run.path, pictures, result)
+            keep_wrong_pictures(run.path, pictures, predictions, config.data.preprocessing, sha256, pooled)
         print(result_line(split, result, splits))
         if refit is not None and split == "val":
             refit.keep(best)

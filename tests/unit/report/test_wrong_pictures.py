@@ -55,7 +55,7 @@ def test_a_picture_is_shown_upright_and_small(tmp_path: Path) -> None:
     exif[0x0112] = 6
     image.save(tmp_path / "lying.jpg", exif=exif)
     found = wrong_pictures([Prediction(str(tmp_path / "lying.jpg"), "Cans", "Seashell", 0.9)], CLASSES)
-    address = found.surest[0].image
+    address = found.surest[0].look.image
     assert address is not None
     shown = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
     assert shown.size == (28, 112)
