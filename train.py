@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     from engine.jobs.cross_validate import cross_validate
     from engine.jobs.train import train
     from engine.runtime.start import enter
+    from report.board import write_board
     from report.page import write_report
 
     runtime = enter(config.runtime, config.train.seed, notes)
@@ -58,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_OK
     run = train(config, runtime, options.resume, options.resume_force, profile)
     if runtime.is_main:
+        write_board(run)
         print(f"report: {printable(write_report(run, options.lang))}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
     return EXIT_OK

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from report.flat_config import flat_config
 from report.run_values import Run
 
 # Keys that may differ between the seeds of one recipe.
@@ -81,7 +82,7 @@ def tell_apart(runs: Sequence[Run]) -> dict[Path, str]:
 
 def recipe_differences(groups: Sequence[Group]) -> list[tuple[str, tuple[str, ...]]]:
     """The keys in which recipes differ, each with its value in every group's first run; "–" where it is not there."""
-    configs = [_flat(group.runs[0].config) for group in groups]
+    configs = [flat_config(group.runs[0].config) for group in groups]
     keys = sorted({key for config in configs[1:] for key in _differences(configs[0], config)} - {"name"})
     return [(key, tuple(str(config.get(key, "–")) for config in configs)) for key in keys]
 
@@ -123,8 +124,8 @@ def _notes(groups: Sequence[Group], unfinished: Sequence[Run]) -> Iterator[str]:
     for group in groups:
         if group.seeds < len(group.runs):
             yield f"{group.name}: {len(group.runs)} runs but {group.seeds} seed(s); repeats are no new evidence."
-        first = _flat(group.runs[0].config)
-        differing = {key for run in group.runs[1:] for key in _differences(first, _flat(run.config))}
+        first = flat_config(group.runs[0].config)
+        differing = {key for run in group.runs[1:] for key in _differences(first, flat_config(run.config))}
         if differing:
             yield f"{group.name}: its runs differ in more than the seed: {', '.join(sorted(differing))}."
         if any(run.clean_test is None for run in group.runs):
@@ -134,13 +135,6 @@ def _notes(groups: Sequence[Group], unfinished: Sequence[Run]) -> Iterator[str]:
     if len(sizes) > 1:
         listed = ", ".join(f"{split} n={n}" for split, n in sorted(sizes))
         yield f"The test splits are not the same pictures ({listed}): do not rank their accuracies against each other."
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,67 @@
+"""A confusion matrix as pixels, for viewers that show no SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+_RIGHT, _WRONG, _GROUND, _INK = (42, 120, 214), (217, 88, 31), (243, 245, 248), (20, 24, 31)
+_MARGIN, _LABEL, _FONT = 6, 190, 12
+_WITH_NAMES = 60  # classes; of more only the cells are drawn
+
+
+def confusion_picture(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Image.Image:
+    """Draw counts shaded by their share of the row, blue where right and orange where wrong; rows are true classes.
+
+    Args:
+        classes: names in label order. One that the font cannot write is called by its number.
+        counts: `counts[true][predicted]`.
+    """
+    size = len(counts)
+    named = size <= _WITH_NAMES
+    cell = 34 if size <= 12 else 24 if named else max(1, 1000 // size)
+    font = ImageFont.load_default(_FONT)
+    labels = [_written(name, index, font) for index, name in enumerate(classes)] if named else []
+    space = _MARGIN + max((round(font.getlength(label)) for label in labels), default=0) + _MARGIN
+    picture = Image.new("RGB", (space + cell * size + _MARGIN, space + cell * size + _MARGIN), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((space, space, space + cell * size - 1, space + cell * size - 1), fill=_GROUND)
+    for place, label in enumerate(labels):
+        middle = space + cell * place + cell // 2
+        draw.text((space - _MARGIN, middle), label, _INK, font, anchor="rm")
+        upright = Image.new("L", (space - 2 * _MARGIN, _FONT + 4))
+        ImageDraw.Draw(upright).text((0, (_FONT + 4) // 2), label, 255, font, anchor="lm")
+        turned = upright.rotate(90, expand=True)
+        picture.paste(_INK, (middle - turned.width // 2, _MARGIN), turned)
+    for true, row in enumerate(counts):
+        total = sum(row)
+        for predicted, count in enumerate(row):
+            if count:
+                corner = (space + cell * predicted, space + cell * true)
+                share = 0.15 + 0.85 * count / total
+                _draw_cell(draw, corner, cell, _mixed(_RIGHT if true == predicted else _WRONG, share))
+                if named:
+                    centre = (corner[0] + cell / 2, corner[1] + cell / 2)
+                    draw.text(centre, str(count), "white" if share > 0.6 else _INK, font, anchor="mm")
+    return picture
+
+
+def _draw_cell(draw: ImageDraw.ImageDraw, corner: tuple[int, int], cell: int, color: tuple[int, int, int]) -> None:
+    gap = 1 if cell > 4 else 0
+    x, y = corner
+    draw.rectangle((x + gap, y + gap, x + cell - 1 - gap, y + cell - 1 - gap), fill=color)
+
+
+def _mixed(color: tuple[int, int, int], share: float) -> tuple[int, int, int]:
+    red, green, blue = (round(ground + (own - ground) * share) for own, ground in zip(color, _GROUND, strict=True))
+    return red, green, blue
+
+
+def _written(name: str, index: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """A name as the font can write it, at most so long; Pillow's font knows Latin letters."""
+    if not (name.isascii() and name.isprintable()):
+        return str(index)
+    while font.getlength(name) > _LABEL:
+        name = name[:-2] + "~"
+    return name

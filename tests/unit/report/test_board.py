@@ -1,0 +1,121 @@
+"""What TensorBoard's own readers find of a finished run's results."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard import context
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2, backend_context, get_experiment, list_session_groups
+
+from report.board import write_board
+from report.confusion_picture import confusion_picture
+from tests.unit.report.conftest import CLASSES, CONFUSION
+from tests.unit.report.test_kept_pictures import keep
+
+MakeRun = Callable[..., Path]
+
+
+def events(run: Path) -> EventAccumulator:
+    write_board(run)
+    return EventAccumulator(str(run)).Reload()
+
+
+def sessions(folder: Path) -> tuple[set[str], dict[str, Any]]:
+    """Names of all hyperparameters, and every run's session, as the HParams page asks for them."""
+    runs = EventMultiplexer().AddRunsFromDirectory(str(folder))
+    runs.Reload()
+    backend = backend_context.Context(TBContext(data_provider=MultiplexerDataProvider(runs, str(folder))))
+    asked = context.RequestContext()
+    experiment = get_experiment.Handler(asked, backend, "", api_pb2.GetExperimentRequest()).run()
+    request = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=10, allowed_statuses=[api_pb2.STATUS_SUCCESS])
+    found = list_session_groups.Handler(asked, backend, "", request).run()
+    return {info.name for info in experiment.hparam_infos}, {
+        group.sessions[0].name: group for group in found.session_groups
+    }
+
+
+def test_the_scores_of_the_best_checkpoint_stand_at_its_step(make_run: MakeRun) -> None:
+    read = events(make_run())
+
+    assert [(e.step, e.value) for e in read.Scalars("best/test_top1")] == [(50, pytest.approx(0.8))]
+    assert {"best/val_top1", "best/test_loss", "best/test_macro_f1"} <= set(read.Tags()["scalars"])
+
+
+def test_a_leaking_score_says_so(make_run: MakeRun, evaluation: Callable[..., Any]) -> None:
+    read = events(make_run(evaluations=[evaluation("val"), evaluation("test", leaking=True)]))
+
+    assert "best/test_leaking_top1" in read.Tags()["scalars"]
+    assert "best/test_top1" not in read.Tags()["scalars"]
+
+
+def test_the_hparams_page_shows_what_was_tried_and_what_came_of_it(make_run: MakeRun, tmp_path: Path) -> None:
+    write_board(make_run("head"))
+    write_board(make_run("full", config={"optimizer": {"name": "adamw", "lr": 0.5, "betas": [0.9, 0.99]}}))
+
+    names, groups = sessions(tmp_path)
+
+    assert {"optimizer.name", "optimizer.lr", "optimizer.betas", "model.name", "train.epochs"} <= names
+    assert not {"output_dir", "data.path", "name"} & names
+    tried = {name: group.hparams["optimizer.lr"].number_value for name, group in groups.items()}
+    assert tried == {"head-seed0": 0.01, "full-seed0": 0.5}
+    metrics = {metric.name.tag: metric.value for metric in groups["head-seed0"].metric_values}
+    assert metrics["best/test_top1"] == pytest.approx(0.8)
+
+
+def test_the_confusion_matrix_is_a_picture(make_run: MakeRun) -> None:
+    (shown,) = events(make_run()).Images("test/confusion_matrix")
+
+    with Image.open(io.BytesIO(shown.encoded_image_string)) as picture:
+        assert np.array_equal(np.asarray(picture), np.asarray(confusion_picture(CLASSES, CONFUSION)))
+
+
+def test_a_wrong_picture_stands_beside_itself_under_its_map(make_run: MakeRun) -> None:
+    run = make_run()
+    keep(run)
+
+    (shown,) = events(run).Images("test_wrong/01_Cans_as_Seashell_0.90")
+
+    with Image.open(io.BytesIO(shown.encoded_image_string)) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == (40, 160, 3)
+    assert np.ptp(pixels[:, :80]) < 8  # the gray picture
+    assert np.ptp(pixels[:, 80:]) > 50
+
+
+def test_results_that_are_written_again_replace_the_older_ones(make_run: MakeRun) -> None:
+    run = make_run()
+    write_board(run)
+
+    assert len(events(run).Scalars("best/test_top1")) == 1
+
+
+def test_a_run_of_which_nothing_is_known_writes_no_scores(make_run: MakeRun) -> None:
+    assert not any(tag.startswith("best/") for tag in events(make_run(evaluations=[])).Tags()["scalars"])
+
+
+@pytest.mark.parametrize("size", [2, 60, 61, 1000])
+def test_every_count_has_its_cell(size: int) -> None:
+    counts = np.eye(size, dtype=int)
+    counts[0, -1] = 3
+
+    picture = np.asarray(confusion_picture([f"c{i}" for i in range(size)], counts.tolist())).astype(int)
+
+    blue, orange = picture[..., 2] - picture[..., 0] > 60, picture[..., 0] - picture[..., 2] > 40
+    assert orange.any()
+    assert len(np.unique(np.nonzero(blue)[0])) >= size - 1
+    assert np.nonzero(orange)[1].min() > picture.shape[1] / 2
+    assert max(picture.shape) < 1700
+
+
+def test_a_name_that_the_font_cannot_write_is_a_number() -> None:
+    chinese, number = (confusion_picture(["a", name], ((1, 0), (0, 1))) for name in ("纸板", "1"))
+
+    assert np.array_equal(np.asarray(chinese), np.asarray(number))
