@@ -14,16 +14,18 @@ from report.comparison_page import comparison_html, comparison_markdown
 from report.comparison_table import csv_table
 from report.groups import Comparison, compare_runs
 from report.run_folder import read_run
+from report.words import Lang
 
 logger = logging.getLogger(__name__)
 
 
-def write_comparison(runs: Sequence[Path], output: Path) -> Comparison:
+def write_comparison(runs: Sequence[Path], output: Path, lang: Lang = "en") -> Comparison:
     """Write comparison.md, comparison.csv and comparison.html over run folders.
 
     Args:
         runs: folders that train.py wrote; the same folder twice counts once.
         output: folder of the three files; made where it does not exist.
+        lang: of the page and the Markdown file.
 
     Raises:
         ReportError: a folder is not a run, or `output` cannot be written.
@@ -34,9 +36,9 @@ def write_comparison(runs: Sequence[Path], output: Path) -> Comparison:
     comparison = compare_runs([read_run(path) for path in paths])
     try:
         output.mkdir(parents=True, exist_ok=True)
-        write_text(output / "comparison.md", comparison_markdown(comparison))
+        write_text(output / "comparison.md", comparison_markdown(comparison, lang))
         write_text(output / "comparison.csv", csv_table(comparison))
-        write_text(output / "comparison.html", comparison_html(comparison, output))
+        write_text(output / "comparison.html", comparison_html(comparison, output, lang))
     except OSError as error:
         raise ReportError(f"--output {output}: {error.strerror} ({error.filename})") from error
     return comparison
@@ -51,9 +53,10 @@ def main(argv: Sequence[str]) -> int:
     parser = DoorParser(prog="compare.py", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder of train.py")
     parser.add_argument("--output", type=Path, default=Path("comparison"), metavar="DIR", help="default: comparison")
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="of page and table (default: en)")
     args = parser.parse_args(argv)
-    comparison = write_comparison(args.runs, args.output)
-    print(comparison_markdown(comparison))
+    comparison = write_comparison(args.runs, args.output, args.lang)
+    print(comparison_markdown(comparison, args.lang))
     print(f"written: {printable(args.output)}/comparison.md, comparison.csv, comparison.html")
     return EXIT_OK
 

@@ -17,56 +17,54 @@ from report.line_chart import Series, YAxis, line_chart
 from report.paired import paired_tests
 from report.render import render
 from report.run_values import Run
-
-LEGEND = (
-    "Sorted by clean test accuracy. A single run's accuracy stands with its Wilson 95 % interval and n; several seeds "
-    "with their mean and range. 100 % CPU is one core."
-)
+from report.words import Lang, Words, words
 
 TEST_COLUMNS = ("run", "against", "split", "pictures", "it alone right", "the other alone right", "points", "p")
-TEST_LEGEND = (
-    "Exact McNemar test on the same pictures; points are top-1. Of k tests hold p against 0.05 / k: the smallest of "
-    "several is small by chance more often. Seeds are not in it: it is about these two networks, not their recipes."
-)
 
 
-def comparison_html(comparison: Comparison, folder: Path | None = None) -> str:
+def comparison_html(comparison: Comparison, folder: Path | None = None, lang: Lang = "en") -> str:
     """The comparison as one self-contained HTML page.
 
     Args:
         comparison: the runs.
         folder: where the page will be, so that it can lead to the runs' reports; None makes no links.
+        lang: of its words.
     """
-    over = columns(comparison.leaking_splits)
+    word = words(lang)
+    over = columns(comparison.leaking_splits, word)
     tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished))
     return render(
         "comparison.html.j2",
+        lang,
         comparison=comparison,
         columns=over,
-        test_columns=TEST_COLUMNS,
-        rows=[(row, _link(row, folder)) for row in rows(comparison, over)],
-        legend=LEGEND,
+        test_columns=[_test_column(name, word) for name in TEST_COLUMNS],
+        rows=[(row, _link(row, folder)) for row in rows(comparison, over, word)],
         differences=recipe_differences(comparison.groups),
         tests=tests,
         untested=untested,
-        test_legend=TEST_LEGEND,
-        charts=_charts(comparison),
-        unfinished=[_how_far(run) for run in comparison.unfinished],
+        charts=_charts(comparison, word),
+        unfinished=[_how_far(run, word) for run in comparison.unfinished],
     )
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """The comparison as a Markdown document."""
-    parts = ["# Comparison of runs\n"]
-    parts += [f"> {markdown_text(line)}\n" for line in comparison.notes]
-    parts.append(markdown_table(comparison) if comparison.groups else "No finished run.\n")
+def comparison_markdown(comparison: Comparison, lang: Lang = "en") -> str:
+    """The comparison as a Markdown document, in a language."""
+    word = words(lang)
+    parts = [f"# {word['comparison']}\n"]
+    parts += [f"> {markdown_text(note.text(word))}\n" for note in comparison.notes]
+    parts.append(markdown_table(comparison, word) if comparison.groups else f"{word['no_finished_run']}\n")
     if comparison.groups:
-        parts.append(f"{LEGEND}\n")
-        parts += [*_test_lines(comparison), *_difference_lines(comparison)]
+        parts.append(f"{word['legend']}\n")
+        parts += [*_test_lines(comparison, word), *_difference_lines(comparison, word)]
     if comparison.unfinished:
-        lines = "".join(f"- {markdown_text(_how_far(run))}\n" for run in comparison.unfinished)
-        parts.append(f"## Not finished\n\n{lines}")
+        lines = "".join(f"- {markdown_text(_how_far(run, word))}\n" for run in comparison.unfinished)
+        parts.append(f"## {word['not_finished']}\n\n{lines}")
     return "\n".join(parts)
+
+
+def _test_column(name: str, word: Words) -> str:
+    return word["of_a_run"] if name == "run" else word[name]
 
 
 def _link(row: Row, folder: Path | None) -> str | None:
@@ -76,47 +74,45 @@ def _link(row: Row, folder: Path | None) -> str | None:
     return quote(os.path.relpath(row.folder.resolve() / "report.html", folder.resolve()).replace(os.sep, "/"))
 
 
-def _test_lines(comparison: Comparison) -> list[str]:
+def _test_lines(comparison: Comparison, word: Words) -> list[str]:
     tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished))
     if not tests and not untested:
         return []
     lines = [
-        f"| {markdown_text(test.label)} | {markdown_text(test.reference)} | {test.split} | {test.n:,} | "
-        f"{test.only_run} | {test.only_reference} | {100 * test.difference:+.1f} | {test.p_value:.2g} |\n"
+        f"| {markdown_text(test.label)} | {markdown_text(test.reference)} | {word.get(test.split, test.split)} | "
+        f"{test.n:,} | {test.only_run} | {test.only_reference} | {100 * test.difference:+.1f} | {test.p_value:.2g} |\n"
         for test in tests
     ]
-    head = f"| {' | '.join(TEST_COLUMNS)} |\n| --- | --- | --- |{' ---: |' * 5}\n"
-    table = [head + "".join(lines), f"{TEST_LEGEND}\n"] if tests else []
-    return ["## Is the difference chance?\n", *table, *(f"{markdown_text(line)}\n" for line in untested)]
+    head = f"| {' | '.join(_test_column(name, word) for name in TEST_COLUMNS)} |\n| --- | --- | --- |{' ---: |' * 5}\n"
+    table = [head + "".join(lines), f"{word['test_legend']}\n"] if tests else []
+    notes = (f"{markdown_text(note.text(word))}\n" for note in untested)
+    return [f"## {word['is_it_chance']}\n", *table, *notes]
 
 
-def _difference_lines(comparison: Comparison) -> list[str]:
+def _difference_lines(comparison: Comparison, word: Words) -> list[str]:
     differences = recipe_differences(comparison.groups)
     if not differences:
         return []
     names = [markdown_text(group.name) for group in comparison.groups]
     lines = [f"| {key} | {' | '.join(map(markdown_text, values))} |\n" for key, values in differences]
-    head = f"| key | {' | '.join(names)} |\n|{' --- |' * (len(names) + 1)}\n"
-    return ["## What the recipes differ in\n", head + "".join(lines)]
+    head = f"| {word['key']} | {' | '.join(names)} |\n|{' --- |' * (len(names) + 1)}\n"
+    return [f"## {word['differences']}\n", head + "".join(lines)]
 
 
-def _how_far(run: Run) -> str:
+def _how_far(run: Run, word: Words) -> str:
     done = run.epochs[-1].epoch if run.epochs else 0
     reason = f" ({run.state_reason})" if run.state_reason else ""
-    so_far = f", val top-1 so far {formats.percent(run.val_top1)}" if run.val_top1 is not None else ""
-    return f"{run.label} ({run.path}): {run.state}{reason} after {done} epochs{so_far}"
+    so_far = word["val_so_far"].format(formats.percent(run.val_top1)) if run.val_top1 is not None else ""
+    return word["how_far"].format(run.label, run.path, word.get(run.state, run.state), reason, done, so_far)
 
 
-def _charts(comparison: Comparison) -> dict[str, Element | None]:
+def _charts(comparison: Comparison, word: Words) -> dict[str, Element | None]:
     bars = [bar for color, group in enumerate(comparison.groups) if (bar := _bar(group, color))]
-    val_top1, train_loss, val_loss = (_overlay(comparison, value) for value in ("val_top1", "train_loss", "val_loss"))
     shares, losses = YAxis(percent_tick, limit=1.0), YAxis(zero=True)
-    return {
-        "test_top1": bar_chart("Clean test top-1 of every recipe", bars, zoom=True),
-        "val_top1": line_chart("Validation top-1 over epochs", val_top1, x_label="epoch", y_axis=shares),
-        "train_loss": line_chart("Training loss over epochs", train_loss, x_label="epoch", y_axis=losses),
-        "val_loss": line_chart("Validation loss over epochs", val_loss, x_label="epoch", y_axis=losses),
-    }
+    charts = {"test_top1": bar_chart(word["clean_test"], bars, zoom=True)}
+    for value, y_axis in (("val_top1", shares), ("train_loss", losses), ("val_loss", losses)):
+        charts[value] = line_chart(word[value], _overlay(comparison, value), x_label=word["epoch"], y_axis=y_axis)
+    return charts
 
 
 def _bar(group: Group, color: int) -> Bar | None:

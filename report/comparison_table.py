@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.names import printable, table_cell
-from report import formats
+from report.formats import LocalFormats
 from report.groups import Comparison, Group, tell_apart
 from report.run_values import Evaluation, Run
+from report.words import ENGLISH, Words
 
 
 @dataclass(frozen=True)
@@ -55,46 +56,67 @@ class Row:
     folder: Path | None = None
 
 
-def columns(leaking_splits: Sequence[str]) -> tuple[Column, ...]:
-    """The columns, with one more for every split that leaks."""
+def columns(leaking_splits: Sequence[str], word: Words = ENGLISH) -> tuple[Column, ...]:
+    """The columns, with one more for every split that leaks, titled in the language of the words."""
+    show = LocalFormats(word)
+
+    def column(key: str, title: str, value: Callable[[Run], float | None], write: Callable[..., str]) -> Column:
+        return Column(key, word[title], value, write)
+
+    def summary(name: str, title: str, write: Callable[..., str]) -> Column:
+        return column(name, title, lambda run: getattr(run.summary, name), write)
+
+    def accuracy(key: str, title: str, evaluation: Callable[[Run], Evaluation | None]) -> Column:
+        def value(run: Run) -> float | None:
+            found = evaluation(run)
+            return found.top1 if found else None
+
+        return Column(key, title, value, show.percent, evaluation)
+
     return (
-        _accuracy("test_top1", "test top-1", lambda run: run.clean_test),
-        Column("val_top1", "val top-1", lambda run: run.val_top1, formats.percent, lambda run: run.val),
-        *(_accuracy(f"{split}_top1_leaking", f"{split} top-1 LEAKING", _leaking(split)) for split in leaking_splits),
-        Column("test_macro_f1", "test macro F1", _macro_f1, formats.decimal),
-        _plain("trainable_parameters", "trainable parameters", formats.count),
-        _plain("total_parameters", "all parameters", formats.count),
-        _timed("features_seconds", "features"),
-        _timed("train_seconds", "training"),
-        _timed("eval_seconds", "evaluation"),
-        _timed("total_seconds", "wall time in all"),
-        Column("images_per_second", "images/s", lambda run: run.summary.images_per_second, formats.count),
-        Column("mean_cpu_percent", "mean CPU", lambda run: run.summary.mean_cpu_percent, formats.cpu),
-        Column("peak_cpu_percent", "peak CPU", lambda run: run.summary.peak_cpu_percent, formats.cpu),
-        Column("peak_rss_mb", "peak memory", lambda run: run.summary.peak_rss_mb, formats.mebibytes),
-        _plain("saved_bytes", "to be saved", formats.size),
+        accuracy("test_top1", word["test top-1"], lambda run: run.clean_test),
+        Column("val_top1", word["val top-1"], lambda run: run.val_top1, show.percent, lambda run: run.val),
+        *(
+            accuracy(f"{split}_top1_leaking", word["column_leaking"].format(word.get(split, split)), _leaking(split))
+            for split in leaking_splits
+        ),
+        column("test_macro_f1", "test macro F1", _macro_f1, show.decimal),
+        summary("trainable_parameters", "trainable parameters", show.count),
+        summary("total_parameters", "all parameters", show.count),
+        summary("features_seconds", "features", show.seconds),
+        summary("train_seconds", "training", show.seconds),
+        summary("eval_seconds", "evaluation", show.seconds),
+        summary("total_seconds", "wall time in all", show.seconds),
+        summary("images_per_second", "images/s", show.count),
+        summary("mean_cpu_percent", "mean CPU", show.cpu),
+        summary("peak_cpu_percent", "peak CPU", show.cpu),
+        summary("peak_rss_mb", "peak memory", show.mebibytes),
+        summary("saved_bytes", "to be saved", show.size),
     )
 
 
-def rows(comparison: Comparison, over: Sequence[Column]) -> Iterator[Row]:
+def rows(comparison: Comparison, over: Sequence[Column], word: Words = ENGLISH) -> Iterator[Row]:
     """Every recipe's row; below the mean of several runs, each of them."""
     labels = tell_apart(comparison.finished)
     for group in comparison.groups:
         if len(group.runs) > 1:
-            seeds = f"{group.seeds} seed{'s' if group.seeds > 1 else ''}"
-            yield Row("mean", group.name, seeds, tuple(_mean_cell(group, column) for column in over))
+            seeds = word["n_seeds"].format(group.seeds) if group.seeds > 1 else word["one_seed"]
+            yield Row("mean", group.name, seeds, tuple(_mean_cell(group, column, word) for column in over))
         kind = "run" if len(group.runs) == 1 else "seed"
         for run in group.runs:
-            seed = "seed unknown" if run.seed is None else f"seed {run.seed}"
+            seed = word["seed_unknown"] if run.seed is None else word["seed"].format(run.seed)
             twin = labels[run.path].removeprefix(run.label)  # the folder, where name and seed are another run's too
-            yield Row(kind, run.name, seed + twin, tuple(_run_cell(run, column) for column in over), run.path)
+            yield Row(kind, run.name, seed + twin, tuple(_run_cell(run, column, word) for column in over), run.path)
 
 
-def markdown_table(comparison: Comparison) -> str:
+def markdown_table(comparison: Comparison, word: Words = ENGLISH) -> str:
     """The table in Markdown."""
-    over = columns(comparison.leaking_splits)
-    lines = [["recipe", "seeds", *(column.title for column in over)], ["---", "---", *("---:" for _ in over)]]
-    for row in rows(comparison, over):
+    over = columns(comparison.leaking_splits, word)
+    lines = [
+        [word["recipe"], word["seeds"], *(column.title for column in over)],
+        ["---", "---", *("---:" for _ in over)],
+    ]
+    for row in rows(comparison, over, word):
         bold = "**" if row.kind == "mean" else ""
         cells = [
             f"{bold}{cell.main}{bold} ({cell.small})" if cell.small else f"{bold}{cell.main}{bold}"
@@ -168,30 +190,23 @@ def _csv_mean(group: Group, over: Sequence[Column]) -> Iterator[float | str | No
             yield from (spread.low, spread.high, spread.runs) if spread else (None, None, None)
 
 
-def _run_cell(run: Run, column: Column) -> Cell:
+def _run_cell(run: Run, column: Column, word: Words) -> Cell:
     found = column.evaluation(run) if column.evaluation else None
-    small = f"{formats.interval(found.interval)}, n={found.n}" if found else ""
+    small = f"{LocalFormats(word).interval(found.interval)}, n={found.n}" if found else ""
     return Cell(column.show(column.value(run)), small)
 
 
-def _mean_cell(group: Group, column: Column) -> Cell:
+def _mean_cell(group: Group, column: Column, word: Words) -> Cell:
     spread = group.spread(column.value)
     if spread is None:
-        return Cell(formats.NOT_MEASURED)
-    part = f"{spread.runs} of {len(group.runs)} runs" if spread.runs < len(group.runs) else ""
+        return Cell(word["not_measured"])
+    part = word["part_of_runs"].format(spread.runs, len(group.runs)) if spread.runs < len(group.runs) else ""
     low, high = column.show(spread.low), column.show(spread.high)
-    span = "" if low == high else f"{low} to {high}"
+    span = "" if low == high else f"{low} {word['to']} {high}"
     if column.evaluation:
-        span, part = formats.interval((spread.low, spread.high)), part or f"{spread.runs} runs"
+        span = LocalFormats(word).interval((spread.low, spread.high))
+        part = part or word["n_runs"].format(spread.runs)
     return Cell(column.show(spread.mean), ", ".join(filter(None, (span, part))))
-
-
-def _accuracy(key: str, title: str, evaluation: Callable[[Run], Evaluation | None]) -> Column:
-    def value(run: Run) -> float | None:
-        found = evaluation(run)
-        return found.top1 if found else None
-
-    return Column(key, title, value, formats.percent, evaluation)
 
 
 def _leaking(split: str) -> Callable[[Run], Evaluation | None]:
@@ -200,11 +215,3 @@ def _leaking(split: str) -> Callable[[Run], Evaluation | None]:
 
 def _macro_f1(run: Run) -> float | None:
     return run.clean_test.macro_f1 if run.clean_test else None
-
-
-def _plain(name: str, title: str, show: Callable[[float | None], str]) -> Column:
-    return Column(name, title, lambda run: getattr(run.summary, name), show)
-
-
-def _timed(name: str, title: str) -> Column:
-    return Column(name, title, lambda run: getattr(run.summary, name), formats.seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from report.flat_config import flat_config
-from report.run_values import Run
+from report.run_values import Note, Run
 
 # Keys that may differ between the seeds of one recipe.
 _OWN_TO_A_RUN = ("train.seed", "output_dir", "runtime.threads")
@@ -55,7 +55,7 @@ class Comparison:
 
     groups: tuple[Group, ...]
     unfinished: tuple[Run, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def finished(self) -> list[Run]:
@@ -118,23 +118,22 @@ def _rank(group: Group) -> tuple[float, float, str]:
     return (-test.mean if test else 1.0, -val.mean if val else 1.0, group.name)
 
 
-def _notes(groups: Sequence[Group], unfinished: Sequence[Run]) -> Iterator[str]:
+def _notes(groups: Sequence[Group], unfinished: Sequence[Run]) -> Iterator[Note]:
     if unfinished:
-        yield f"{len(unfinished)} run(s) not finished: listed apart, in no mean."
+        yield Note("unfinished_apart", (len(unfinished),))
     for group in groups:
         if group.seeds < len(group.runs):
-            yield f"{group.name}: {len(group.runs)} runs but {group.seeds} seed(s); repeats are no new evidence."
+            yield Note("repeats", (group.name, len(group.runs), group.seeds))
         first = flat_config(group.runs[0].config)
         differing = {key for run in group.runs[1:] for key in _differences(first, flat_config(run.config))}
         if differing:
-            yield f"{group.name}: its runs differ in more than the seed: {', '.join(sorted(differing))}."
+            yield Note("more_than_the_seed", (group.name, ", ".join(sorted(differing))))
         if any(run.clean_test is None for run in group.runs):
             count = sum(run.clean_test is None for run in group.runs)
-            yield f"{group.name}: {count} of {len(group.runs)} run(s) were not evaluated on a clean test split."
+            yield Note("without_clean_test", (group.name, count, len(group.runs)))
     sizes = {(run.clean_test.split, run.clean_test.n) for group in groups for run in group.runs if run.clean_test}
     if len(sizes) > 1:
-        listed = ", ".join(f"{split} n={n}" for split, n in sorted(sizes))
-        yield f"The test splits are not the same pictures ({listed}): do not rank their accuracies against each other."
+        yield Note("other_pictures", (", ".join(f"{split} n={n}" for split, n in sorted(sizes)),))
 
 
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

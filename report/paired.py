@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from report.predictions import Prediction, read_predictions
-from report.run_values import Run
+from report.run_values import Note, Run
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return 1.0 if differing == 0 else float(binomtest(only_first, differing, 0.5).pvalue)
 
 
-def paired_tests(runs: Sequence[Run], labels: Mapping[Path, str]) -> tuple[list[PairedTest], list[str]]:
+def paired_tests(runs: Sequence[Run], labels: Mapping[Path, str]) -> tuple[list[PairedTest], list[Note]]:
     """Hold every run against the first one.
 
     Args:
@@ -68,23 +68,21 @@ def paired_tests(runs: Sequence[Run], labels: Mapping[Path, str]) -> tuple[list[
         labels: what each is called.
 
     Returns:
-        The tests, and a line for each run that cannot be tested.
+        The tests, and a note for each run that cannot be tested.
 
     Raises:
         ReportError: damaged predictions.
     """
     if len(runs) < 2:
         return [], []
-    tests, notes = [], []
+    tests: list[PairedTest] = []
+    notes: list[Note] = []
     reference, *others = runs
     for run in others:
         shown = run.clean_test or run.val
         pair = None if shown is None else _same_pictures(run, reference, shown.split)
         if shown is None or pair is None:
-            notes.append(
-                f"{labels[run.path]}: no paired test against {labels[reference.path]}: "
-                "no predictions of both on the same pictures."
-            )
+            notes.append(Note("untested", (labels[run.path], labels[reference.path])))
             continue
         verdicts = [(one.is_right, other.is_right) for one, other in zip(*pair, strict=True)]
         first, second = verdicts.count((True, False)), verdicts.count((False, True))

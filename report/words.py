@@ -1,9 +1,11 @@
-"""What a run's page says, in English and Chinese."""
+"""What the pages say, in English and Chinese; `report/comparison_words.py` holds those of the comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
+
+from report.comparison_words import COMPARISON_WORDS
 
 Lang = Literal["en", "zh"]
 Words = Mapping[str, str]
@@ -188,7 +190,7 @@ _WORDS = {
 def words(lang: Lang = "en") -> Words:
     """All words of one language, by key."""
     place = ("en", "zh").index(lang)
-    return {key: both[place] for key, both in _WORDS.items()}
+    return {key: both[place] for key, both in (_WORDS | COMPARISON_WORDS).items()}
 
 
 ENGLISH = words("en")

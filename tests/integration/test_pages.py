@@ -185,11 +185,19 @@ def test_the_doctors_page_is_well_set(browser: Browser, examined: Path, tmp_path
         assert_well_set(browser, tmp_path / "out" / "doctor.html", width, scheme)
 
 
-def test_the_comparison_is_well_set(browser: Browser, run: Path, make_run: Callable[..., Path], tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_comparison_is_well_set(
+    browser: Browser,
+    run: Path,
+    make_run: Callable[..., Path],  # noqa: F811
+    tmp_path: Path,
+    lang: str,
+) -> None:
     other = make_run(name="full", config={"optimizer": {"name": "adamw", "lr": 0.001}})
     shutil.copy(run / "predictions_test.csv", other / "predictions_test.csv")
     write_report(run)
-    write_comparison([run, other], tmp_path / "out")
+    unfinished = make_run(name="stopped", state="stopped")
+    write_comparison([run, other, unfinished], tmp_path / "out", "zh" if lang == "zh" else "en")
 
     for width, scheme in LOOKS:
         assert_well_set(browser, tmp_path / "out" / "comparison.html", width, scheme, pictures=False)

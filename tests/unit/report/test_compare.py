@@ -15,6 +15,8 @@ from report.compare import main, write_comparison
 from report.comparison_page import comparison_markdown
 from report.groups import clean_test_top1, compare_runs
 from report.run_folder import read_run
+from report.words import words
+from tests.unit.report.test_words import visible
 
 MakeRun = Callable[..., Path]
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -71,7 +73,7 @@ def test_a_seed_without_a_number_is_counted_beside_the_mean(make_run: MakeRun) -
     comparison = compare_runs([read_run(path) for path in paths])
     text = comparison_markdown(comparison)
     assert "**80.0 %** (80.0 to 80.0 %, 1 of 2 runs)" in text
-    assert "a: 1 of 2 run(s) were not evaluated on a clean test split." in comparison.notes
+    assert "a: 1 of 2 run(s) were not evaluated on a clean test split." in map(str, comparison.notes)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_doubts_about_a_mean_are_said(
 ) -> None:
     paths = [make_run("a", **{"seed": 0, **first}), make_run("a", **{"seed": 1, **second})]
     notes = compare_runs([read_run(path) for path in paths]).notes
-    assert [line for line in notes if note in line]
+    assert [line for line in notes if note in str(line)]
 
 
 def test_all_columns_of_the_contract_are_in_all_three_files(
@@ -165,6 +167,27 @@ def test_the_door_compares(make_run: MakeRun, tmp_path: Path, command: list[str]
     assert (done.returncode, done.stderr) == (0, "")
     assert "| garbage26-head | seed 0 | 80.0 % (65.2 to 89.5 %, n=40) |" in done.stdout
     assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_the_comparison_is_in_the_language_that_was_asked_for(
+    make_run: MakeRun, tmp_path: Path, evaluation: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        make_run("a", 0),
+        make_run("a", 1, evaluations=[evaluation("val"), evaluation("test", leaking=True)]),
+        make_run("b", config={"optimizer": {"lr": 0.5}}),
+        make_run("c", state="stopped"),
+    ]
+    english = {text for text in words("en").values() if " " in text and "{" not in text} - set(words("zh").values())
+
+    main([*map(str, runs), "--output", str(tmp_path / "out"), "--lang", "zh"])
+
+    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in page
+    assert not [text for text in visible(page) if text in english]
+    assert {"训练对比", "差异是偶然吗？", "配方的差异", "未完成", "测试 top-1（泄漏）"} <= set(visible(page))
+    assert "# 训练对比" in capsys.readouterr().out
+    assert "test_top1" in (tmp_path / "out" / "comparison.csv").read_text(encoding="utf-8")
 
 
 def test_the_room_imports_no_other_room() -> None:

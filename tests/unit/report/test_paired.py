@@ -70,7 +70,9 @@ def test_the_same_pictures_elsewhere_are_known_by_their_fingerprint(make_run: Ma
     tests, notes = paired_tests(*read(here, moved, others))
 
     assert [test.label for test in tests] == ["b seed 0"]
-    assert notes == ["c seed 0: no paired test against a seed 0: no predictions of both on the same pictures."]
+    assert list(map(str, notes)) == [
+        "c seed 0: no paired test against a seed 0: no predictions of both on the same pictures."
+    ]
 
 
 def test_runs_of_one_name_and_seed_are_told_apart_by_as_much_of_the_folder_as_it_takes(make_run: MakeRun) -> None:
