@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     from deploy.export.exporting import export_bundle
     from deploy.export.formats import check_formats
     from deploy.export.request import ExportRequest
+    from deploy.export.run_note import note_in_run
     from deploy.lite.device import check_device, device_folder, pack, packed
     from engine.jobs.pictures import open_splits
     from engine.run.checkpoint import check_classes, verify
@@ -71,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
     )
     manifest = export_bundle(target, request, proof, splits.train, splits.val)
     print(f"bundle: {printable(target)} ({', '.join(manifest.models)})")
+    if (page := note_in_run(checkpoint, target, manifest)) is not None:
+        print(f"report with the proof: {printable(page)}")
     if options.device:
         folder = device_folder(target, options.device)
         pack(read_bundle(target), "ms", options.device, folder)

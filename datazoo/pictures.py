@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -124,6 +125,24 @@ def _short_name(path: PictureFile) -> str:
 
 
 @dataclass(frozen=True)
+class DataFinding:
+    """What was found wrong with a split before training.
+
+    Args:
+        kind: `unreadable` and `dropped` pictures were left out, the latter as copies of held-out ones; `copies` of
+            pictures of another split are in it.
+        split: its name.
+        count: number of pictures.
+        of: the other split.
+    """
+
+    kind: Literal["unreadable", "dropped", "copies"]
+    split: str
+    count: int
+    of: str | None = None
+
+
+@dataclass(frozen=True)
 class Splits:
     """Training, validation and test pictures.
 
@@ -136,6 +155,7 @@ class Splits:
         folders: by key (train_split, ...), what the splits were found to be: sub-folders, None for one that has none,
             and the share held out as test. Empty for sources without folders.
         made: names of the splits that the data did not bring.
+        findings: what was found wrong with the pictures, once that was looked for.
     """
 
     train: PictureSet
@@ -145,6 +165,7 @@ class Splits:
     leaking: frozenset[str] = frozenset()
     folders: Mapping[str, str | float | None] = field(default_factory=dict)
     made: tuple[str, ...] = ()
+    findings: tuple[DataFinding, ...] = ()
 
     def __iter__(self) -> Iterator[PictureSet]:
         return (part for part in (self.train, self.val, self.test) if part is not None)

@@ -108,6 +108,15 @@ def speed_chart(run: Run, word: Words = ENGLISH) -> Element | None:
     return line_chart(word["images_per_second"], series, x_label=_x_label(run, word), y_axis=y_axis, x_min=0)
 
 
+def loss_scale_chart(run: Run, word: Words = ENGLISH) -> Element | None:
+    """Loss scale over steps; None where the loss was not scaled."""
+    if all(point.loss_scale in (None, 1.0) for point in run.steps):
+        return None
+    series = [Series(word["loss_scale"], _over_steps(run, "loss_scale"))]
+    y_axis = YAxis(value=lambda v: f"{v:,.0f}", zero=True)
+    return line_chart(word["loss_scale"], series, x_label=_x_label(run, word), y_axis=y_axis, x_min=0)
+
+
 def cpu_chart(run: Run, word: Words = ENGLISH) -> Element | None:
     """CPU load over time; 100 % is one core."""
     return _resource_chart(run, word, word["cpu_load"], [(word["cpu_load"], lambda sample: sample.cpu_percent)], " %")

@@ -12,12 +12,13 @@ from report import curves
 from report.bar_chart import Bar, bar_chart
 from report.calibration import expected_calibration_error, reliability, reliability_chart
 from report.confusion_matrix import confusion_matrix
-from report.formats import percent
+from report.formats import LocalFormats, percent
 from report.kept_pictures import NONE_KEPT, read_kept_pictures
 from report.mistakes import class_names, worst_mistakes
 from report.origin import commands, sections, surroundings
 from report.predictions import read_predictions
 from report.render import render
+from report.run_checks import how_best_was_chosen, read_export, read_split_facts
 from report.run_folder import read_run
 from report.run_values import Evaluation, Run
 from report.words import Lang, Words, words
@@ -53,6 +54,9 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
         shown=shown,
         scores=sorted(shown.per_class, key=lambda score: (score.f1, score.name)) if shown else (),
         mistakes=worst_mistakes(names, shown.confusion)[:WORST_MISTAKES] if shown else (),
+        data=read_split_facts(values.path),
+        chosen_by=how_best_was_chosen(values, LocalFormats(word)),
+        export=read_export(values.path),
         wrong=wrong,
         exact_maps=kept.exact,
         calibration_error=expected_calibration_error(bins),
@@ -67,6 +71,15 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
     return target
 
 
+def written_lang(run: Path) -> Lang | None:
+    """The language of the report that lies in a run folder; None where there is none."""
+    try:
+        with (run / "report.html").open(encoding="utf-8", errors="replace") as page:
+            return "zh" if '<html lang="zh-CN">' in page.read(200) else "en"
+    except OSError:
+        return None
+
+
 def _charts(
     run: Run, shown: Evaluation | None, names: Sequence[str], wrong: WrongPictures | None, word: Words
 ) -> dict[str, Element | None]:
@@ -77,6 +90,7 @@ def _charts(
         "loss": curves.loss_chart(run, word),
         "accuracy": curves.accuracy_chart(run, word),
         "learning_rate": curves.learning_rate_chart(run, word),
+        "loss_scale": curves.loss_scale_chart(run, word),
         "speed": curves.speed_chart(run, word),
         "confusion": confusion_matrix(names, shown.confusion, linked, word) if shown and shown.confusion else None,
         "cpu": curves.cpu_chart(run, word),

@@ -237,6 +237,7 @@ def _step(line: Mapping[str, Any]) -> StepPoint:
         loss=_number(line.get("loss")),
         lr=_number(line.get("lr")),
         images_per_second=_number(line.get("images_per_second")),
+        loss_scale=_number(line.get("loss_scale")),
     )
 
 

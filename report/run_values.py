@@ -21,6 +21,7 @@ class StepPoint:
     loss: float | None
     lr: float | None
     images_per_second: float | None
+    loss_scale: float | None = None
 
 
 @dataclass(frozen=True)

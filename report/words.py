@@ -74,6 +74,16 @@ _WORDS = {
         "{}: the confusion matrix holds {} pictures, n is {}",
         "{}：混淆矩阵含 {} 张图片，而 n 为 {}",
     ),
+    "chosen_val_loss": ("The best epoch was chosen by its val loss: {}.", "最佳轮按验证损失选出：{}。"),
+    "chosen_val_top1": ("The best epoch was chosen by its val top-1: {}.", "最佳轮按验证 top-1 选出：{}。"),
+    "chosen_last": (
+        "The last epoch counts as the best: no score chose it.",
+        "以最后一轮为最佳：没有用成绩来挑选。",
+    ),
+    "chosen_solved": (
+        "The head is solved, not trained: there was no epoch to choose.",
+        "分类头是求解得到的，未经训练：没有轮可选。",
+    ),
     # -- curves ----------------------------------------------------------------------------------------------------
     "curves": ("Curves", "曲线"),
     "loss": ("Loss", "损失"),
@@ -87,6 +97,7 @@ _WORDS = {
         "训练：训练过程中统计，含数据增强（如启用）。",
     ),
     "learning_rate": ("Learning rate", "学习率"),
+    "loss_scale": ("Loss scale", "损失缩放"),
     "images_per_second": ("Images per second", "每秒图片数"),
     "epoch": ("epoch", "轮"),
     "step": ("step", "步"),
@@ -144,6 +155,31 @@ _WORDS = {
     "precision": ("precision", "精确率"),
     "recall": ("recall", "召回率"),
     "n": ("n", "n"),
+    # -- data and exports ------------------------------------------------------------------------------------------
+    "data": ("Pictures", "图片数据"),
+    "found": ("what was found", "检查结果"),
+    "data_clean": ("nothing wrong", "没有问题"),
+    "data_unread": ("not looked at", "未检查"),
+    "data_unreadable": ("{} unreadable, left out", "{} 张无法读取，已略去"),
+    "data_dropped": ("{} copies of held-out pictures, left out", "{} 张与留出图片相同，已略去"),
+    "data_copies": ("{} copies of {} pictures", "{} 张与{}图片相同"),
+    "data_caption": (
+        "What was seen before training: files that cannot be decoded, and byte-identical copies across splits. {} "
+        "shows these and more.",
+        "训练前的检查：无法解码的文件，以及各划分间逐字节相同的图片。{} 会显示这些和更多问题。",
+    ),
+    "export": ("Exported, and compared with the trained network", "导出，并与训练得到的网络比较"),
+    "export_other": (
+        "The export is of other weights than the results above.",
+        "导出的权重与上面的成绩不是同一份。",
+    ),
+    "format": ("format", "格式"),
+    "size": ("size", "大小"),
+    "runtime": ("computed by", "运行库"),
+    "same_answer": ("same answer", "答案相同"),
+    "largest_difference": ("largest difference of an output", "输出的最大差异"),
+    "not_loaded": ("not compared: nothing here can load it", "未比较：本机没有能加载它的运行库"),
+    "export_caption": ("Bundle: {}", "导出包：{}"),
     # -- resources -------------------------------------------------------------------------------------------------
     "resources": ("Resources", "资源占用"),
     "cpu_load": ("CPU load", "CPU 占用"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from common.errors import DataError
 from common.names import printable
@@ -15,7 +15,7 @@ from datazoo.doctor.copies import drop_leaks, log_leaks, refuse_leaks
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
 from datazoo.doctor.sharing import ALONE, Ranks
-from datazoo.pictures import PictureSet, Splits
+from datazoo.pictures import DataFinding, PictureSet, Splits
 from datazoo.pipeline.order import Shard
 from datazoo.sources.picture_list import write_list
 from datazoo.sources.split_names import SPLITS
@@ -116,10 +116,21 @@ def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -
                 "is data.path one level off? Pictures are looked for in <data.path>/<class>/ and "
                 "<data.path>/<split>/<class>/"
             )
-        splits = check_splits(splits, config.on_bad_image, check)
+        readable = check_splits(splits, config.on_bad_image, check)
     if config.on_leak == "fail":
-        refuse_leaks(splits)
-    if config.on_leak == "drop":
-        splits = drop_leaks(splits)
-    copies = log_leaks(splits)
-    return replace(splits, leaking=frozenset(b for (a, b), count in copies.items() if count and a == "train"))
+        refuse_leaks(readable)
+    kept = drop_leaks(readable) if config.on_leak == "drop" else readable
+    copies = log_leaks(kept)
+    findings = (
+        *_left_out("unreadable", splits, readable),
+        *_left_out("dropped", readable, kept),
+        *(DataFinding("copies", b, count, a) for (a, b), count in copies.items() if count),
+    )
+    leaking = frozenset(b for (a, b), count in copies.items() if count and a == "train")
+    return replace(kept, leaking=leaking, findings=findings)
+
+
+def _left_out(kind: Literal["unreadable", "dropped"], before: Splits, after: Splits) -> Iterator[DataFinding]:
+    for was, now in zip(before, after, strict=True):
+        if len(now) < len(was):
+            yield DataFinding(kind, was.split, len(was) - len(now))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.errors import RunError
 from common.files import write_json
-from datazoo.pictures import PictureSet, Splits
+from datazoo.pictures import DataFinding, PictureSet, Splits
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +53,16 @@ class SplitData:
 
 @dataclass(frozen=True)
 class RunData:
-    """Class names in label order, and the splits by name."""
+    """Class names in label order, the splits by name, and what was found wrong with them, which nothing compares."""
 
     classes: tuple[str, ...]
     splits: Mapping[str, SplitData]
+    findings: tuple[DataFinding, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, splits: Splits) -> RunData:
         """Describe the pictures of a recipe."""
-        return cls(splits.train.classes, {part.split: SplitData.of(part) for part in splits})
+        return cls(splits.train.classes, {part.split: SplitData.of(part) for part in splits}, splits.findings)
 
     def changes(self, now: RunData) -> dict[str, str]:
         """Say, by split, how other data differ from these."""

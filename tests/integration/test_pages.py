@@ -16,7 +16,8 @@ from report.compare import write_comparison
 from report.page import write_report
 from report.words import words
 from tests.integration.browser import Browser
-from tests.unit.report.conftest import CLASSES, CONFUSION, make_run  # noqa: F401 (a fixture)
+from tests.unit.report.conftest import CLASSES, CONFUSION, make_run, write_json  # noqa: F401 (a fixture)
+from tests.unit.report.test_run_checks import EXPORT, with_data
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +77,8 @@ LOWEST_CONTRAST = """
     }
     return [255, 255, 255];
   };
-  return Math.min(...[...document.querySelectorAll("h1, h2, h3, p, td, th, dt, dd, li, figcaption, .badge, summary")]
+  const texts = "h1, h2, h3, p, td, th, dt, dd, li, label, a, pre, small, figcaption, .badge, summary";
+  return Math.min(...[...document.querySelectorAll(texts)]
     .filter(e => e.textContent.trim() && e.offsetParent).map(e => {
       const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))];
       return (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
@@ -135,7 +137,26 @@ def run(make_run: Callable[..., Path], tmp_path: Path) -> Path:  # noqa: F811
                 for index in range(count):
                     path = draw(tmp_path / "pictures" / f"IMG_20240102_{row}{column}{index}_a_long_name.jpg", index)
                     table.writerow([path, classes[row], classes[column], f"{0.5 + 0.01 * index:.2f}"])
-    return folder
+    keep(folder, tmp_path / "pictures")
+    write_json(folder / "export.json", EXPORT | {"sha256": "cd" * 32})
+    findings = [
+        {"kind": "unreadable", "split": "train", "count": 2},
+        {"kind": "copies", "split": "test", "count": 190, "of": "train"},
+    ]
+    return with_data(folder, findings)
+
+
+def keep(run: Path, pictures: Path) -> None:
+    """Keep copies and activation maps of half of the pictures, as a run does."""
+    (run / "wrong_pictures").mkdir()
+    kept = []
+    for place, path in enumerate(sorted(pictures.iterdir())[::2]):
+        name = f"wrong_pictures/test_{place}.jpg"
+        shutil.copy(path, run / name)
+        activation = {"rows": [[1.0, 0.2], [-1.0, 0.4]], "bias": 0.1, "seen": [0.2, 0.1, 0.8, 0.9]}
+        kept.append({"path": str(path), "thumbnail": name, "map": activation})
+    content = {"split": "test", "sha256": "ab" * 32, "exact": True, "pictures": kept}
+    write_json(run / "wrong_pictures_test.json", content)
 
 
 @pytest.fixture
@@ -201,6 +222,22 @@ def test_the_comparison_is_well_set(
 
     for width, scheme in LOOKS:
         assert_well_set(browser, tmp_path / "out" / "comparison.html", width, scheme, pictures=False)
+
+
+def test_activation_maps_lie_on_their_pictures_and_can_be_switched_off(browser: Browser, run: Path) -> None:
+    browser.look(1280, "light")
+    browser.open(write_report(run).as_uri())
+    apart = """[...document.querySelectorAll(".look")].filter(e => e.querySelector(".map")).map(e => {
+      const [a, b] = [...e.querySelectorAll("img")].map(i => i.getBoundingClientRect());
+      return Math.max(...["left", "right", "top", "bottom"].map(side => Math.abs(a[side] - b[side])));
+    })"""
+
+    assert browser.value(f"{apart}.length") > 0
+    assert max(browser.value(apart)) < 1
+    shown = "[...document.querySelectorAll('.map')].filter(e => getComputedStyle(e).display !== 'none').length"
+    assert browser.value(shown) > 0
+    browser.value("document.querySelector('label[for=maps]').click()")
+    assert browser.value(shown) == 0
 
 
 def test_a_dark_system_gets_a_dark_page(browser: Browser, run: Path) -> None:

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from common.errors import DataError
+from datazoo.pictures import DataFinding
 from engine.config import Config, dump_config, load_config
 from engine.config.data_section import DataConfig
 from engine.jobs.pictures import keep_made_split, open_splits, with_split_folders, write_split
 from engine.run.resume import different_keys
+from engine.run.run_data import RunData
 from train import main as train
 
 
@@ -147,5 +149,17 @@ def test_a_leak_is_marked_refused_or_dropped_as_the_recipe_says(tmp_path: Path) 
     warned, dropped = open_splits(recipe("warn")), open_splits(recipe("drop"))
     assert (warned.leaking, len(warned.train)) == (frozenset({"test"}), 8)
     assert (dropped.leaking, len(dropped.train)) == (frozenset(), 7)
+    assert warned.findings == (DataFinding("copies", "test", 1, "train"),)
+    assert dropped.findings == (DataFinding("dropped", "train", 1),)
     with pytest.raises(DataError, match="1 of 8 test pictures are copies of train pictures"):
         open_splits(recipe("fail"))
+
+
+def test_pictures_that_cannot_be_read_are_counted_by_split(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", "train", "val", "test")
+    (data / "val/cat/0.png").write_bytes(b"no picture")
+
+    splits = open_splits(load_config(write_recipe(tmp_path, data, "on_bad_image: skip,")).data)
+
+    assert splits.findings == (DataFinding("unreadable", "val", 1),)
+    assert RunData.of(splits).findings == splits.findings
