@@ -15,6 +15,7 @@ import PIL
 
 from common.errors import DataError
 from common.files import sha256_of
+from datazoo.doctor.png_proof import proven_size
 from datazoo.packed import PackedFile, PictureFile
 from datazoo.pipeline import decode
 from datazoo.pipeline.decode import open_picture, read_file, reason_of, to_rgb
@@ -99,7 +100,7 @@ def examine(path: FileKey, decoding: bool = True) -> Finding:
 
     Args:
         path: of the file, or a part of a shard.
-        decoding: decode it as training, evaluation and prediction do; otherwise only its hash is taken.
+        decoding: find whether training, evaluation and prediction can decode it; otherwise only its hash is taken.
     """
     try:
         raw = read_file(path if isinstance(path, PackedFile) else Path(path))
@@ -108,12 +109,16 @@ def examine(path: FileKey, decoding: bool = True) -> Finding:
     sha256 = hashlib.sha256(raw).digest()
     if not decoding:
         return Finding(sha256, decoded=False)
+    if proven := proven_size(raw):
+        return Finding(sha256, proven)
     size = None
     try:
         image = open_picture(io.BytesIO(raw))
-        size, png = image.size, image.format == "PNG"
+        size, kind = image.size, image.format
+        if kind == "JPEG":  # what it refuses, it refuses at any scale, and the smallest costs the least
+            image.draft(None, (1, 1))
         to_rgb(image)
-        return Finding(sha256, size, png_damage(raw) if png else None)
+        return Finding(sha256, size, png_damage(raw) if kind == "PNG" else None)
     except Exception as error:  # whatever it is, it is the reason
         return Finding(sha256, size, reason_of(error), lasting=not isinstance(error, MemoryError))
 
