@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from common.errors import DataError
 from common.names import printable
 from datazoo.packed import PackedFile, PictureFile
+from datazoo.path_list import PathList
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class PictureSet:
         split: its name (train, val, test).
         classes: class names in label order.
         labels: int32 (N,).
-        paths: N picture files, or None.
+        paths: N picture files, or None; they are kept as a `PathList`.
         arrays: uint8 (N, H, W, C) pictures in memory, or None.
         packed: N pictures in shards, or None.
         hashes: SHA-256 of every picture's bytes where they were read before, None for one that cannot be read.
@@ -35,7 +37,7 @@ class PictureSet:
     split: str
     classes: tuple[str, ...]
     labels: np.ndarray
-    paths: tuple[Path, ...] | None = None
+    paths: Sequence[Path] | None = None
     arrays: np.ndarray | None = None
     packed: tuple[PackedFile, ...] | None = None
     hashes: tuple[bytes | None, ...] | None = None
@@ -45,14 +47,21 @@ class PictureSet:
     def __post_init__(self) -> None:
         if sum(kind is not None for kind in (self.paths, self.arrays, self.packed)) != 1:
             raise ValueError("a PictureSet has either paths, or arrays, or packed")
+        if self.paths is not None:
+            object.__setattr__(self, "paths", PathList.of(self.paths))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def files(self) -> tuple[PictureFile, ...] | None:
+    def files(self) -> Sequence[PictureFile] | None:
         """Where the pictures' bytes are: files, or parts of shards; None for pictures in memory."""
         return self.packed if self.paths is None else self.paths
+
+    @property
+    def file_keys(self) -> Sequence[str | PackedFile]:
+        """The same as `files`, a path by its text; none for pictures in memory."""
+        return PathList.of(self.paths).texts if self.paths is not None else self.packed or ()
 
     def subset(self, indices: Iterable[int] | np.ndarray, split: str | None = None) -> PictureSet:
         """Return the pictures at `indices`, in that order."""
@@ -61,7 +70,7 @@ class PictureSet:
             self,
             split=split or self.split,
             labels=self.labels[chosen],
-            paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
+            paths=None if self.paths is None else PathList.of(self.paths).chosen(chosen),
             arrays=None if self.arrays is None else self.arrays[chosen],
             packed=None if self.packed is None else tuple(self.packed[i] for i in chosen),
             hashes=None if self.hashes is None else tuple(self.hashes[i] for i in chosen),
@@ -106,22 +115,24 @@ class PictureSet:
         digest.update(np.ascontiguousarray(self.labels, dtype="<i4").tobytes())
         if self.arrays is not None:
             digest.update(str(self.arrays.shape).encode())
-        for content in self.content_hashes():
-            digest.update(content)
+        digest.update(b"".join(self.content_hashes()))
         return digest.hexdigest()
 
     def file_list_hash(self) -> str:
         """Return a SHA-256 over class/file (shard:member) names and labels, without reading any picture."""
         if self.files is None:
             return self.fingerprint()
-        lines = (f"{_short_name(path)}\t{label}" for path, label in zip(self.files, self.labels, strict=True))
+        pairs = zip(self.file_keys, self.labels.tolist(), strict=True)
+        lines = (f"{short_name(file)}\t{label}" for file, label in pairs)
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _short_name(path: PictureFile) -> str:
-    if isinstance(path, PackedFile):
-        return f"{Path(path.shard.path).name}:{path.member}"
-    return f"{path.parent.name}/{path.name}"
+def short_name(file: str | PackedFile) -> str:
+    """Return what of a file's name is the same on every host: folder/file, or shard:member."""
+    if isinstance(file, PackedFile):
+        return f"{os.path.basename(file.shard.path)}:{file.member}"
+    parts = file.rsplit("/", 2)
+    return f"{parts[-2]}/{parts[-1]}" if len(parts) > 1 else f"/{file}"
 
 
 @dataclass(frozen=True)

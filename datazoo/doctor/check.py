@@ -14,6 +14,7 @@ from common.names import printable
 from datazoo.doctor.examine import examine_all
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
+from datazoo.doctor.verdicts import Verdicts
 from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet, Splits
 
@@ -50,9 +51,12 @@ def check_pictures(paths: Iterable[Path], workers: int | None = None, resize: in
         resize: shorter side after the preprocessing's resize; a strip that would then be a bomb is refused.
     """
     files = list(paths)
-    findings = chain.from_iterable(examine_all([str(path) for path in files], True, workers))
-    reasons = (found.fault_at(resize) for found in findings)
-    return DoctorReport(len(files), tuple((path, r) for path, r in zip(files, reasons, strict=True) if r))
+    found = Verdicts(len(files))
+    for place, one in enumerate(chain.from_iterable(examine_all([str(path) for path in files], True, workers))):
+        found.put(place, one)
+    if resize:
+        found.judge(resize)
+    return DoctorReport(len(files), tuple((files[place], fault) for place, fault in sorted(found.faults.items())))
 
 
 def check_splits(

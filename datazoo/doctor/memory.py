@@ -13,13 +13,16 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from common.names import printable
-from datazoo.doctor.examine import FileKey, Finding, Identity, decoder, folder_and_name, identity_of
+from datazoo.doctor.examine import NEIGHBOURS, Finding, decoder
+from datazoo.doctor.verdicts import Verdicts
+from datazoo.packed import PackedFile
+from datazoo.pipeline.picture_bytes import FileKey, Identity, identity_of
 
 _log = logging.getLogger(__name__)
 
@@ -62,36 +65,57 @@ class PictureMemory:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._close()
 
-    def recall(self, folder: str, seen: Mapping[str, Identity | None], decoded: bool) -> dict[str, Finding]:
-        """Return what is known of files.
+    def recall(self, files: Sequence[FileKey], decoded: bool) -> Verdicts:
+        """Return what is known of files: those of them that are still what they were.
 
         Args:
-            folder: that they are in.
-            seen: identity of each, by name; what is known of another one is no use.
+            files: paths, or parts of shards.
             decoded: leave out what was hashed only, or decoded by another decoder.
         """
-        now, known = decoder(), {}
-        for row in self._try(lambda: self._rows(folder)) or ():
-            name = row[0].decode("utf-8", "surrogateescape")
-            if seen.get(name) == row[1:5] and (row[6] == now or not decoded):
-                known[name] = _finding(row, now)
+        now, known = decoder(), Verdicts(len(files))
+        for start in range(0, len(files), NEIGHBOURS):
+            by_folder: dict[str, dict[str, int]] = {}
+            for place, file in enumerate(files[start : start + NEIGHBOURS], start):
+                folder, name = _folder_and_name(file)
+                by_folder.setdefault(folder, {})[name] = place
+            for folder, places in by_folder.items():
+                for place, row in self._unchanged(files, folder, places):
+                    if row[6] == now or not decoded:
+                        known.put(place, _finding(row, now))
         return known
 
-    def remember(self, findings: Sequence[tuple[FileKey, Identity | None, Finding]], looked_at: int) -> None:
+    def _unchanged(
+        self, files: Sequence[FileKey], folder: str, places: Mapping[str, int]
+    ) -> Iterator[tuple[int, tuple]]:
+        """Yield place and row of the files in a folder that are what they were; one look tells of a whole shard."""
+        first = files[min(places.values())]
+        shard = identity_of(first) if isinstance(first, PackedFile) else None
+        for row in self._try(lambda: self._rows(folder, places)) or ():
+            place = places.get(os.fsdecode(row[0]))
+            if place is not None and (shard or identity_of(files[place])) == row[1:5]:
+                yield place, row
+
+    def remember(self, findings: Iterable[tuple[FileKey, Finding]], looked_at: int) -> None:
         """Keep findings.
 
         Args:
-            findings: path, identity before the look, and what was found.
+            findings: what was found, by file.
             looked_at: the clock before the first of these looks.
         """
-        rows = [_row(path, before, found) for path, before, found in findings if before and found.sha256 is not None
-                and max(before[1], before[2]) < looked_at - _TICK_NS and identity_of(path) == before]  # fmt: skip
+        oldest = looked_at - _TICK_NS
+        rows = [
+            _row(file, found.identity, found)
+            for file, found in findings
+            if found.identity and found.sha256 is not None and max(found.identity[1:3]) < oldest
+        ]
         if rows:
             self._try(lambda: self._write(rows), writing=True)
 
-    def _rows(self, folder: str) -> list[tuple]:
-        query = f"SELECT {_COLUMNS} FROM files WHERE folder = ?"
-        return self._open().execute(query, (os.fsencode(os.path.abspath(folder)),)).fetchall()
+    def _rows(self, folder: str, names: Collection[str]) -> list[tuple]:
+        encoded = [os.fsencode(name) for name in names]
+        query = f"SELECT {_COLUMNS} FROM files WHERE folder = ? AND name BETWEEN ? AND ?"
+        key = os.fsencode(os.path.abspath(folder))
+        return self._open().execute(query, (key, min(encoded), max(encoded))).fetchall()
 
     def _write(self, rows: list[tuple]) -> None:
         with self._open() as connection:  # one transaction
@@ -155,6 +179,14 @@ class PictureMemory:
             _log.warning("%s: %s; made anew, every picture is looked at again", printable(self._path), error)
 
 
+def _folder_and_name(file: FileKey) -> tuple[str, str]:
+    """Part a file's path into folder and name, and a part of a shard into shard and member."""
+    if isinstance(file, PackedFile):
+        return file.shard.path, file.member
+    folder, _, name = file.rpartition(os.sep)
+    return folder, name
+
+
 def _finding(row: tuple, now: str) -> Finding:
     sha256, by, width, height, fault = row[5:]
     if by != now:
@@ -162,12 +194,12 @@ def _finding(row: tuple, now: str) -> Finding:
     return Finding(sha256, None if width is None else (width, height), fault)
 
 
-def _row(path: FileKey, before: Identity, found: Finding) -> tuple:
-    folder, name = folder_and_name(os.path.abspath(path) if isinstance(path, str) else path)
+def _row(file: FileKey, identity: Identity, found: Finding) -> tuple:
+    folder, name = _folder_and_name(os.path.abspath(file) if isinstance(file, str) else file)
     verdict: tuple = (None, None, None, None)
     if found.decoded and found.lasting:
         verdict = (decoder(), *(found.size or (None, None)), found.fault)
-    return os.fsencode(folder), os.fsencode(name), *before, found.sha256, *verdict
+    return os.fsencode(folder), os.fsencode(name), *identity, found.sha256, *verdict
 
 
 def _is_sound(path: Path) -> bool:

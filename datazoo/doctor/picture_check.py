@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
-import numpy as np
 from tqdm import tqdm
 
-from datazoo.doctor.examine import FileKey, Finding, Identity, examine_all, folder_and_name, identity_of, unopened
+from datazoo.doctor.examine import Finding, examine_all, unopened
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.sharing import ALONE, Ranks, look_together
-from datazoo.packed import PackedFile, PictureFile
+from datazoo.doctor.verdicts import Verdicts
+from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet
+from datazoo.pipeline.picture_bytes import FileKey
 from datazoo.sources.split_names import SPLITS
 
 _log = logging.getLogger(__name__)
@@ -50,14 +52,22 @@ class PictureCheck:
     ) -> None:
         self._memory, self._mode, self._resize, self._workers, self._ranks = memory, mode, resize, workers, ranks
         self._needed = needed
-        self._found: dict[FileKey, Finding] = {}
+        self._pool: dict[FileKey, int] = {}
+        self._of_pool = Verdicts(0)
+        self._pool_decoded = False
         self._counts: Counter[str] = Counter()
         self._unopened: dict[str, int] = {}
         self._started = time.perf_counter()
 
     def hashed(self, pictures: PictureSet) -> PictureSet:
-        """Return the pictures with their content hashes and sizes."""
-        return self.look(pictures)[0]
+        """Return the pictures with their content hashes and sizes; parts of them are then known without a look."""
+        if pictures.files is None:
+            return pictures
+        found = self._verdicts(pictures)
+        if self._mode != "off":
+            self._pool = {file: place for place, file in enumerate(pictures.file_keys)}
+            self._of_pool, self._pool_decoded = found, pictures.split in self._needed
+        return self._told(pictures, found)
 
     def look(self, pictures: PictureSet) -> tuple[PictureSet, tuple[tuple[PictureFile, str], ...]]:
         """Look at pictures in files.
@@ -68,12 +78,12 @@ class PictureCheck:
         """
         if pictures.files is None:
             return pictures, ()
-        unread = self._mode == "off"
-        findings = [unopened(file) for file in pictures.files] if unread else self._look_at(pictures)
-        self._unopened |= {pictures.split: len(findings)} if unread else {}
-        bad = tuple((path, f.fault) for path, f in zip(pictures.files, findings, strict=True) if f.fault is not None)
-        sizes = np.array([found.size or (0, 0) for found in findings], np.int32).reshape(-1, 2)
-        return replace(pictures, hashes=tuple(found.sha256 for found in findings), sizes=sizes, unread=unread), bad
+        found = self._verdicts(pictures)
+        bad = tuple((pictures.files[place], fault) for place, fault in sorted(found.faults.items()))
+        return self._told(pictures, found), bad
+
+    def _told(self, pictures: PictureSet, found: Verdicts) -> PictureSet:
+        return replace(pictures, hashes=found.hashes(), sizes=found.sizes(), unread=self._mode == "off")
 
     def log_summary(self) -> None:
         """Say in one line what was done, if there were files to look at."""
@@ -82,7 +92,7 @@ class PictureCheck:
                 "data.check off: %d pictures not opened; broken ones, and copies in two splits, are not found",
                 sum(self._unopened.values()),
             )
-        if not self._found:
+        if not self._counts:
             return
         counts, seconds = self._counts, time.perf_counter() - self._started
         part = ", on this rank" if self._ranks.shard.world_size > 1 else ""
@@ -91,56 +101,42 @@ class PictureCheck:
             self._mode, counts["decoded"], counts["hashed"], counts["remembered"], part, seconds,
         )  # fmt: skip
 
-    def _look_at(self, pictures: PictureSet) -> list[Finding]:
-        files: list[FileKey] = [p if isinstance(p, PackedFile) else str(p) for p in pictures.files or ()]
-        decoding = pictures.split in self._needed
-        unknown = [f for f in files if (found := self._found.get(f)) is None or (decoding and not found.decoded)]
-        if unknown:
-            seen = [identity_of(path) for path in unknown]
+    def _verdicts(self, pictures: PictureSet) -> Verdicts:
+        files, decoding = pictures.file_keys, pictures.split in self._needed
+        if self._mode == "off":
+            self._unopened[pictures.split] = len(files)
+            return _entered(len(files), map(unopened, files))
+        if (self._pool_decoded or not decoding) and all(file in self._pool for file in files):
+            return self._of_pool.take([self._pool[file] for file in files])
+        found = look_together(files, self._ranks, partial(self._look, decoding=decoding, title=pictures.split))
+        if self._resize:
+            found.judge(self._resize)
+        return found
 
-            def look(part: Sequence[FileKey], identities: Sequence[Identity | None]) -> list[Finding]:
-                return self._look(part, identities, decoding, f"checking {pictures.split}")
-
-            self._found.update(zip(unknown, look_together(unknown, seen, self._ranks, look), strict=True))
-        return [self._found[file] for file in files]
-
-    def _look(
-        self, files: Sequence[FileKey], seen: Sequence[Identity | None], decoding: bool, title: str
-    ) -> list[Finding]:
-        """Remember or examine; the faults are those at this start's resize."""
-        known = self._recalled(files, seen, decoding)
-        todo = [place for place, found in enumerate(known) if found is None]
+    def _look(self, files: Sequence[FileKey], decoding: bool, title: str) -> Verdicts:
+        """Remember or examine."""
+        found = Verdicts(len(files)) if self._mode == "full" else self._memory.recall(files, decoding)
+        todo = found.unknown().tolist()
         self._counts["remembered"] += len(files) - len(todo)
-        self._counts["decoded" if decoding else "hashed"] += len(todo)
-        started, done = self._memory.clock(), 0
+        found.fill(todo, self._examine([files[place] for place in todo], decoding, f"checking {title}"))
+        return found
+
+    def _examine(self, files: Sequence[FileKey], decoding: bool, title: str) -> Verdicts:
+        self._counts["decoded" if decoding else "hashed"] += len(files)
+        started, found, done = self._memory.clock(), Verdicts(len(files)), 0
         show = None if self._ranks.shard.rank == 0 else True  # None: where there is a terminal
-        with tqdm(total=len(todo), desc=title, unit="img", delay=_PATIENCE, disable=show) as bar:
-            for block in examine_all([files[place] for place in todo], decoding, self._workers):
-                places = todo[done : done + len(block)]
-                self._memory.remember([(files[p], seen[p], f) for p, f in zip(places, block, strict=True)], started)
-                for place, found in zip(places, block, strict=True):
-                    known[place] = found
+        with tqdm(total=len(files), desc=title, unit="img", delay=_PATIENCE, disable=show) as bar:
+            for block in examine_all(files, decoding, self._workers):
+                self._memory.remember(zip(files[done : done + len(block)], block, strict=True), started)
+                for place, one in enumerate(block, done):
+                    found.put(place, one)
                 done += len(block)
                 bar.update(len(block))
-        return [_at(found, self._resize) for found in known if found is not None]
-
-    def _recalled(
-        self, files: Sequence[FileKey], seen: Sequence[Identity | None], decoding: bool
-    ) -> list[Finding | None]:
-        if self._mode == "full":
-            return [None] * len(files)
-        by_folder: dict[str, dict[str, int]] = {}
-        for place, file in enumerate(files):
-            folder, name = folder_and_name(file)
-            by_folder.setdefault(folder, {})[name] = place
-        findings: list[Finding | None] = [None] * len(files)
-        for folder, names in by_folder.items():
-            known = self._memory.recall(folder, {name: seen[place] for name, place in names.items()}, decoding)
-            for name, found in known.items():
-                findings[names[name]] = found
-        return findings
+        return found
 
 
-def _at(found: Finding, resize: int | None) -> Finding:
-    fault = found.fault_at(resize)
-    return found if fault == found.fault else found._replace(fault=fault)
+def _entered(count: int, findings: Iterable[Finding]) -> Verdicts:
+    found = Verdicts(count)
+    for place, one in enumerate(findings):
+        found.put(place, one)
+    return found

@@ -10,21 +10,18 @@ without being so: deep pixels that reach only a sixteenth of their range, intege
 from __future__ import annotations
 
 import io
-import os
-import stat
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common.errors import DataError
 from datazoo.packed import PackedFile, PictureFile
+from datazoo.pipeline.picture_bytes import read_identified
 
 JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")  # Windows saves pictures from the web as .jfif
 EXTENSIONS = frozenset({*JPEG_ENDINGS, ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000  # a decompression bomb is refused, not decoded
-MAX_FILE_BYTES = 256 * 1024 * 1024
 _ORIENTATION_TAG = 0x0112
 _BITS_PER_SAMPLE_TAG, _MAX_SAMPLE_VALUE_TAG = 258, 281
 _BITS = "stored bits a channel"  # key in a picture's `info`, which copies keep
@@ -52,26 +49,9 @@ def read_file(path: PictureFile) -> bytes:
     """Return the content of a picture file, or of a part of a shard.
 
     Raises:
-        DataError: why it cannot be one, without its name: missing, empty, no regular file, above `MAX_FILE_BYTES`.
+        DataError: why it cannot be one, see `read_identified`.
     """
-    try:
-        if isinstance(path, PackedFile):
-            return _checked(path.size, path.read_bytes)
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError("not a regular file")
-        return _checked(status.st_size, path.read_bytes)
-    except OSError as error:
-        dangling = isinstance(path, Path) and path.is_symlink() and isinstance(error, FileNotFoundError)
-        raise DataError("dangling link" if dangling else str(error.strerror or error)) from error
-
-
-def _checked(size: int, read: Callable[[], bytes]) -> bytes:
-    if size > MAX_FILE_BYTES:
-        raise DataError(f"{size:,} bytes is above the limit of {MAX_FILE_BYTES:,}")
-    if not (raw := read()):
-        raise DataError("empty file")
-    return raw
+    return read_identified(path if isinstance(path, PackedFile) else str(path))[0]
 
 
 def open_picture(source: object) -> Image.Image:

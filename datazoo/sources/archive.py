@@ -20,7 +20,8 @@ from typing import IO, Any
 from common.errors import DataError
 from common.files import atomic_folder, sha256_of
 from common.names import printable
-from datazoo.pipeline.decode import EXTENSIONS, MAX_FILE_BYTES
+from datazoo.pipeline.decode import EXTENSIONS
+from datazoo.pipeline.picture_bytes import MAX_FILE_BYTES
 from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.split_names import is_hidden
 

@@ -12,6 +12,7 @@ import numpy as np
 from common.errors import DataError
 from common.names import class_name_problem, printable, readable
 from common.suggest import did_you_mean
+from datazoo.path_list import PathList
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.dataset_root import dataset_root, flat_notes, level_hint, pictures_in
@@ -97,7 +98,7 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
         if name not in names:
             raise DataError(f"folder {folder / name} is not in the class list{did_you_mean(name, names)}")
 
-    paths: list[Path] = []
+    paths: list[str] = []
     labels: list[int] = []
     left_out: Counter[str] = Counter()
     dangling: list[str] = []
@@ -114,7 +115,7 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
             elif suffix not in EXTENSIONS:
                 left_out[suffix or "no extension"] += 1
             else:
-                paths.append(place / entry.name)
+                paths.append(entry.path)
                 labels.append(label)
         if len(paths) == before and split == TRAIN:
             raise DataError(
@@ -128,7 +129,7 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
         notes.append(f"{split}: {sum(left_out.values())} entries in {folder} are not pictures and left out ({kinds})")
     if dangling:
         notes.append(f"{split}: {len(dangling)} dangling links left out: {', '.join(dangling[:5])}")
-    return PictureSet(split, names, np.asarray(labels, np.int32), paths=tuple(paths)), tuple(notes)
+    return PictureSet(split, names, np.asarray(labels, np.int32), paths=PathList(paths)), tuple(notes)
 
 
 def load(path: Path, names: Sequence[SplitName], shares: Shares, classes: tuple[str, ...] | None) -> Splits:

@@ -15,6 +15,7 @@ from common.errors import DataError
 from common.files import write_text
 from common.names import encoding_problem, printable, readable
 from common.suggest import did_you_mean
+from datazoo.path_list import PathList
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.found_by_name import found_by_name
@@ -44,7 +45,7 @@ def load_list(path: Path, shares: Shares, classes: tuple[str, ...] | None) -> Sp
     for split in ("train", "val", "test"):
         chosen = [i for i, entry in enumerate(entries) if (entry.split or "train") == split]
         if chosen:
-            files = tuple(Path(entries[i].path) for i in chosen)
+            files = PathList(entries[i].path for i in chosen)
             parts[split] = PictureSet(split, names, labels[chosen], paths=files)
     if "train" not in parts:
         raise DataError(f"{printable(path)} has no line of split train, only of {', '.join(parts)}")

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from datazoo.doctor.examine import Finding, examine, identity_of
+from datazoo.doctor.examine import Finding, examine
+from datazoo.pipeline.picture_bytes import identity_of
 from tests.unit.datazoo.doctor.pictures import memory_of, write_picture
 
 WRITER = """
@@ -19,10 +20,10 @@ from pathlib import Path
 from datazoo.doctor.examine import Finding
 from datazoo.doctor.memory import PictureMemory
 from tests.unit.datazoo.doctor.pictures import later
-from datazoo.doctor.examine import identity_of
+from datazoo.pipeline.picture_bytes import identity_of
 with PictureMemory(Path(sys.argv[1])) as memory:
     for path in sys.argv[2:]:
-        memory.remember([(path, identity_of(path), Finding(bytes(32)))], later())
+        memory.remember([(path, Finding(bytes(32), identity=identity_of(path)))], later())
 """
 
 
@@ -34,9 +35,8 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
                for part in range(4)]  # fmt: skip
 
     assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
-    seen = {Path(file).name: identity_of(file) for file in files}
     with memory_of(tmp_path / "cache") as memory:
-        assert memory.recall(str(tmp_path / "data"), seen, decoded=True) == dict.fromkeys(seen, Finding(bytes(32)))
+        assert memory.recall(files, decoded=True).hashes() == (bytes(32),) * 40
 
 
 def test_a_file_that_cannot_be_read_is_not_remembered(tmp_path: Path) -> None:
@@ -44,21 +44,22 @@ def test_a_file_that_cannot_be_read_is_not_remembered(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.png")
     found = examine(path)
     with memory_of(tmp_path) as memory:
-        memory.remember([(path, (0, 0, 0, 0), found)], memory.clock())
+        memory.remember([(path, found._replace(identity=(0, 0, 0, 0)))], memory.clock())
 
         assert found.fault is not None
-        assert memory.recall(str(tmp_path), {"gone.png": (0, 0, 0, 0)}, decoded=False) == {}
+        assert len(memory.recall([path], decoded=False).unknown()) == 1
 
 
 def test_what_did_not_fit_into_memory_is_tried_again(tmp_path: Path) -> None:
     path = str(write_picture(tmp_path / "x.png", 0))
-    seen = {"x.png": identity_of(path)}
     with memory_of(tmp_path) as memory:
-        found = Finding(bytes(32), (20, 20), "does not fit into memory", lasting=False)
-        memory.remember([(path, seen["x.png"], found)], memory.clock())
+        reason = "does not fit into memory"
+        found = Finding(bytes(32), (20, 20), reason, lasting=False, identity=identity_of(path))
+        memory.remember([(path, found)], memory.clock())
 
-        assert memory.recall(str(tmp_path), seen, decoded=True) == {}
-        assert memory.recall(str(tmp_path), seen, decoded=False) == {"x.png": Finding(bytes(32), decoded=False)}
+        assert len(memory.recall([path], decoded=True).unknown()) == 1
+        assert memory.recall([path], decoded=False).hashes() == (bytes(32),)
+        assert memory.recall([path], decoded=False).faults == {}
 
 
 def test_inodes_beyond_sqlites_integers_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +68,16 @@ def test_inodes_beyond_sqlites_integers_are_remembered(tmp_path: Path, monkeypat
     with memory_of(tmp_path) as memory:
         memory._open()
         monkeypatch.setattr(os, "stat", lambda path: status)
-        memory.remember([(path, identity_of(path), Finding(bytes(32)))], memory.clock())
-        seen = {"x.png": identity_of(path)}
+        memory.remember([(path, Finding(bytes(32), identity=identity_of(path)))], memory.clock())
 
-        assert memory.recall(str(tmp_path), seen, decoded=True) == {"x.png": Finding(bytes(32))}
+        assert memory.recall([path], decoded=True).hashes() == (bytes(32),)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_files_of_several_folders_in_any_order_are_remembered(tmp_path: Path, order: int) -> None:
+    files = [str(write_picture(tmp_path / f"{index % 3}" / f"{index}.png", index)) for index in range(150)][::order]
+    with memory_of(tmp_path) as memory:
+        found = [examine(file) for file in files]
+        memory.remember(zip(files, found, strict=True), memory.clock())
+
+        assert memory.recall(files, decoded=True).hashes() == tuple(one.sha256 for one in found)

@@ -15,11 +15,10 @@ from PIL import Image
 from common.errors import DataError
 from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import leaks_between
-from datazoo.doctor.examine import identity_of
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import CheckMode, PictureCheck
 from datazoo.pictures import Splits
-from datazoo.pipeline.decode import read_file
+from datazoo.pipeline.picture_bytes import FileKey, Identity, read_identified
 from datazoo.sources.splits import SplitChoice, load_splits
 from tests.unit.datazoo.doctor.pictures import memory_of, write_dataset, write_picture
 
@@ -38,11 +37,11 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Paths whose bytes are read, one entry a time."""
     read: list[str] = []
 
-    def counted(path: Path) -> bytes:
-        read.append(str(path))
-        return read_file(path)
+    def counted(file: FileKey) -> tuple[bytes, Identity | None]:
+        read.append(str(file))
+        return read_identified(file)
 
-    monkeypatch.setattr("datazoo.doctor.examine.read_file", counted)
+    monkeypatch.setattr("datazoo.doctor.examine.read_identified", counted)
     return read
 
 
@@ -152,19 +151,21 @@ def test_a_file_that_was_just_written_is_not_trusted(dataset: Path, tmp_path: Pa
 def test_a_file_that_changes_while_it_is_read_is_not_remembered(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_and_change(path: Path) -> bytes:
-        content = read_file(path)
-        if path.name == "3.png":
-            os.utime(path)
+    read = os.read
+
+    def read_and_change(descriptor: int, size: int) -> bytes:
+        content = read(descriptor, size)
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("train/a/3.png"):
+            os.utime(descriptor)
         return content
 
-    monkeypatch.setattr("datazoo.doctor.examine.read_file", read_and_change)
+    monkeypatch.setattr("datazoo.pipeline.picture_bytes.os.read", read_and_change)
     start(dataset, memory_of(tmp_path))
     monkeypatch.undo()
 
     with memory_of(tmp_path) as memory:
-        names = {f"{index}.png": identity_of(str(dataset / f"train/a/{index}.png")) for index in range(4)}
-        assert sorted(memory.recall(str(dataset / "train/a"), names, decoded=True)) == ["0.png", "1.png", "2.png"]
+        names = [str(dataset / f"train/a/{index}.png") for index in range(4)]
+        assert memory.recall(names, decoded=True).unknown().tolist() == [3]
 
 
 @pytest.mark.parametrize("on_bad", ["fail", "skip"])
