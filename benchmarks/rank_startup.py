@@ -48,8 +48,8 @@ def start_rank(rank: int, ranks: int, folder: Path, cache: Path, others: Connect
     from datazoo.doctor.check import check_splits
     from datazoo.doctor.memory import PictureMemory
     from datazoo.doctor.picture_check import PictureCheck
-    from datazoo.doctor.sharing import Ranks
     from datazoo.pipeline.order import Shard
+    from datazoo.pipeline.ranks import Ranks
     from datazoo.sources.splits import load_splits
 
     def gather(content: bytes) -> list[bytes]:

@@ -14,11 +14,12 @@ from tqdm import tqdm
 
 from datazoo.doctor.examine import Finding, examine_all, unopened
 from datazoo.doctor.memory import PictureMemory
-from datazoo.doctor.sharing import ALONE, Ranks, look_together
+from datazoo.doctor.sharing import look_together
 from datazoo.doctor.verdicts import Verdicts
 from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.picture_bytes import FileKey
+from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources.split_names import SPLITS
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,28 +15,12 @@ from common.names import printable
 from datazoo.doctor.examine import NEIGHBOURS
 from datazoo.doctor.verdicts import Verdicts
 from datazoo.pictures import short_name
-from datazoo.pipeline.order import WHOLE, Shard
 from datazoo.pipeline.picture_bytes import FileKey, identity_of
+from datazoo.pipeline.ranks import Ranks
 
 Look = Callable[[Sequence[FileKey]], Verdicts]
 
 _SAMPLED = 256  # files whose inodes and times tell whether ranks see the same ones
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """The processes of a job; the default is one alone.
-
-    Args:
-        shard: which of how many this one is.
-        gather: gives every rank's bytes, in rank order; all ranks call it the same number of times.
-    """
-
-    shard: Shard = WHOLE
-    gather: Callable[[bytes], list[bytes]] = lambda content: [content]
-
-
-ALONE = Ranks()
 
 
 def look_together(files: Sequence[FileKey], ranks: Ranks, look: Look) -> Verdicts:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from datazoo.photos.look import looks_of
+from datazoo.photos.look import Look, looks_of
 from datazoo.photos.near_copies import near_copies
 from datazoo.pictures import PictureSet
 
@@ -31,9 +31,14 @@ def photo_groups(pictures: PictureSet, workers: int | None = None) -> np.ndarray
         groups = photo_groups(both)
         leaked = np.isin(groups[len(train):], groups[:len(train)])
     """
-    near = [] if pictures.files is None else near_copies(looks_of(pictures.files, workers))
-    pairs = [(pair.first, pair.second) for pair in near]
-    return joined(len(pictures), [*exact_pairs(pictures.content_hashes()), *pairs])
+    looks = looks_of(() if pictures.files is None else pictures.files, workers)
+    return groups_of(pictures.content_hashes(), looks)
+
+
+def groups_of(hashes: Sequence[bytes], looks: Sequence[Look | None]) -> np.ndarray:
+    """Number the photos behind pictures by their contents' hashes and what they look like; see `photo_groups`."""
+    pairs = [(pair.first, pair.second) for pair in near_copies(looks)]
+    return joined(len(hashes), [*exact_pairs(hashes), *pairs])
 
 
 def exact_pairs(hashes: Sequence[bytes]) -> list[tuple[int, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from datazoo.photos.groups import photo_groups
 from datazoo.pictures import PictureSet
 from datazoo.sources.holdout import held_places
@@ -23,12 +25,14 @@ class Shares:
         test: share of the pictures; 0 makes no test split, None makes one only where val is missing too.
         seed: of both.
         hashed: adds content hashes to pictures in files, where somebody knows or needs them anyway.
+        photos: numbers the photos behind pictures, see `photo_groups`.
     """
 
     val: float = 0.1
     test: float | None = None
     seed: int = 0
     hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures
+    photos: Callable[[PictureSet], np.ndarray] = photo_groups
 
     def of_test(self, has_val: bool, has_test: bool) -> float:
         """The share that becomes test: 0 where there is one already, or where there is val and nobody asked."""
@@ -73,7 +77,7 @@ def complete(
     notes: list[str] = []
     if wanted:
         train = shares.hashed(train)
-        total, groups = len(train), photo_groups(train)
+        total, groups = len(train), shares.photos(train)
         photos = len(set(groups.tolist()))
         if test_share:
             keep = 2 if val is None else 1

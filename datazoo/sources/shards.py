@@ -14,6 +14,7 @@ from common.errors import DataError
 from common.names import printable
 from datazoo.packed import PackedFile
 from datazoo.pictures import PictureSet, Splits
+from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources.image_folder import read_class_list
 from datazoo.sources.missing_splits import Shares, complete
 from datazoo.sources.shard_index import ShardIndex, index_shards, is_mindrecord
@@ -38,7 +39,12 @@ def holds_shards(path: Path, names: Sequence[SplitName]) -> bool:
 
 
 def load_shards(
-    path: Path, names: Sequence[SplitName], shares: Shares, classes: tuple[str, ...] | None, cache: Path
+    path: Path,
+    names: Sequence[SplitName],
+    shares: Shares,
+    classes: tuple[str, ...] | None,
+    cache: Path,
+    ranks: Ranks = ALONE,
 ) -> Splits:
     """Load train, val and test from shards; what is missing is held out of train.
 
@@ -49,6 +55,7 @@ def load_shards(
         shares: how much is held out.
         classes: names in label order; None takes `classes.txt` beside the shards, or the class numbers.
         cache: folder that indices of shards are remembered in.
+        ranks: that load the same; each makes a part of the indices.
 
     Raises:
         DataError: no shards, damaged ones, or classes that do not fit the names.
@@ -57,7 +64,7 @@ def load_shards(
     files, notes = _files_of_splits(path, names)
     if not files.get("train"):
         raise DataError(f"{printable(path)}: no shards to train on, which are called *.tar or *.mindrecord")
-    every = iter(index_shards(list(chain.from_iterable(files.values())), cache))
+    every = iter(index_shards(list(chain.from_iterable(files.values())), cache, ranks))
     indices = {split: list(islice(every, len(of))) for split, of in files.items()}
     if classes is None and (root / CLASSES_FILE).is_file():
         classes = read_class_list(root / CLASSES_FILE)

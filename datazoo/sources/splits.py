@@ -7,9 +7,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from common.errors import DataError
 from common.names import printable
+from datazoo.photos.groups import photo_groups
 from datazoo.pictures import PictureSet, Splits
+from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources import digits, image_folder, mnist
 from datazoo.sources.archive import ARCHIVE_ENDINGS, inside, is_archive, unpack
 from datazoo.sources.list_file import LIST_ENDINGS
@@ -77,6 +81,8 @@ def load_splits(
     path: Path | None = None,
     choice: SplitChoice | None = None,
     hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures,
+    photos: Callable[[PictureSet], np.ndarray] = photo_groups,
+    ranks: Ranks = ALONE,
 ) -> Splits:
     """Load training, validation and test pictures.
 
@@ -85,6 +91,8 @@ def load_splits(
         path: dataset folder, or for image_folder a list, an archive, or a pattern of shards too (not for digits).
         choice: of splits and classes.
         hashed: adds content hashes to pictures in files, for a hold-out.
+        photos: numbers the photos behind pictures, for a hold-out.
+        ranks: that load the same, and share the work.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory.
@@ -97,7 +105,7 @@ def load_splits(
     elif source == "mnist":
         splits = mnist.load(Path(path), choice.val_fraction, choice.split_seed)
     elif source == "image_folder":
-        splits = _load_files(Path(path), choice, hashed)
+        splits = _load_files(Path(path), choice, hashed, photos, ranks)
     else:
         raise DataError(f"unknown data source {source!r}; there are digits, mnist and image_folder")
     if source != "image_folder" and (choice.classes or choice.classes_file):
@@ -107,9 +115,15 @@ def load_splits(
     return splits
 
 
-def _load_files(path: Path, choice: SplitChoice, hashed: Callable[[PictureSet], PictureSet]) -> Splits:
+def _load_files(
+    path: Path,
+    choice: SplitChoice,
+    hashed: Callable[[PictureSet], PictureSet],
+    photos: Callable[[PictureSet], np.ndarray],
+    ranks: Ranks,
+) -> Splits:
     """Load a folder, a list, an archive or shards of pictures."""
-    shares = Shares(choice.val_fraction, choice.test_fraction, choice.split_seed, hashed)
+    shares = Shares(choice.val_fraction, choice.test_fraction, choice.split_seed, hashed, photos)
     if path.is_file() and is_archive(path):
         path = inside(unpack(path, choice.archive_dir))
     if path.is_file():
@@ -120,5 +134,5 @@ def _load_files(path: Path, choice: SplitChoice, hashed: Callable[[PictureSet], 
             f"data.path {printable(path)} is no folder, no list of pictures ({lists}) and no archive ({archives})"
         )
     if is_glob(path) or holds_shards(path, choice.split_names()):
-        return load_shards(path, choice.split_names(), shares, choice.class_names(), choice.cache_dir)
+        return load_shards(path, choice.split_names(), shares, choice.class_names(), choice.cache_dir, ranks)
     return image_folder.load(path, choice.split_names(), shares, choice.class_names())

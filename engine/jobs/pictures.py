@@ -14,9 +14,10 @@ from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import drop_leaks, log_leaks, refuse_leaks
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
-from datazoo.doctor.sharing import ALONE, Ranks
+from datazoo.photos.memory import PhotoMemory
 from datazoo.pictures import DataFinding, PictureSet, Splits
 from datazoo.pipeline.order import Shard
+from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources.picture_list import write_list
 from datazoo.sources.split_names import SPLITS
 from datazoo.sources.splits import SplitChoice, load_splits
@@ -50,19 +51,25 @@ def with_fitting_batch(config: Config, pictures: int, ranks: int) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update={"batch_size": batch})})
 
 
-def listed_splits(config: DataConfig, hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures) -> Splits:
+def listed_splits(
+    config: DataConfig,
+    hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures,
+    ranks: Ranks = ALONE,
+) -> Splits:
     """Load the splits; no picture is checked.
 
     Args:
         config: the recipe's `data` section.
         hashed: adds content hashes to pictures in files, for a hold-out.
+        ranks: that load the same, and share the work.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory.
     """
     keys = set(SplitChoice.__dataclass_fields__) - {"chosen"}
     choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
-    return load_splits(config.source, config.path, choice, hashed)
+    photos = PhotoMemory(config.cache_dir / "photos", ranks)
+    return load_splits(config.source, config.path, choice, hashed, photos.groups, ranks)
 
 
 def write_split(config: DataConfig, target: Path) -> Path:
@@ -108,7 +115,7 @@ def open_splits(config: DataConfig, runtime: Runtime | None = None, needed: Coll
 def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -> Splits:
     with PictureMemory(config.cache_dir / "pictures.sqlite") as memory:
         check = PictureCheck(memory, config.check, needed, config.preprocessing.resize, ranks=ranks)
-        splits = listed_splits(config, check.hashed)
+        splits = listed_splits(config, check.hashed, ranks)
         if len(splits.train.classes) < 2:
             where = config.path if config.path is not None else config.source
             raise DataError(

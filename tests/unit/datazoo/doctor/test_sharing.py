@@ -12,9 +12,9 @@ from common.errors import DataError
 from datazoo.doctor.check import check_splits
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
-from datazoo.doctor.sharing import Ranks
 from datazoo.pictures import Splits
 from datazoo.pipeline.order import Shard
+from datazoo.pipeline.ranks import Ranks
 from datazoo.sources.splits import load_splits
 from tests.unit.datazoo.doctor.pictures import on_ranks, write_dataset
 
