@@ -8,7 +8,14 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
-from kernels.operators import batch_norm, convolution, depthwise_convolution, frozen_batch_norm, pooling
+from kernels.operators import (
+    batch_norm,
+    convolution,
+    depthwise_convolution,
+    frozen_batch_norm,
+    pointwise_convolution,
+    pooling,
+)
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -61,6 +68,36 @@ def padding_of(layer: nn.Conv2d) -> int | None:
         sides = {layer.padding} if isinstance(layer.padding, int) else set(layer.padding)
         return sides.pop() if len(sides) == 1 else None
     return None
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A convolution 1x1: (B, C, H, W) to (B, O, H, W), float32 both.
+
+    Args:
+        layer: whose weight it takes over; one that `suits_pointwise`.
+        library: the compiled kernels.
+    """
+
+    def __init__(self, layer: nn.Conv2d, library: Path) -> None:
+        super().__init__(
+            layer.in_channels, layer.out_channels, 1, pad_mode=layer.pad_mode, has_bias=False, weight_init="zeros"
+        )
+        self.weight = layer.weight
+        self.convolve = pointwise_convolution(library)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight)
+
+
+def suits_pointwise(layer: nn.Cell) -> bool:
+    """Whether a layer is a convolution that `PointwiseConv2d` computes."""
+    return (
+        type(layer) is nn.Conv2d
+        and layer.group == 1
+        and tuple(layer.kernel_size) == tuple(layer.stride) == tuple(layer.dilation) == (1, 1)
+        and not layer.has_bias
+        and (layer.pad_mode == "same" or padding_of(layer) == 0)
+    )
 
 
 class SmallConv2d(nn.Conv2d):

@@ -68,6 +68,27 @@ def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custo
     return _custom(library, f"DepthwiseForward{variant}", out_shape, lambda x, weight: x, bprop)
 
 
+def pointwise_convolution(library: Path) -> ops.Custom:
+    """Make the operator x (N, C, H, W), weight (O, C, 1, 1) -> y (N, O, H, W).
+
+    Args:
+        library: the compiled kernels.
+    """
+
+    def out_shape(x: Shape, weight: Shape) -> Shape:
+        _check_maps(x)
+        return [x[0], weight[0], x[2], x[3]]
+
+    # Two operators: MindSpore leaves out the one whose gradient nobody asks for, as that of a frozen weight.
+    of_input = _custom(library, "PointwiseInputGradient", lambda dy, weight, x: x, lambda dy, weight, x: x)
+    of_weight = _custom(library, "PointwiseWeightGradient", lambda dy, x, weight: weight, lambda dy, x, weight: weight)
+
+    def bprop(x: Tensor, weight: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
+        return of_input(dout, weight, x), of_weight(dout, x, weight)
+
+    return _custom(library, "PointwiseForward", out_shape, lambda x, weight: x, bprop)
+
+
 def convolution(library: Path) -> ops.Custom:
     """Make the operator x (N, C, H, W), weight (O, C, 5, 5), bias (O,) -> y (N, O, H - 4, W - 4).
 

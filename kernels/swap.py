@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from kernels.cells import (
     BatchNorm2d,
     DepthwiseConv2d,
     MaxPool2d,
+    PointwiseConv2d,
     SmallConv2d,
     suits_convolution,
     suits_depthwise,
+    suits_pointwise,
     suits_pooling,
 )
 from netzoo.compiled import forget_compiled_graphs
@@ -30,6 +32,7 @@ class KernelReport:
 
     Args:
         depthwise: convolutions 3x3.
+        pointwise: convolutions 1x1.
         convolutions: convolutions 5x5 between few maps.
         batch_norms: BatchNorm.
         with_relu6: of those, the ones that compute the ReLU6 behind them too.
@@ -38,6 +41,7 @@ class KernelReport:
     """
 
     depthwise: int = 0
+    pointwise: int = 0
     convolutions: int = 0
     batch_norms: int = 0
     with_relu6: int = 0
@@ -49,6 +53,7 @@ class KernelReport:
             return f"CPU kernels: {self.unavailable}; MindSpore's own operators run"
         counts = {
             "depthwise convolutions": self.depthwise,
+            "convolutions 1x1": self.pointwise,
             "convolutions 5x5": self.convolutions,
             f"BatchNorm layers ({self.with_relu6} with their ReLU6)": self.batch_norms,
             "poolings": self.poolings,
@@ -82,7 +87,21 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
     forget_compiled_graphs(network)
     kinds = Counter(place.kind for place in places)
     with_relu6 = sum(place.relu6 is not None for place in places)
-    return KernelReport(kinds["depthwise"], kinds["convolution"], kinds["batch_norm"], with_relu6, kinds["pooling"])
+    return KernelReport(
+        kinds["depthwise"],
+        kinds["pointwise"],
+        kinds["convolution"],
+        kinds["batch_norm"],
+        with_relu6,
+        kinds["pooling"],
+    )
+
+
+_CONVOLUTIONS: dict[str, tuple[Callable[[nn.Cell], bool], Callable[[nn.Conv2d, Path], nn.Cell]]] = {
+    "depthwise": (suits_depthwise, DepthwiseConv2d),
+    "pointwise": (suits_pointwise, PointwiseConv2d),
+    "convolution": (suits_convolution, SmallConv2d),
+}
 
 
 @dataclass(frozen=True)
@@ -103,16 +122,15 @@ class _Place:
 
     @property
     def kind(self) -> str:
-        """Depthwise, convolution, batch_norm or pooling."""
+        """Depthwise, pointwise, convolution, batch_norm or pooling."""
         if isinstance(self.layer, nn.Conv2d):
-            return "depthwise" if suits_depthwise(self.layer) else "convolution"
+            return next(kind for kind, (suits, _) in _CONVOLUTIONS.items() if suits(self.layer))
         return "batch_norm" if isinstance(self.layer, nn.BatchNorm2d) else "pooling"
 
     def make(self, compiled: Path) -> nn.Cell:
         """The cell that takes the layer's place."""
         if isinstance(self.layer, nn.Conv2d):
-            kind = DepthwiseConv2d if suits_depthwise(self.layer) else SmallConv2d
-            return kind(self.layer, compiled)
+            return _CONVOLUTIONS[self.kind][1](self.layer, compiled)
         if isinstance(self.layer, nn.BatchNorm2d):
             return BatchNorm2d(self.layer, compiled, self.relu6 is not None)
         return MaxPool2d(compiled) if isinstance(self.layer, nn.MaxPool2d) else AvgPool2d(compiled)
@@ -122,7 +140,7 @@ def _places(network: nn.Cell) -> Iterator[_Place]:
     for _, parent in network.cells_and_names():
         children = list(parent.name_cells().items())
         for position, (key, layer) in enumerate(children):
-            if suits_depthwise(layer) or suits_convolution(layer) or suits_pooling(layer):
+            if suits_pooling(layer) or any(suits(layer) for suits, _ in _CONVOLUTIONS.values()):
                 yield _Place(parent, key, layer)
             elif type(layer) is nn.BatchNorm2d:
                 # Only a SequentialCell says what reads a layer's output.

@@ -27,6 +27,8 @@ struct Shape {
   }
 };
 
+constexpr int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
+
 inline void require(bool condition, Status otherwise) {
   if (!condition) throw otherwise;
 }
@@ -105,12 +107,18 @@ void for_each(int64_t count, int64_t floats_each, Body body) {
 // the process.
 class Scratch {
  public:
-  explicit Scratch(int64_t floats) : size_((floats + 15) / 16 * 16), memory_(new float[size_ * thread_count()]()) {}
+  explicit Scratch(int64_t floats)
+      : size_(rounded_up(floats, kLine / sizeof(float))),
+        memory_(new (std::align_val_t(kLine)) float[size_ * thread_count()]()) {}
   float* mine() const { return memory_.get() + size_ * thread_index(); }
 
  private:
+  static constexpr int64_t kLine = 64;  // bytes of a cache line, and of the widest register
+  struct Delete {
+    void operator()(float* memory) const { operator delete[](memory, std::align_val_t(kLine)); }
+  };
   int64_t size_;
-  std::unique_ptr<float[]> memory_;
+  std::unique_ptr<float[], Delete> memory_;
 };
 
 }  // namespace kernels

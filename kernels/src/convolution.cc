@@ -8,38 +8,23 @@
 #include <vector>
 
 #include "common.h"
+#include "lanes.h"
 
 namespace {
 
 using kernels::Arguments;
+using kernels::kLanes;
+using kernels::Lanes;
+using kernels::load;
+using kernels::rounded_up;
 using kernels::Shape;
-
-#if defined(__AVX512F__)
-constexpr int kBytes = 64;
-#elif defined(__AVX__)
-constexpr int kBytes = 32;
-#else
-constexpr int kBytes = 16;
-#endif
-
-// One register, read from and written to any address; gcc and clang know + and * of it, for every processor.
-typedef float Lanes __attribute__((vector_size(kBytes), aligned(4), may_alias));
-constexpr int kLanes = kBytes / sizeof(float);
 
 constexpr int kSide = 5, kTaps = kSide * kSide;
 constexpr int kStep = 2 * kLanes;  // outputs of one map that are computed together
 constexpr int kMost = 6;           // maps that are computed together: two registers each, of the sixteen that all have
 // Maps whose weights get their gradients together: five registers each, of 16 or of 32.
-#if defined(__AVX512F__) || defined(__ARM_NEON)
-constexpr int kTogether = 4;
-#else
-constexpr int kTogether = 2;
-#endif
+constexpr int kTogether = kernels::kManyRegisters ? 4 : 2;
 constexpr int64_t kNear = 8192;  // floats that stay in the first cache between two looks at them
-
-constexpr int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
-
-inline Lanes load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
 
 struct Geometry {
   Shape in, out;
@@ -86,8 +71,8 @@ void correlate(const float* x, int64_t channels, int64_t plane, int64_t width, c
       }
     }
     for (int o = 0; o < maps; ++o) {
-      *reinterpret_cast<Lanes*>(y + o * y_plane + i) = sum[o][0];
-      *reinterpret_cast<Lanes*>(y + o * y_plane + i + kLanes) = sum[o][1];
+      kernels::store(sum[o][0], y + o * y_plane + i);
+      kernels::store(sum[o][1], y + o * y_plane + i + kLanes);
     }
   }
 }

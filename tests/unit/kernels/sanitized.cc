@@ -17,6 +17,9 @@ DECLARE(DepthwiseBackwardStride1Padding0)
 DECLARE(DepthwiseBackwardStride1Padding1)
 DECLARE(DepthwiseBackwardStride2Padding0)
 DECLARE(DepthwiseBackwardStride2Padding1)
+DECLARE(PointwiseForward)
+DECLARE(PointwiseInputGradient)
+DECLARE(PointwiseWeightGradient)
 DECLARE(Convolution5x5Forward)
 DECLARE(Convolution5x5InputGradient)
 DECLARE(Convolution5x5WeightGradient)
@@ -67,6 +70,13 @@ static void depthwise(Kernel forward, Kernel backward, Sizes x, int stride, int 
   run(backward, {y, weight, x, x, weight});
 }
 
+static void pointwise(Sizes x, int64_t outputs) {
+  const Sizes y = {x[0], outputs, x[2], x[3]}, weight = {outputs, x[1], 1, 1};
+  run(PointwiseForward, {x, weight, y});
+  run(PointwiseInputGradient, {y, weight, x, x});
+  run(PointwiseWeightGradient, {y, x, weight, weight});
+}
+
 static void convolution(Sizes x, int64_t outputs) {
   if (x[2] < 5 || x[3] < 5) return;
   const Sizes y = {x[0], outputs, x[2] - 4, x[3] - 4}, weight = {outputs, x[1], 5, 5}, bias = {outputs};
@@ -84,6 +94,7 @@ int main() {
       depthwise(DepthwiseForwardStride2Padding0, DepthwiseBackwardStride2Padding0, x, 2, 0);
       depthwise(DepthwiseForwardStride2Padding1, DepthwiseBackwardStride2Padding1, x, 2, 1);
       for (int64_t outputs : {1, 6, 15}) convolution(x, outputs);
+      for (int64_t outputs : {1, 8, 101}) pointwise(x, outputs);
       for (Kernel kernel : {BatchNormForward, BatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {2}, x, c, c, c, c});
       for (Kernel kernel : {BatchNormBackward, BatchNormRelu6Backward}) run(kernel, {x, x, c, c, c, c, x, c, c});
       for (Kernel kernel : {FrozenBatchNormForward, FrozenBatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {1}, x});

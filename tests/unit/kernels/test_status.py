@@ -24,6 +24,9 @@ def zeros(*shape: int) -> np.ndarray:
         ("DepthwiseForwardStride1Padding0", [zeros(1, 1, 2, 9), zeros(1, 1, 3, 3), zeros(1, 1, 1, 7)], 3),
         ("DepthwiseForwardStride1Padding1", [zeros(1, 2, 4, 4), zeros(1, 1, 3, 3), zeros(1, 2, 4, 4)], 3),
         ("DepthwiseForwardStride2Padding1", [zeros(0, 2, 4, 4), zeros(2, 1, 3, 3), zeros(0, 2, 2, 2)], 3),
+        ("PointwiseForward", [zeros(1, 2, 4, 4), zeros(3, 1, 1, 1), zeros(1, 3, 4, 4)], 3),
+        ("PointwiseInputGradient", [zeros(1, 3, 4, 4), zeros(3, 2, 1, 1), *[zeros(1, 2, 4, 5)] * 2], 3),
+        ("PointwiseWeightGradient", [zeros(2, 3, 4, 4), zeros(1, 2, 4, 4), *[zeros(3, 2, 1, 1)] * 2], 3),
         ("Convolution5x5Forward", [zeros(1, 1, 4, 9), zeros(2, 1, 5, 5), zeros(2), zeros(1, 2, 1, 5)], 3),
         (
             "Convolution5x5InputGradient",

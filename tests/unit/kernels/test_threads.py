@@ -26,11 +26,15 @@ def test_gradients_are_the_same_by_any_number_of_threads(
     dy, x = rng.normal(size=(2, 2, 5, 96, 96))
     weight, ones, mean = rng.normal(size=(5, 1, 3, 3)), np.ones(5), x.mean((0, 2, 3))
 
+    matrix = rng.normal(size=(7, 5, 1, 1))
+    wide = rng.normal(size=(2, 7, 96, 96))
     maps, kernels = rng.normal(size=(2, 3, 92, 92)), rng.normal(size=(3, 5, 5, 5))
 
     def gradients() -> list[np.ndarray]:
         return [
             *run("DepthwiseBackwardStride1Padding1", [dy, weight, x], [x.shape, weight.shape]),
+            *run("PointwiseInputGradient", [wide, matrix, x], [x.shape]),
+            *run("PointwiseWeightGradient", [wide, x, matrix], [matrix.shape]),
             *run("Convolution5x5WeightGradient", [maps, x, kernels], [kernels.shape, (3,)]),
             *run("Convolution5x5InputGradient", [maps, kernels, x], [x.shape]),
             *run("BatchNormRelu6Backward", [dy, x, ones, ones, mean, ones], [x.shape, (5,), (5,)]),
