@@ -11,7 +11,7 @@ import sys
 # Import names of the dependencies in pyproject.toml.
 PACKAGES = (
     "mindspore", "numpy", "mpi4py", "yaml", "ruamel.yaml", "pydantic", "PIL", "scipy", "sklearn", "safetensors",
-    "tensorboardX", "onnx", "onnxruntime", "psutil", "requests", "tqdm", "jinja2", "fastapi", "uvicorn",
+    "tensorboardX", "tensorboard", "onnx", "onnxruntime", "psutil", "requests", "tqdm", "jinja2", "fastapi", "uvicorn",
 )  # fmt: skip
 
 
