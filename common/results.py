@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
+from common.columns import cells, padded
 from common.names import printable
 
 
@@ -55,10 +56,10 @@ class EvaluationResult:
     def table(self) -> str:
         """Per-class scores, one line a class."""
         names = [printable(score.name) for score in self.per_class]
-        width = max(map(len, names))
+        width = max(map(cells, ["class", *names]))
         lines = [f"{'class':{width}}  precision  recall     f1     n"]
         lines += [
-            f"{name:{width}}  {score.precision:9.3f}  {score.recall:6.3f}  {score.f1:5.3f}  {score.n:4d}"
+            f"{padded(name, width)}  {score.precision:9.3f}  {score.recall:6.3f}  {score.f1:5.3f}  {score.n:4d}"
             for name, score in zip(names, self.per_class, strict=True)
         ]
         return "\n".join(lines)

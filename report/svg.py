@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from math import ceil, floor, log10
 from xml.etree.ElementTree import Element
 
+from common.columns import wide_characters
 from report.markup import element
 
 COLORS = 8  # series colours that style.css defines
@@ -65,7 +65,7 @@ def tick_text(value: float) -> str:
 
 def text_width(text: str, font_size: float = FONT_SIZE) -> float:
     """About how many pixels a text takes; East Asian characters are a full em wide."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    wide = wide_characters(text)
     return font_size * (wide + 0.58 * (len(text) - wide))
 
 

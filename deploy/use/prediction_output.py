@@ -12,6 +12,7 @@ from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
+from common.columns import cells, padded
 from common.files import atomic_path
 from common.names import printable, table_cell
 from datazoo.pipeline.decode import to_rgb
@@ -32,7 +33,7 @@ class Output(Protocol):
 
 def console(classes: Sequence[str]) -> Output:
     """Print one line a picture: probability, class, file, then the other answers."""
-    width = max(len(printable(name)) for name in classes)
+    width = max(cells(printable(name)) for name in classes)
 
     def write(prediction: Prediction) -> None:
         if prediction.error is not None:
@@ -40,7 +41,7 @@ def console(classes: Sequence[str]) -> Output:
             return
         best, *others = prediction.answers
         rest = "".join(f"  {printable(answer.label)} {answer.probability:.2%}" for answer in others)
-        print(f"{best.probability:7.2%}  {printable(best.label):{width}}  {printable(prediction.path)}{rest}")
+        print(f"{best.probability:7.2%}  {padded(printable(best.label), width)}  {printable(prediction.path)}{rest}")
 
     return write
 
