@@ -74,12 +74,17 @@ class JobRequest:
                 self.nodes > 1 and self.launcher == "mpirun" and not self.hosts,
             ),
             (
-                f"--devices {self.devices}: names other than {self.workers} cards (--workers)",
-                self.devices is not None and len(set(self.devices.split(","))) != self.workers,
+                f"--devices {self.devices}: {self._listed} card(s) for {self.workers} worker(s); --workers "
+                f"{self._listed} takes them",
+                self.devices is not None and self._listed != self.workers,
             ),
         ):
             if found:
                 raise LaunchError(problem)
+
+    @property
+    def _listed(self) -> int:
+        return len(set((self.devices or "").split(",")))
 
     @property
     def world_size(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from common.errors import LaunchError
 from launch.cards import VISIBLE, choose_cards, count_cards, parse_cards
 from launch.request import MOST_CARDS, JobRequest
 from launch.schedulers.allocation import Allocation
@@ -68,6 +69,11 @@ def resolve(
     )
     if platform != "Ascend":
         return request, notes
+    if request.rank_table and (request.nodes, request.workers) != (known.nodes, known.workers):
+        raise LaunchError(
+            f"{known.scheduler} is for {known.nodes} node(s) of {known.workers} card(s), and HCCL waits for all; the "
+            f"flags ask for {request.nodes} of {request.workers}: leave out the flags, or the rank table"
+        )
     if cards is None:
         notes.append(
             f"no cards are seen here: up to {MOST_CARDS} are accepted; --cards_per_node says how many there are"

@@ -43,7 +43,7 @@ class Allocation:
         return f"{text}, restart {self.restarts}" if self.restarts else text
 
 
-def number(name: str, environ: Mapping[str, str], least: int = 0) -> int | None:
+def number(name: str, environ: Mapping[str, str], least: int = 0, most: int | None = None) -> int | None:
     """Read a whole number that a scheduler has set; None where it has not.
 
     Raises:
@@ -52,8 +52,9 @@ def number(name: str, environ: Mapping[str, str], least: int = 0) -> int | None:
     value = environ.get(name, "").strip()
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and int(value) >= least):
-        raise LaunchError(f"environment variable {name}={value}: a whole number of at least {least} is expected")
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= (most or int(value))):
+        upper = "" if most is None else f" and at most {most}"
+        raise LaunchError(f"environment variable {name}={value}: a whole number of at least {least}{upper} is expected")
     return int(value)
 
 

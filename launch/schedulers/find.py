@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from common.errors import LaunchError
 from launch.schedulers import kubernetes, rank_table, slurm, volcano
 from launch.schedulers.allocation import Allocation
 
@@ -32,6 +33,11 @@ def find_allocation(
         return rank_table.allocation(table, environ, node_rank)
     for scheduler in (slurm, kubernetes, volcano):
         if (found := scheduler.allocation(environ)) is not None:
+            if found.node_rank >= found.nodes:
+                raise LaunchError(
+                    f"{found.scheduler}'s variables say that this is node {found.node_rank} of {found.nodes}, and they "
+                    f"count from 0 to {found.nodes - 1}; are they of another job? --scheduler none reads none of them"
+                )
             return found
     if named := environ.get(rank_table.FILE_VARIABLE, "").strip():
         return rank_table.allocation(Path(named), environ, node_rank)

@@ -19,9 +19,9 @@ def allocation(environ: Mapping[str, str]) -> Allocation | None:
         None where the operator has set nothing.
 
     Raises:
-        LaunchError: a pod without cards, or numbers that do not fit together.
+        LaunchError: a pod without cards, or numbers that are missing or do not fit together.
     """
-    if "MS_LOCAL_WORKER" not in environ or "MS_NODE_RANK" not in environ:
+    if "MS_LOCAL_WORKER" not in environ:  # MindSpore itself never reads it
         return None
     workers = number("MS_LOCAL_WORKER", environ) or 0
     ranks = needed("MS_WORKER_NUM", environ, least=1)
@@ -41,6 +41,6 @@ def allocation(environ: Mapping[str, str]) -> Allocation | None:
         nodes,
         needed("MS_NODE_RANK", environ),
         host if nodes > 1 else None,
-        number("MS_SCHED_PORT", environ, least=1) if nodes > 1 else None,
+        number("MS_SCHED_PORT", environ, least=1, most=65535) if nodes > 1 else None,
         workers,
     )

@@ -92,6 +92,15 @@ def read_servers(path: Path) -> tuple[list[Server], bool]:
         raise LaunchError(f"rank table {path}: its servers must have the same number of cards")
     if [rank for server in servers for rank in server.ranks] != list(range(len(servers) * len(servers[0].ranks))):
         raise LaunchError(f"rank table {path}: ranks must be numbered through from 0, server after server")
+    for server in servers:
+        # A rank takes the card of its place among those that are visible, which CANN counts in rising order.
+        if list(server.devices) != sorted(set(server.devices)):
+            raise LaunchError(
+                f"rank table {path}: server {server.names[0]} has cards {', '.join(map(str, server.devices))} in the "
+                "order of its ranks; they have to rise with the ranks"
+            )
+    if int(table.get("server_count", len(servers))) != len(servers):
+        raise LaunchError(f"rank table {path}: server_count is {table['server_count']}, and {len(servers)} are listed")
     return servers, whole
 
 
@@ -121,8 +130,18 @@ def _said(environ: Mapping[str, str]) -> set[str]:
 
 
 def _find_self(servers: list[Server], path: Path, names: set[str]) -> int:
-    found = [place for place, server in enumerate(servers) if names & set(server.names)]
+    mine = {form for name in names for form in _forms(name)}
+    found = [place for place, server in enumerate(servers) if names & set(server.names)] or [
+        place for place, server in enumerate(servers) if any(mine & _forms(name) for name in server.names)
+    ]
     if len(found) != 1:
         listed = ", ".join(server.names[0] for server in servers)
         raise LaunchError(f"rank table {path}: which of {listed} is this machine? Say so by --node_rank 0, 1, ...")
     return found[0]
+
+
+def _forms(name: str) -> set[str]:
+    """Return a host's name as it may be written elsewhere: in small letters, without its domain; addresses stay."""
+    small = name.lower()
+    is_address = ":" in small or small.replace(".", "").isdigit()
+    return {small} if is_address else {small, small.partition(".")[0]}

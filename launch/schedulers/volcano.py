@@ -25,7 +25,10 @@ def allocation(environ: Mapping[str, str]) -> Allocation | None:
     at_home = "MA_NUM_GPUS" in environ
     if not hosts and not at_home:
         return None
-    nodes = number("MA_NUM_HOSTS", environ, least=1) or number("VC_WORKER_NUM", environ, least=1) or len(hosts) or 1
+    hosts_said, pods_said = (number(name, environ, least=1) for name in ("MA_NUM_HOSTS", "VC_WORKER_NUM"))
+    if hosts_said and pods_said and hosts_said != pods_said:
+        raise LaunchError(f"MA_NUM_HOSTS={hosts_said} and VC_WORKER_NUM={pods_said}: one of them is of another job")
+    nodes = hosts_said or pods_said or len(hosts) or 1
     if nodes > 1 and len(hosts) != nodes:
         raise LaunchError(f"VC_WORKER_HOSTS={','.join(hosts)}: {len(hosts)} host(s), but the job has {nodes}")
     return Allocation(

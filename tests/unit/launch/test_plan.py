@@ -84,7 +84,7 @@ def test_the_printed_command_can_be_pasted_into_a_shell() -> None:
         ({"nodes": 2, "node_rank": 2, "master_addr": "10.0.0.1"}, "numbered 0 to 1"),
         ({"nodes": 2}, "--master_addr is needed"),
         ({"nodes": 2, "launcher": "mpirun"}, "--hosts"),
-        ({"workers": 4, "devices": "0,1"}, "names other than 4 cards"),
+        ({"workers": 4, "devices": "0,1"}, r"2 card\(s\) for 4 worker\(s\)"),
     ],
 )
 def test_arguments_that_cannot_work_are_refused(request_: dict[str, Any], message: str) -> None:

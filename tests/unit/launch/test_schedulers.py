@@ -5,8 +5,7 @@ SLURM's variables were recorded, the others' are as documented.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,10 @@ import pytest
 
 from common.errors import LaunchError
 from launch.job import _parser
-from launch.plan import make_plan
 from launch.request import JobRequest
 from launch.resolve import resolve
-from launch.schedulers import rank_table, slurm
-
-LOGS = Path("/logs")
-ASCEND = ("--platform", "Ascend", "--scheduler", "auto", "--cards_per_node", "16")
+from launch.schedulers import slurm
+from tests.unit.launch.plans import expected, processes, request
 
 
 def slurm_step(node: int, **more: str) -> dict[str, str]:
@@ -52,58 +48,8 @@ def model_arts(task: int, nodes: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def rank_table_file(folder: Path, servers: int = 1, cards: int = 16) -> Path:
-    """HCCL's own example, version 1.0."""
-    table = {
-        "version": "1.0",
-        "server_count": str(servers),
-        "server_list": [
-            {
-                "server_id": f"10.0.0.{server + 1}",
-                "device": [
-                    {
-                        "device_id": str(card),
-                        "device_ip": f"192.1.{server}.{card}",
-                        "rank_id": str(server * cards + card),
-                    }
-                    for card in range(cards)
-                ],
-            }
-            for server in range(servers)
-        ],
-        "status": "completed",
-    }
-    path = folder / "rank_table.json"
-    path.write_text(json.dumps(table))
-    return path
-
-
-def request(environ: Mapping[str, str], *flags: str) -> tuple[JobRequest, list[str]]:
-    options, arguments = _parser().parse_known_args([*ASCEND, *flags])
-    return resolve(options, arguments, environ)
-
-
-def processes(environ: Mapping[str, str], *flags: str) -> list[dict[str, str]]:
-    """The environment that each process of this node gets, without the PATH."""
-    wanted, _ = request(environ, *flags)
-    made = make_plan(wanted, LOGS, wanted.master_port or 8118, environ)
-    return [{name: value for name, value in item.environment.items() if name != "PATH"} for item in made.processes]
-
-
-def expected(host: str, port: int, ranks: Sequence[int], size: int, cards: int, **more: str) -> list[dict[str, str]]:
-    """MindSpore's scheduler, if rank 0 is here, and a worker for each rank."""
-    common = {
-        "LAUNCH_LOG_DIR": "/logs", "GLOG_v": "3", "HCCL_CONNECT_TIMEOUT": "600", "MS_WORKER_NUM": str(size),
-        "MS_SCHED_HOST": host, "MS_SCHED_PORT": str(port), "MS_TOPO_TIMEOUT": "120", "RANK_SIZE": str(size), **more,
-    }  # fmt: skip
-    scheduler = [{**common, "MS_ROLE": "MS_SCHED", "RANK_ID": "0"}] if ranks[0] == 0 else []
-    return scheduler + [
-        {
-            **common, "MS_ROLE": "MS_WORKER", "MS_NODE_ID": str(rank), "RANK_ID": str(rank),
-            "DEVICE_ID": str(rank % cards),
-        }
-        for rank in ranks
-    ]  # fmt: skip
+def without(environ: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in environ.items() if key != name}
 
 
 @pytest.mark.parametrize("node", [0, 1])
@@ -132,53 +78,6 @@ def test_two_nodes_of_model_arts(node: int) -> None:
     assert processes(model_arts(node, 2)) == expected(master, 8118, ranks, 16, 8)
 
 
-def test_a_rank_table_of_sixteen_cards(tmp_path: Path) -> None:
-    table = rank_table_file(tmp_path)
-
-    made = processes({}, "--rank_table_file", str(table))
-
-    assert made == expected("127.0.0.1", 8118, range(16), 16, 16, RANK_TABLE_FILE=str(table))
-    assert processes({"RANK_TABLE_FILE": str(table)})[1]["DEVICE_ID"] == "0"
-
-
-def test_a_rank_table_of_two_servers_knows_which_one_this_is(tmp_path: Path) -> None:
-    table = rank_table_file(tmp_path, servers=2, cards=8)
-
-    found = rank_table.allocation(table, {}, names=lambda: {"10.0.0.2"})
-
-    assert (found.nodes, found.node_rank, found.master_addr, found.workers) == (2, 1, "10.0.0.1", 8)
-    with pytest.raises(LaunchError, match=r"which of 10.0.0.1, 10.0.0.2 is this machine\? Say so by --node_rank"):
-        rank_table.allocation(table, {}, names=lambda: {"10.0.0.3"})
-    assert processes({}, "--rank_table_file", str(table), "--node_rank", "1")[0]["RANK_ID"] == "8"
-
-
-def test_the_older_rank_table_of_model_arts_is_read_but_not_handed_on(tmp_path: Path) -> None:
-    devices = [{"device_id": str(card), "device_ip": f"192.1.0.{card}"} for card in (4, 5, 6, 7)]
-    instance = {"devices": devices, "pod_name": "jobaf-0", "server_id": "10.0.0.1"}
-    table = tmp_path / "jobstart_hccl.json"
-    table.write_text(json.dumps({"status": "completed", "group_list": [{"instance_list": [instance]}]}))
-
-    made, _ = request({}, "--rank_table_file", str(table))
-
-    assert (made.workers, made.devices, made.rank_table) == (4, "4,5,6,7", None)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("{", "not one of HCCL's"),
-        ('{"status": "initializing"}', "wait for the scheduler"),
-        ('{"server_list": []}', "same number of cards"),
-        ('{"server_list": [{"server_id": "a", "device": [{"device_id": "0", "rank_id": "1"}]}]}', "numbered through"),
-    ],
-)
-def test_rank_tables_that_describe_no_job_are_refused(text: str, says: str, tmp_path: Path) -> None:
-    (tmp_path / "table.json").write_text(text)
-
-    with pytest.raises(LaunchError, match=says):
-        rank_table.allocation(tmp_path / "table.json", {})
-
-
 def test_flags_win_over_the_scheduler_and_say_so() -> None:
     made, notes = request(operator_pod(0), "--workers", "4")
 
@@ -187,6 +86,24 @@ def test_flags_win_over_the_scheduler_and_say_so() -> None:
         "Kubernetes: node 0 of 2, 8 card(s) each, node 0 is 10.244.1.7",
         "--workers 4, not 8 as Kubernetes says",
     ]
+
+
+def test_a_part_of_a_pods_cards_is_what_every_process_sees() -> None:
+    made = processes(operator_pod(1), "--workers", "4", "--devices", "4,5,6,7")
+
+    assert made == expected("10.244.1.7", 2222, range(4, 8), 8, 4, ASCEND_RT_VISIBLE_DEVICES="4,5,6,7")
+
+
+def test_more_cards_than_the_pod_has_workers_name_the_flag() -> None:
+    with pytest.raises(LaunchError, match=r"4 card\(s\) for 8 worker\(s\); --workers 4 takes them"):
+        request(operator_pod(1), "--devices", "4,5,6,7")
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_hosts_may_be_addresses(node: int) -> None:
+    made = processes({**model_arts(node, 2), "VC_WORKER_HOSTS": "172.16.0.9, 172.16.0.4"})
+
+    assert made == expected("172.16.0.9", 8118, range(8 * node, 8 * node + 8), 16, 8)
 
 
 def test_a_job_that_slurm_starts_again_goes_on() -> None:
@@ -213,8 +130,19 @@ def test_a_users_own_resume_stays(tmp_path: Path) -> None:
         (slurm_step(0, SLURM_NODEID="x"), "SLURM_NODEID=x"),
         (operator_pod(0, MS_LOCAL_WORKER="0"), "this pod has no cards"),
         (operator_pod(0, MS_WORKER_NUM="12"), "all pods must be alike"),
+        (slurm_step(2), "SLURM's variables say that this is node 2 of 2"),
+        (without(slurm_step(0), "SLURM_NODEID"), "SLURM_NODEID is missing"),
         (operator_pod(0, MS_SCHED_HOST=""), "MS_SCHED_HOST is missing"),
+        (operator_pod(0, MS_SCHED_PORT="99999"), "MS_SCHED_PORT=99999: .* at most 65535"),
+        (operator_pod(2), "Kubernetes's variables say that this is node 2 of 2"),
+        (without(operator_pod(1), "MS_NODE_RANK"), "MS_NODE_RANK is missing"),
+        (without(operator_pod(1), "MS_WORKER_NUM"), "MS_WORKER_NUM is missing"),
+        (operator_pod(0, ASCEND_RT_VISIBLE_DEVICES="0,1"), r"ASCEND_RT_VISIBLE_DEVICES=0,1 shows 2 card\(s\)"),
         ({**model_arts(0, 2), "VC_WORKER_HOSTS": "a"}, r"1 host\(s\), but the job has 2"),
+        ({**model_arts(0, 2), "VC_WORKER_NUM": "3"}, "MA_NUM_HOSTS=2 and VC_WORKER_NUM=3"),
+        ({**model_arts(0, 2), "VC_TASK_INDEX": "2"}, "ModelArts's variables say that this is node 2 of 2"),
+        (without(model_arts(1, 2), "VC_TASK_INDEX"), "VC_TASK_INDEX is missing"),
+        (without(model_arts(1, 2), "VC_WORKER_HOSTS"), r"0 host\(s\), but the job has 2"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(environ: dict[str, str], says: str) -> None:
