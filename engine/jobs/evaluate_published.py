@@ -59,7 +59,7 @@ def evaluate_published(
         config.data.workers,
         "fail" if config.data.on_bad_image == "fail" else "blank",
     )
-    result = of_classes_shown(Evaluator(network, pictures.classes, runtime)(dataset))
+    result = of_classes_shown(Evaluator(network, pictures.classes, runtime, config.runtime)(dataset))
     require_finite_loss(result, f"{folder}, evaluated with {weights_file}", "fetch the weights again")
     print(f"{printable(weights_file)}: resize {spec.resize}, {spec.interpolation}, crop {spec.image_size}")
     print(result.table())

@@ -98,7 +98,7 @@ def mindspore_evaluator(
     from engine.step.evaluation import Evaluator
 
     opened: InferenceNetwork = open_in_mindspore(checkpoint, logits=True)
-    evaluator = Evaluator(opened.cell, classes, runtime)
+    evaluator = Evaluator(opened.cell, classes, runtime, config.runtime)
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     on_bad: OnBadPicture = "fail" if data.on_bad_image == "fail" else "blank"
     batch_size = data.eval_batch_size or data.batch_size

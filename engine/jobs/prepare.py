@@ -81,7 +81,7 @@ def prepare_run(
     progress = Progress(config.train.epochs, feed.train.steps_per_epoch, global_batch)
     warn_of_slow_average(config, progress.epochs * progress.steps_per_epoch)
     step, optimizer = make_step(config, splits, network, prepared.trained, runtime.world_size)
-    evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime)
+    evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime, config.runtime)
 
     # -- where it goes on ------------------------------------------------------------------------------------------
     bn_sync, wise_ft_alpha = config.train.bn_sync, config.finetune.wise_ft_alpha

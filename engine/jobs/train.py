@@ -118,11 +118,11 @@ def _train_in_folder(
 
     # -- loop ------------------------------------------------------------------------------------------------------
     signals = StopOnSignal(progress, runtime)
-    keeper = TimeKeeper()
     store = make_store(config, splits, network, run) if runtime.is_main else None
     saver = make_saver(config, store, progress, state)
     schedule = make_run_schedule(config, progress)
     loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
+    keeper = TimeKeeper(loop.input_seconds)
     callbacks: list[RunCallback] = [signals, saver, keeper]
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]

@@ -23,7 +23,8 @@ class TimeBudget:
     Args:
         prepare: before the first step: features, network, feed.
         compile: what the first training step took longer than the others.
-        input_wait: the loop waited for the next batch.
+        input_wait: the loop waited for the next batch; None where the device takes batches itself (MindSpore's dataset
+            sink) and nobody sees it wait: it is in `step`.
         step: training steps, with what is waited for at the end of a window of them.
         evaluation: during training, and of the best checkpoint at the end.
         checkpoint: collecting and writing the weights and the state.
@@ -32,7 +33,7 @@ class TimeBudget:
 
     prepare: float
     compile: float
-    input_wait: float
+    input_wait: float | None
     step: float
     evaluation: float
     checkpoint: float
@@ -44,8 +45,8 @@ class TimeBudget:
         return sum(self.seconds().values())
 
     def seconds(self) -> dict[str, float]:
-        """By kind."""
-        return {name: getattr(self, name) for name in _WORDS}
+        """By kind, of those that were measured."""
+        return {name: seconds for name in _WORDS if (seconds := getattr(self, name)) is not None}
 
     def shares(self) -> dict[str, float]:
         """By kind, of the whole."""
@@ -54,11 +55,13 @@ class TimeBudget:
     def line(self) -> str:
         """One line, the largest share first."""
         ordered = sorted(self.shares().items(), key=lambda part: -part[1])
-        return f"time: {self.total:.1f} s: " + ", ".join(f"{_WORDS[name]} {share:.0%}" for name, share in ordered)
+        unseen = " (with input wait, which the sink hides)" if self.input_wait is None else ""
+        words = {**_WORDS, "step": f"step{unseen}"}
+        return f"time: {self.total:.1f} s: " + ", ".join(f"{words[name]} {share:.0%}" for name, share in ordered)
 
     def hint(self) -> str | None:
         """What to do about input that training waited for; None where that is no matter."""
-        share = self.shares()["input_wait"]
+        share = self.shares().get("input_wait", 0.0)
         if share <= HINT_ABOVE:
             return None
         return (

@@ -11,6 +11,8 @@ from mindspore.dataset import Dataset
 
 from common.results import EvaluationResult
 from datazoo.pipeline.reader import naming_bad_pictures
+from engine.config.runtime_section import RuntimeConfig
+from engine.runtime.compute import use_jit_level
 from engine.runtime.start import Runtime
 from engine.step.metrics import ClassificationCounts
 
@@ -53,10 +55,15 @@ class Evaluator:
         network: maps the input to logits (B, C).
         classes: names in label order.
         runtime: sums the counts over ranks.
+        compute: the recipe's `runtime` section, for its `jit_level`; None leaves that to MindSpore.
     """
 
-    def __init__(self, network: nn.Cell, classes: Sequence[str], runtime: Runtime) -> None:
+    def __init__(
+        self, network: nn.Cell, classes: Sequence[str], runtime: Runtime, compute: RuntimeConfig | None = None
+    ) -> None:
         cell = _LogitsAndLabel(network)
+        if compute is not None:
+            use_jit_level(cell, compute)
         self._metric = _CountingMetric(len(classes))
         self._model = ms.train.Model(cell, eval_network=cell, metrics={"counts": self._metric})
         self._classes = tuple(classes)

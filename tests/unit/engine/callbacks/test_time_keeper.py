@@ -21,7 +21,7 @@ def keeper_after(epochs: list[list[tuple[float, float]]]) -> TimeKeeper:
         passing += [0.0, *(seconds for step in steps for seconds in step)]
     times: Iterator[float] = accumulate(passing)
     next(times)
-    keeper = TimeKeeper(lambda: next(times))
+    keeper = TimeKeeper(clock=lambda: next(times))
     for steps in epochs:
         keeper.on_train_epoch_begin(CONTEXT)
         for _ in steps:
@@ -40,6 +40,34 @@ def test_waiting_and_computing_are_told_apart() -> None:
     assert budget == TimeBudget(prepare=4, compile=9, input_wait=6, step=9, evaluation=0, checkpoint=1, other=1)
 
 
+def test_what_is_waited_inside_of_steps_that_run_together_is_input() -> None:
+    times, waited = iter([0.0, 0.0, 12.0, 12.0, 17.0]), iter([0.0, 2.0, 2.0, 5.0, 5.0])
+    keeper = TimeKeeper(lambda: next(waited), lambda: next(times))
+    keeper.on_train_epoch_begin(CONTEXT)
+    for _ in range(2):
+        keeper.on_train_step_begin(CONTEXT)
+        keeper.on_train_step_end(CONTEXT)
+
+    budget = keeper.budget(total=17, prepare=0, checkpoint=0)
+
+    assert budget == TimeBudget(prepare=0, compile=8, input_wait=5, step=4, evaluation=0, checkpoint=0, other=0)
+
+
+def test_where_the_device_takes_its_batches_no_wait_is_told() -> None:
+    times = iter([0.0, 0.0, 5.0, 5.0, 10.0])
+    keeper = TimeKeeper(lambda: None, lambda: next(times))
+    keeper.on_train_epoch_begin(CONTEXT)
+    for _ in range(2):
+        keeper.on_train_step_begin(CONTEXT)
+        keeper.on_train_step_end(CONTEXT)
+
+    budget = keeper.budget(total=10, prepare=0, checkpoint=0)
+
+    assert "input_wait" not in budget.seconds()
+    assert "step (with input wait, which the sink hides) 100%" in budget.line()
+    assert budget.hint() is None
+
+
 def test_evaluations_of_this_process_count_and_those_before_a_resume_do_not() -> None:
     keeper = keeper_after([[(0, 1)]])
     keeper.on_epoch(record(7, 2.5))  # the run went on in epoch 7
@@ -49,7 +77,7 @@ def test_evaluations_of_this_process_count_and_those_before_a_resume_do_not() ->
 
 def test_the_last_evaluation_counts_even_if_it_fails() -> None:
     times = iter([10.0, 14.0])
-    keeper = TimeKeeper(lambda: next(times))
+    keeper = TimeKeeper(clock=lambda: next(times))
 
     with pytest.raises(RuntimeError), keeper.evaluating():
         raise RuntimeError
