@@ -13,10 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.door import EXIT_FAILED, EXIT_OK, open_door
+from common.errors import LaunchError
+from common.names import printable
 from launch.preflight.checks import table
 from launch.preflight.every_check import check
 from launch.preflight.loader import loader_keeps_up
 from launch.request import JobRequest
+
+_NUMBERS = (
+    ("workers", 1, "processes on this node, one a card on Ascend"),
+    ("nodes", 1, "machines of the job; start it on each of them at the same time"),
+    ("node_rank", 0, "which of them this is"),
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,19 +32,26 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m launch.preflight", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--platform", choices=("CPU", "Ascend"), default="CPU")
-    for name, default in (("workers", 1), ("nodes", 1), ("node_rank", 0)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--master_addr", default="127.0.0.1")
-    parser.add_argument("--master_port", type=int)
-    parser.add_argument("--devices", metavar="0,1,...", help="Ascend: which cards")
-    parser.add_argument("--output_dir", type=Path, default=Path("runs"))
+    parser.add_argument("--platform", choices=("CPU", "Ascend"), default="CPU", help="(default: CPU)")
+    for name, default, text in _NUMBERS:
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
+    parser.add_argument("--master_addr", default="127.0.0.1", metavar="HOST", help="node 0 as the others see it")
+    parser.add_argument("--master_port", type=int, metavar="N", help="of node 0 (default: 8118 with several nodes)")
+    parser.add_argument("--devices", metavar="0,1,...", help="Ascend: which cards (default: the first ones)")
+    parser.add_argument(
+        "--output_dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs are written (default: runs)"
+    )
     parser.add_argument("--wait", type=float, default=60.0, metavar="S", help="for the other nodes (default: 60)")
     parser.add_argument("--loader_seconds", type=float, default=5.0, metavar="S", help="0 leaves it out (default: 5)")
     parser.add_argument("--needs", type=float, metavar="N", help="pictures a second that one rank's steps take")
     options, arguments = parser.parse_known_args(list(argv))
     values = vars(options)
     output, wait, seconds, needs = (values.pop(name) for name in ("output_dir", "wait", "loader_seconds", "needs"))
+    of_job = any(word.startswith(("--config", "--dataset_path", "--data.path")) for word in arguments)
+    if arguments and not of_job:
+        raise LaunchError(
+            f"{printable(' '.join(arguments))}: no flag of this one; the job's own need its --config FILE"
+        )
     request = JobRequest("train.py", tuple(arguments), **values)
     checks = check(request, output.absolute(), wait=wait)
     if seconds > 0 and any(word.startswith("--config") for word in arguments):

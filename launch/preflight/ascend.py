@@ -9,8 +9,9 @@ from pathlib import Path
 
 from common.ascend_versions import DRIVER_INFO, cann_home, cann_version, driver_version
 from common.cards import card_files
+from common.errors import LaunchError
 from common.npu_smi import parse_npu_smi
-from launch.cards import VISIBLE, count_cards
+from launch.cards import VISIBLE, count_cards, parse_cards
 from launch.preflight.checks import Check, Machine
 from launch.request import JobRequest
 
@@ -130,9 +131,12 @@ def device_files(machine: Machine) -> Check:
 def cards(request: JobRequest, machine: Machine) -> Check:
     """There are as many cards as processes."""
     count = count_cards(machine.path("/dev")) or 0
-    visible = request.devices or machine.environ.get(VISIBLE)
-    if visible:
-        count = min(count, len(visible.split(",")))
+    named, where = (request.devices, "--devices") if request.devices else (machine.environ.get(VISIBLE), VISIBLE)
+    if named and count:
+        try:
+            count = len(parse_cards(named, count, where))
+        except LaunchError as error:
+            return Check("cards", "fail", str(error), f"name the cards that are there, or unset {VISIBLE}")
     text = f"{count} visible, {request.workers} wanted (--workers)"
     if count < request.workers:
         return Check(

@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -55,8 +56,14 @@ def cores(request: JobRequest) -> Check:
 def output_folder(folder: Path) -> Check:
     """Room and permission where runs are written."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        return Check("disk", "fail", f"{printable(there)} is not writable", "choose another --output_dir")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # permissions tell root nothing
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Check(
+            "disk", "fail", f"{printable(there)}: no file can be written ({reason})", "choose another --output_dir"
+        )
     free = shutil.disk_usage(there).free
     text = f"{free / _GB:.1f} GB free at {printable(there)}"
     if free < LEAST_DISK:
