@@ -83,7 +83,7 @@ def start_here(folder: Path, cache: Path, check: str) -> Start:
 
 def decode_here(folder: Path) -> tuple[int, float]:
     """Number of files, and CPU seconds of decoding each once, by one thread."""
-    files = sorted(folder.glob("*/*/*"))
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
     started = time.process_time()
     for file in files:
         Image.open(io.BytesIO(file.read_bytes())).convert("RGB")
@@ -107,7 +107,7 @@ def measure(count: int, rounds: int) -> Startup:
 
 
 def measure_folder(folder: Path, rounds: int) -> Startup:
-    """Take the starts on <folder>/<split>/<class>/<picture>; they take turns."""
+    """Take the starts on a data set's folder, with or without split folders; they take turns."""
     count, decode = decode_here(folder)
     with tempfile.TemporaryDirectory() as name:
         cache = Path(name)
