@@ -14,6 +14,7 @@ from common.files import atomic_path
 from common.names import printable
 from datazoo.photos.groups import groups_of
 from datazoo.photos.look import Look, looks_of
+from datazoo.photos.near_copies import SMALLEST
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.ranks import ALONE, Ranks
 
@@ -48,15 +49,26 @@ class PhotoMemory:
         return _unpacked(self._ranks.gather(_packed(found))[0])
 
     def _looks(self, pictures: PictureSet) -> list[Look | None]:
-        """Look at this rank's part of the pictures and learn of the others'."""
-        rank, count = self._ranks.shard.rank, self._ranks.shard.world_size
-        mine = looks_of(() if pictures.files is None else [*pictures.files][rank::count])
-        if count == 1:
-            return mine
+        """Look at this rank's part of the pictures that may have near copies, and learn of the others'."""
         looks: list[Look | None] = [None] * len(pictures)
-        for other, part in enumerate(self._ranks.gather(_packed_looks(mine))):
-            looks[other::count] = _unpacked_looks(part)
+        if pictures.files is None:
+            return looks
+        places = _large_enough(pictures)
+        rank, count = self._ranks.shard.rank, self._ranks.shard.world_size
+        mine = looks_of([pictures.files[place] for place in places[rank::count]])
+        answers = [mine] if count == 1 else map(_unpacked_looks, self._ranks.gather(_packed_looks(mine)))
+        for other, part in enumerate(answers):
+            for place, look in zip(places[other::count], part, strict=True):
+                looks[place] = look
         return looks
+
+
+def _large_enough(pictures: PictureSet) -> list[int]:
+    """Return the places of pictures that are not known to be too small for a near copy."""
+    if pictures.sizes is None:
+        return list(range(len(pictures)))
+    shorter = pictures.sizes.min(axis=1)
+    return np.flatnonzero((shorter == 0) | (shorter >= SMALLEST)).tolist()  # 0: not known
 
 
 def _key(pictures: PictureSet) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,19 @@ def test_ranks_look_at_each_picture_once(pictures: PictureSet, tmp_path: Path, l
 
     assert first == again == [photo_groups(pictures).tolist()] * 3
     assert looked == len(pictures)
+
+
+def test_pictures_too_small_for_a_near_copy_are_not_looked_at(
+    pictures: PictureSet, tmp_path: Path, looks: list[bytes]
+) -> None:
+    Image.new("RGB", (63, 900)).save(tmp_path / "data/strip.png")
+    now = listed(tmp_path / "data")
+    sizes = np.array([Image.open(path).size if path.stem != "broken" else (0, 0) for path in now.paths or ()], np.int32)
+
+    found = PhotoMemory(None).groups(replace(now, sizes=sizes))
+
+    assert found.tolist() == photo_groups(now).tolist()
+    assert len(looks) == 2 * len(now) - 1  # photo_groups looks at all of them
 
 
 def test_a_folder_that_cannot_be_written_costs_one_line(
