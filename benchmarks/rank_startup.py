@@ -1,6 +1,6 @@
 """What a start on many files costs each rank of a job: cold, and warm.
 
-    python benchmarks/rank_startup.py [--files 100000] [--ranks 4] [--json]
+    python benchmarks/rank_startup.py [--files 100000 | --folder DATASET] [--ranks 4] [--json]
 
 Tiny PNG files are made for it; every rank is a process of its own, and the ranks exchange what they found through the
 one that started them, in place of MindSpore's group. Cold is the first start, where each rank decodes and hashes its
@@ -94,14 +94,22 @@ def start(ranks: int, folder: Path, cache: Path) -> list[RankStart]:
 
 
 def measure(files: int, ranks: int) -> RankStartup:
-    """Make the files and start the ranks on them twice."""
-    from benchmarks.startup import SETTLED, decode_here, make_files
+    """Make the files and start the ranks on them."""
+    from benchmarks.startup import SETTLED, make_files
 
-    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as name:
         make_files(Path(name), files)
         time.sleep(SETTLED)
-        count, decode = decode_here(Path(name))
-        cold, warm = (start(ranks, Path(name), Path(cache)) for _ in range(2))
+        return measure_folder(Path(name), ranks)
+
+
+def measure_folder(folder: Path, ranks: int) -> RankStartup:
+    """Start the ranks on a data set's folder twice."""
+    from benchmarks.startup import decode_here
+
+    with tempfile.TemporaryDirectory() as cache:
+        count, decode = decode_here(folder)
+        cold, warm = (start(ranks, folder, Path(cache)) for _ in range(2))
     return RankStartup(count, decode, cold, warm)
 
 
@@ -109,10 +117,11 @@ def main(argv: Sequence[str]) -> int:
     """Print a table, or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--folder", type=Path, help="a dataset that is there, in place of files made for it")
     parser.add_argument("--ranks", type=int, default=4)
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
-    found = measure(options.files, options.ranks)
+    found = measure_folder(options.folder, options.ranks) if options.folder else measure(options.files, options.ranks)
     if options.json:
         print(json.dumps(asdict(found), indent=2))
         return 0

@@ -73,10 +73,11 @@ class PictureMemory:
             decoded: leave out what was hashed only, or decoded by another decoder.
         """
         now, known = decoder(), Verdicts(len(files))
+        by_name = sorted(range(len(files)), key=lambda place: str(files[place]))  # as they lie in the database
         for start in range(0, len(files), NEIGHBOURS):
             by_folder: dict[str, dict[str, int]] = {}
-            for place, file in enumerate(files[start : start + NEIGHBOURS], start):
-                folder, name = _folder_and_name(file)
+            for place in by_name[start : start + NEIGHBOURS]:
+                folder, name = _folder_and_name(files[place])
                 by_folder.setdefault(folder, {})[name] = place
             for folder, places in by_folder.items():
                 for place, row in self._unchanged(files, folder, places):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,7 @@ from tests.unit.datazoo.doctor.pictures import memory_of, write_picture
 
 WRITER = """
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from datazoo.doctor.examine import Finding
 from datazoo.doctor.memory import PictureMemory
@@ -81,3 +84,24 @@ def test_files_of_several_folders_in_any_order_are_remembered(tmp_path: Path, or
         memory.remember(zip(files, found, strict=True), memory.clock())
 
         assert memory.recall(files, decoded=True).hashes() == tuple(one.sha256 for one in found)
+
+
+def test_a_shuffled_list_fetches_each_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [str(tmp_path / f"{index:03}.png") for index in range(300)]
+    for file in files:
+        Path(file).touch()
+    random.Random(0).shuffle(files)
+    with memory_of(tmp_path) as memory:
+        memory.remember(((file, Finding(bytes(32), identity=identity_of(file))) for file in files), memory.clock())
+        fetched: list[tuple] = []
+        rows = memory._rows
+
+        def counted(folder: str, names: Collection[str]) -> list[tuple]:
+            found = rows(folder, names)
+            fetched.extend(found)
+            return found
+
+        monkeypatch.setattr(memory, "_rows", counted)
+
+        assert memory.recall(files, decoded=True).hashes() == (bytes(32),) * 300
+        assert len(fetched) == 300
