@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
@@ -45,6 +44,7 @@ class RankStartup:
 
 def start_rank(rank: int, ranks: int, folder: Path, cache: Path, others: Connection) -> None:
     """Open the pictures as a rank of train.py does, and fingerprint them for data.json."""
+    from benchmarks.startup import peak_memory
     from datazoo.doctor.check import check_splits
     from datazoo.doctor.memory import PictureMemory
     from datazoo.doctor.picture_check import PictureCheck
@@ -57,14 +57,14 @@ def start_rank(rank: int, ranks: int, folder: Path, cache: Path, others: Connect
         answers: list[bytes] = others.recv()
         return answers
 
-    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    before, started = peak_memory(), time.process_time()
     with PictureMemory(cache / "pictures.sqlite") as memory:
         check = PictureCheck(memory, workers=1, ranks=Ranks(Shard(rank, ranks), gather))
         splits = check_splits(load_splits("image_folder", folder, None, check.hashed), "fail", check)
     for part in splits:
         part.fingerprint()
     seconds = time.process_time() - started
-    others.send(RankStart(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
+    others.send(RankStart(seconds, peak_memory() - before))
 
 
 def start(ranks: int, folder: Path, cache: Path) -> list[RankStart]:

@@ -14,7 +14,6 @@ import argparse
 import io
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -72,13 +71,19 @@ def start_here(folder: Path, cache: Path, check: str) -> Start:
     from engine.jobs.pictures import open_splits
 
     config = DataConfig.model_validate({"source": "image_folder", "path": folder, "cache_dir": cache, "check": check})
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     wall, cpu = time.perf_counter(), time.process_time()
     for part in open_splits(config):
         part.fingerprint()
         part.file_list_hash()
     seconds = time.process_time() - cpu, time.perf_counter() - wall
-    return Start(*seconds, memory=(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    return Start(*seconds, memory=peak_memory() - before)
+
+
+def peak_memory() -> float:
+    """Most memory of this program so far, MiB; getrusage's also counts the program that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def decode_here(folder: Path) -> tuple[int, float]:
