@@ -2,41 +2,61 @@
 #pragma once
 
 #include "common.h"
+#include "lanes.h"
 
 namespace kernels {
 
 // Comparisons with NaN are false, so NaN stays NaN.
-template <bool relu6>
-inline float activated(float value) {
+template <bool relu6, class Value>
+inline Value activated(Value value) {
   if constexpr (relu6) {
-    value = value < 0.f ? 0.f : value;
-    value = value > 6.f ? 6.f : value;
+    value = value < 0.f ? Value{} : value;
+    value = value > 6.f ? Value{} + 6.f : value;
   }
   return value;
 }
 
-// Whether the gradient passes; like MindSpore's, at 6 but not at 0.
-template <bool relu6>
-inline bool inside(float value) {
-  if constexpr (relu6) return value > 0.f && value <= 6.f;
-  return true;
+// The gradient where it passes ReLU6, and zero elsewhere; like MindSpore's, it passes at 6 but not at 0.
+template <bool relu6, class Value>
+inline Value passed(Value gradient, Value value) {
+  if constexpr (!relu6) return gradient;
+  gradient = value > 0.f ? gradient : Value{};
+  return value <= 6.f ? gradient : Value{};
 }
 
-struct Sums {
+// y = the activation of x * scale + shift, over one row.
+template <bool relu6>
+void activate(const float* x, int64_t size, float scale, float shift, float* y) {
+  for_each_lanes(size, [=](int64_t i, auto kind) {
+    store(activated<relu6>(load_as(kind, x + i) * scale + shift), y + i);
+  });
+}
+
+struct GradientSums {
   double products, gradients;
 };
 
-// Sums of gradient * (x - center) and of gradient over one plane, where the gradient is dy if it passes ReLU6.
+// Sums over one channel of gradient * (x - center) and of gradient, where the gradient is dy if it passes ReLU6.
 template <bool relu6>
-Sums gradient_sums(const float* dy, const float* x, int64_t size, float scale, float shift, float center) {
-  float products = 0, gradients = 0;
-#pragma omp simd reduction(+ : products, gradients)
-  for (int64_t i = 0; i < size; ++i) {
-    const float gradient = inside<relu6>(x[i] * scale + shift) ? dy[i] : 0.f;
-    products += gradient * (x[i] - center);
-    gradients += gradient;
+GradientSums gradient_sums(const Shape& shape, int64_t channel, const float* dy, const float* x, float scale,
+                           float shift, float center) {
+  Sum products, gradients;
+  for (int64_t picture = 0; picture < shape.batch; ++picture) {
+    const int64_t start = shape.start(picture, channel), ahead = shape.ahead(picture, channel);
+    const float *from = dy + start, *in = x + start;
+    RowSum row_products, row_gradients;
+    for_each_lanes(shape.plane(), [&](int64_t i, auto kind) {
+      __builtin_prefetch(from + i + ahead);
+      __builtin_prefetch(in + i + ahead);
+      const auto read = load_as(kind, in + i);
+      const auto gradient = passed<relu6>(load_as(kind, from + i), read * scale + shift);
+      row_products.add(gradient * (read - center));
+      row_gradients.add(gradient);
+    });
+    products.add(row_products, shape.plane());
+    gradients.add(row_gradients, shape.plane());
   }
-  return {products, gradients};
+  return {products.total(), gradients.total()};
 }
 
 }  // namespace kernels

@@ -7,38 +7,42 @@
 
 namespace {
 
-using kernels::activated;
 using kernels::Arguments;
-using kernels::inside;
+using kernels::for_each_lanes;
+using kernels::load_as;
+using kernels::passed;
+using kernels::RowSum;
 using kernels::Shape;
+using kernels::store;
+using kernels::Sum;
 
-// Number, mean and sum of squared distances from the mean of some values; sets of values are joined without another
-// look at them (Chan, Golub, LeVeque, 1979).
 struct Moments {
-  double count = 0, mean = 0, squares = 0;
-
-  void join(const Moments& other) {
-    const double both = count + other.count, distance = other.mean - mean;
-    mean += distance * other.count / both;
-    squares += other.squares + distance * distance * count * other.count / both;
-    count = both;
-  }
+  double count, mean, squares;  // of distances from the mean
 };
 
-Moments moments(const float* x, int64_t size) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < size; ++i) sum += x[i];
-  const float mean = sum / size;
-  float squares = 0, rest = 0;
-#pragma omp simd reduction(+ : squares, rest)
-  for (int64_t i = 0; i < size; ++i) {
-    const float distance = x[i] - mean;
-    squares += distance * distance;
-    rest += distance;
+// Moments of one channel. Distances are taken from the first plane's mean: near enough for their squares to keep their
+// digits, and known before the channel is read.
+Moments moments(const Shape& shape, int64_t channel, const float* x) {
+  const auto plane = [&](int64_t picture) { return x + shape.start(picture, channel); };
+  RowSum row;
+  for_each_lanes(shape.plane(), [&, in = plane(0)](int64_t i, auto kind) { row.add(load_as(kind, in + i)); });
+  const float center = (kernels::sum_of(row.lanes) + row.rest) / shape.plane();
+
+  Sum distances, squares;
+  for (int64_t picture = 0; picture < shape.batch; ++picture) {
+    const int64_t ahead = shape.ahead(picture, channel);
+    RowSum row_distances, row_squares;
+    for_each_lanes(shape.plane(), [&, in = plane(picture)](int64_t i, auto kind) {
+      __builtin_prefetch(in + i + ahead);
+      const auto distance = load_as(kind, in + i) - center;
+      row_distances.add(distance);
+      row_squares.add(distance * distance);
+    });
+    distances.add(row_distances, shape.plane());
+    squares.add(row_squares, shape.plane());
   }
-  // `mean` is rounded, so the distances do not sum up to zero.
-  return {double(size), mean + double(rest) / size, squares - double(rest) * rest / size};
+  const double count = double(shape.batch) * shape.plane(), rest = distances.total();
+  return {count, center + rest / count, squares.total() - rest * rest / count};
 }
 
 // x, gamma, beta, moving mean, moving variance, (eps, momentum) -> y, mean, 1 / deviation, both moving ones anew
@@ -56,9 +60,7 @@ void forward(const Arguments& arguments) {
   float *new_mean = arguments.output(9), *new_variance = arguments.output(10);
 
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
-    Moments all;
-    for (int64_t picture = 0; picture < shape.batch; ++picture)
-      all.join(moments(x + (picture * shape.channels + channel) * shape.plane(), shape.plane()));
+    const Moments all = moments(shape, channel, x);
     mean[channel] = all.mean;
     inverse_deviation[channel] = 1 / std::sqrt(all.squares / all.count + eps);
     // Like MindSpore's: the variance without bias, which one value alone does not have.
@@ -69,11 +71,8 @@ void forward(const Arguments& arguments) {
     const float scale = gamma[channel] * inverse_deviation[channel];
     const float shift = beta[channel] - mean[channel] * scale;
     for (int64_t picture = 0; picture < shape.batch; ++picture) {
-      const int64_t start = (picture * shape.channels + channel) * shape.plane();
-      const float* in = x + start;
-      float* out = y + start;
-#pragma omp simd
-      for (int64_t i = 0; i < shape.plane(); ++i) out[i] = activated<relu6>(in[i] * scale + shift);
+      const int64_t start = shape.start(picture, channel);
+      kernels::activate<relu6>(x + start, shape.plane(), scale, shift, y + start);
     }
   });
 }
@@ -93,29 +92,22 @@ void backward(const Arguments& arguments) {
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
     const float center = mean[channel], inverse = inverse_deviation[channel];
     const float scale = gamma[channel] * inverse, shift = beta[channel] - center * scale;
-    double all_products = 0, all_gradients = 0;
-    for (int64_t picture = 0; picture < shape.batch; ++picture) {
-      const int64_t start = (picture * shape.channels + channel) * shape.plane();
-      const kernels::Sums sums = kernels::gradient_sums<relu6>(
-          dy + start, x + start, shape.plane(), scale, shift, center);
-      all_products += sums.products;
-      all_gradients += sums.gradients;
-    }
-    dgamma[channel] = all_products * inverse;
-    dbeta[channel] = all_gradients;
+    const auto sums = kernels::gradient_sums<relu6>(shape, channel, dy, x, scale, shift, center);
+    dgamma[channel] = sums.products * inverse;
+    dbeta[channel] = sums.gradients;
 
     const double count = double(shape.batch) * shape.plane();
-    const float by_mean = -scale * all_gradients / count;
-    const float by_deviation = -scale * inverse * inverse * all_products / count;
+    const float by_mean = -scale * sums.gradients / count;
+    const float by_deviation = -scale * inverse * inverse * sums.products / count;
     for (int64_t picture = 0; picture < shape.batch; ++picture) {
-      const int64_t start = (picture * shape.channels + channel) * shape.plane();
+      const int64_t start = shape.start(picture, channel);
       const float *from = dy + start, *in = x + start;
       float* out = dx + start;
-#pragma omp simd
-      for (int64_t i = 0; i < shape.plane(); ++i) {
-        const float gradient = inside<relu6>(in[i] * scale + shift) ? from[i] : 0.f;
-        out[i] = gradient * scale + by_mean + by_deviation * (in[i] - center);
-      }
+      for_each_lanes(shape.plane(), [=](int64_t i, auto kind) {
+        const auto read = load_as(kind, in + i);
+        const auto gradient = passed<relu6>(load_as(kind, from + i), read * scale + shift);
+        store(gradient * scale + by_mean + by_deviation * (read - center), out + i);
+      });
     }
   });
 }

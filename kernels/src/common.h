@@ -18,10 +18,19 @@ enum Status : int { kDone = 0, kWrongCount = 1, kWrongType = 2, kWrongShape = 3,
 
 // The shape of feature maps; a plane is one channel of one picture.
 struct Shape {
+  static constexpr int64_t kSmallPlane = 2048;
   int64_t batch, channels, height, width;
 
   int64_t plane() const { return height * width; }
   int64_t planes() const { return batch * channels; }
+  int64_t start(int64_t picture, int64_t channel) const { return (picture * channels + channel) * plane(); }
+  // How far ahead of a float the one is that should be asked for now, where pictures are looked at one by one for each
+  // channel: processors foresee the next lines of memory, but not a small plane of the next picture.
+  int64_t ahead(int64_t picture, int64_t channel) const {
+    if (plane() > kSmallPlane) return kSmallPlane / 4;
+    const bool last = picture + 1 == batch;
+    return start(last ? 0 : picture + 1, last && channel + 1 < channels ? channel + 1 : channel) - start(picture, channel);
+  }
   bool operator==(const Shape& other) const {
     return batch == other.batch && channels == other.channels && height == other.height && width == other.width;
   }

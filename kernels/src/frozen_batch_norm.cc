@@ -7,9 +7,9 @@
 
 namespace {
 
-using kernels::activated;
 using kernels::Arguments;
-using kernels::inside;
+using kernels::load_as;
+using kernels::passed;
 using kernels::Shape;
 
 // The parameters of one call, each (C,), and eps (1,), from argument `first` on.
@@ -43,10 +43,7 @@ void forward(const Arguments& arguments) {
 
   kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
     const float scale = parameters.scale(plane % shape.channels), shift = parameters.shift(plane % shape.channels);
-    const float* in = x + plane * shape.plane();
-    float* out = y + plane * shape.plane();
-#pragma omp simd
-    for (int64_t i = 0; i < shape.plane(); ++i) out[i] = activated<relu6>(in[i] * scale + shift);
+    kernels::activate<relu6>(x + plane * shape.plane(), shape.plane(), scale, shift, y + plane * shape.plane());
   });
 }
 
@@ -56,9 +53,10 @@ void input_gradient(const Shape& shape, const Parameters& parameters, const floa
     const float scale = parameters.scale(plane % shape.channels), shift = parameters.shift(plane % shape.channels);
     const float *from = dy + plane * shape.plane(), *in = x + plane * shape.plane();
     float* out = dx + plane * shape.plane();
-#pragma omp simd
-    for (int64_t i = 0; i < shape.plane(); ++i)
-      out[i] = inside<relu6>(in[i] * scale + shift) ? from[i] * scale : 0.f;
+    kernels::for_each_lanes(shape.plane(), [=](int64_t i, auto kind) {
+      const auto value = load_as(kind, in + i) * scale + shift;
+      kernels::store(passed<relu6>(load_as(kind, from + i) * scale, value), out + i);
+    });
   });
 }
 
@@ -66,17 +64,10 @@ template <bool relu6>
 void parameter_gradients(const Shape& shape, const Parameters& parameters, const float* dy, const float* x,
                          float* dgamma, float* dbeta) {
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
-    double products = 0, gradients = 0;
-    for (int64_t picture = 0; picture < shape.batch; ++picture) {
-      const int64_t start = (picture * shape.channels + channel) * shape.plane();
-      const kernels::Sums sums = kernels::gradient_sums<relu6>(
-          dy + start, x + start, shape.plane(), parameters.scale(channel), parameters.shift(channel),
-          parameters.mean[channel]);
-      products += sums.products;
-      gradients += sums.gradients;
-    }
-    dgamma[channel] = products * parameters.inverse_deviation(channel);
-    dbeta[channel] = gradients;
+    const auto sums = kernels::gradient_sums<relu6>(shape, channel, dy, x, parameters.scale(channel),
+                                                    parameters.shift(channel), parameters.mean[channel]);
+    dgamma[channel] = sums.products * parameters.inverse_deviation(channel);
+    dbeta[channel] = sums.gradients;
   });
 }
 

@@ -1,6 +1,8 @@
 // One vector register of floats; gcc and clang know + and * of it, for every processor.
 #pragma once
 
+#include <cstdint>
+
 namespace kernels {
 
 #if defined(__AVX512F__)
@@ -24,5 +26,76 @@ constexpr bool kManyRegisters = false;
 
 inline Lanes load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
 inline void store(Lanes lanes, float* to) { *reinterpret_cast<Lanes*>(to) = lanes; }
+
+// For code that takes a register or, where a row ends, a single float: the type of `kind` says which. (As an argument of
+// a template, Lanes would lose its attributes, and with them the right to any address.)
+inline Lanes load_as(Lanes, const float* from) { return load(from); }
+inline float load_as(float, const float* from) { return *from; }
+inline void store(float value, float* to) { *to = value; }
+
+// Keeps the compiler from reading the same floats again for each product: processors read two registers at a time.
+inline Lanes in_register(Lanes lanes) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(lanes));
+#elif defined(__x86_64__)
+  asm("" : "+x"(lanes));
+#elif defined(__aarch64__)
+  asm("" : "+w"(lanes));
+#endif
+  return lanes;
+}
+
+// Calls body(i, kind) for every place i of a row at which a full register begins, and then for every place that is
+// left; the type of `kind`, Lanes or float, says which.
+template <class Body>
+inline void for_each_lanes(int64_t count, Body body) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) body(i, Lanes{});
+  for (; i < count; ++i) body(i, float{});
+}
+
+// The sum of a register's lanes.
+inline float sum_of(Lanes lanes) {
+  float sums[kLanes];
+  store(lanes, sums);
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+  return sums[0];
+}
+
+// The sum of one row, in single precision.
+struct RowSum {
+  Lanes lanes = {};
+  float rest = 0;
+
+  void add(Lanes values) { lanes += values; }
+  void add(float value) { rest += value; }
+};
+
+// The sum of many rows: in single precision for some thousand floats, and of those sums in double precision.
+class Sum {
+ public:
+  void add(const RowSum& row, int64_t count) {
+    row_.add(row.lanes);
+    row_.add(row.rest);
+    pending_ += count;
+    if (pending_ >= kAtOnce) settle();
+  }
+  double total() {
+    settle();
+    return total_;
+  }
+
+ private:
+  static constexpr int64_t kAtOnce = 4096;
+  void settle() {
+    total_ += double(sum_of(row_.lanes)) + row_.rest;
+    row_ = {};
+    pending_ = 0;
+  }
+  RowSum row_;
+  int64_t pending_ = 0;
+  double total_ = 0;
+};
 
 }  // namespace kernels

@@ -44,7 +44,7 @@ void multiply(const float* factors, const float* panel, int64_t depth, float* ou
     Lanes read[kRegisters];
     for (int j = 0; j < kRegisters; ++j) read[j] = kernels::load(panel + j * kLanes);
     for (int row = 0; row < kRows; ++row) {
-      const Lanes factor = Lanes{} + factors[row];
+      const Lanes factor = kernels::in_register(factors[row] - Lanes{});
       for (int j = 0; j < kRegisters; ++j) sums[row][j] += factor * read[j];
     }
   }

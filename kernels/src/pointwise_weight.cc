@@ -51,7 +51,7 @@ __attribute__((noinline)) void multiply(Rows wide, Rows narrow, int64_t length, 
     Lanes read[kNarrow];
     for (int j = 0; j < kNarrow; ++j) read[j] = kernels::load(narrow.first + j * narrow.pitch + k);
     for (int i = 0; i < kWide; ++i) {
-      const Lanes factor = kernels::load(wide.first + i * wide.pitch + k);
+      const Lanes factor = kernels::in_register(kernels::load(wide.first + i * wide.pitch + k));
       for (int j = 0; j < kNarrow; ++j) products[j][i] += read[j] * factor;
     }
   }
