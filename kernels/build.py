@@ -142,6 +142,11 @@ def _load_problem(library: Path) -> str:
     return ""
 
 
+def register_bytes(library: Path) -> int:
+    """Return how wide the vector registers are that compiled kernels use: 64 bytes with AVX-512."""
+    return int(ctypes.CDLL(str(library)).RegisterBytes())
+
+
 def _key(toolchain: Toolchain) -> str:
     digest = hashlib.sha256(repr((toolchain, platform.machine(), _processor())).encode())
     for source in sorted(SOURCES.iterdir()):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mindspore import nn
 
-from kernels.build import KernelsUnavailable, library
+from kernels.build import KernelsUnavailable, library, register_bytes
 from kernels.cells import (
     AvgPool2d,
     BatchNorm2d,
@@ -25,6 +25,9 @@ from kernels.cells import (
 from netzoo.compiled import forget_compiled_graphs
 from netzoo.replace import replace_cell
 
+AVX_512 = 64
+"""Bytes of the registers with which convolutions 1x1 are faster than MindSpore's, which know registers of 32."""
+
 
 @dataclass(frozen=True)
 class KernelReport:
@@ -37,6 +40,7 @@ class KernelReport:
         batch_norms: BatchNorm.
         with_relu6: of those, the ones that compute the ReLU6 behind them too.
         poolings: 2x2 pooling.
+        pointwise_left: convolutions 1x1 that stay MindSpore's, for the processor has no AVX-512.
         unavailable: why MindSpore's own operators run; empty if they do not.
     """
 
@@ -46,6 +50,7 @@ class KernelReport:
     batch_norms: int = 0
     with_relu6: int = 0
     poolings: int = 0
+    pointwise_left: int = 0
     unavailable: str = ""
 
     def __str__(self) -> str:
@@ -58,9 +63,11 @@ class KernelReport:
             f"BatchNorm layers ({self.with_relu6} with their ReLU6)": self.batch_norms,
             "poolings": self.poolings,
         }
+        left = f"; {self.pointwise_left} convolutions 1x1 stay MindSpore's: the kernel gains with AVX-512 only"
+        tail = left if self.pointwise_left else ""
         if not any(counts.values()):
-            return "CPU kernels: no layer of these is one that they compute"
-        return f"CPU kernels run {', '.join(f'{count} {what}' for what, count in counts.items() if count)}"
+            return f"CPU kernels: no layer of these is one that they compute{tail}"
+        return f"CPU kernels run {', '.join(f'{count} {what}' for what, count in counts.items() if count)}{tail}"
 
 
 def apply_kernels(network: nn.Cell) -> KernelReport:
@@ -79,6 +86,9 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
         compiled = library()
     except KernelsUnavailable as error:
         return KernelReport(unavailable=str(error))
+    found = len(places)
+    if register_bytes(compiled) < AVX_512:
+        places = [place for place in places if place.kind != "pointwise"]
     for place in places:
         cell = place.make(compiled)
         replace_cell(place.parent, place.key, cell.set_train(place.layer.training))
@@ -94,6 +104,7 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
         kinds["batch_norm"],
         with_relu6,
         kinds["pooling"],
+        found - len(places),
     )
 
 

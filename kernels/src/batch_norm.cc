@@ -1,5 +1,6 @@
 // BatchNorm by the statistics of the batch, alone or with ReLU6 behind it, forward and backward.
 
+#include <algorithm>
 #include <cmath>
 
 #include "activation.h"
@@ -42,7 +43,8 @@ Moments moments(const Shape& shape, int64_t channel, const float* x) {
     squares.add(row_squares, shape.plane());
   }
   const double count = double(shape.batch) * shape.plane(), rest = distances.total();
-  return {count, center + rest / count, squares.total() - rest * rest / count};
+  // Rounding may take equal values below zero; NaN is not less, and stays.
+  return {count, center + rest / count, std::max(squares.total() - rest * rest / count, 0.0)};
 }
 
 // x, gamma, beta, moving mean, moving variance, (eps, momentum) -> y, mean, 1 / deviation, both moving ones anew

@@ -28,8 +28,9 @@ struct Shape {
   // channel: processors foresee the next lines of memory, but not a small plane of the next picture.
   int64_t ahead(int64_t picture, int64_t channel) const {
     if (plane() > kSmallPlane) return kSmallPlane / 4;
-    const bool last = picture + 1 == batch;
-    return start(last ? 0 : picture + 1, last && channel + 1 < channels ? channel + 1 : channel) - start(picture, channel);
+    const int64_t here = start(picture, channel);
+    if (picture + 1 < batch) return start(picture + 1, channel) - here;
+    return start(0, channel + 1 < channels ? channel + 1 : channel) - here;
   }
   bool operator==(const Shape& other) const {
     return batch == other.batch && channels == other.channels && height == other.height && width == other.width;

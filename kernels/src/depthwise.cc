@@ -184,8 +184,9 @@ void forward(const Arguments& arguments) {
   });
 }
 
-// Asks for the plane that is read next, if it is a small one. Inlined, for gcc takes a call without a result for useless.
-inline __attribute__((always_inline)) void prefetch_next(const Shape& shape, int64_t picture, int64_t channel, const float* maps) {
+// Asks for the plane that is read next, if it is a small one. Inlined, for gcc leaves out a call that has no result.
+inline __attribute__((always_inline)) void prefetch_next(const Shape& shape, int64_t picture, int64_t channel,
+                                                         const float* maps) {
   if (shape.plane() > Shape::kSmallPlane) return;
   const float* next = maps + shape.start(picture, channel) + shape.ahead(picture, channel);
   for (int64_t i = 0; i < shape.plane(); i += 16) __builtin_prefetch(next + i);

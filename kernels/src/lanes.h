@@ -27,8 +27,8 @@ constexpr bool kManyRegisters = false;
 inline Lanes load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
 inline void store(Lanes lanes, float* to) { *reinterpret_cast<Lanes*>(to) = lanes; }
 
-// For code that takes a register or, where a row ends, a single float: the type of `kind` says which. (As an argument of
-// a template, Lanes would lose its attributes, and with them the right to any address.)
+// For code that takes a register or, where a row ends, a single float: the first argument's type says which. (As an
+// argument of a template, Lanes would lose its attributes, and with them the right to any address.)
 inline Lanes load_as(Lanes, const float* from) { return load(from); }
 inline float load_as(float, const float* from) { return *from; }
 inline void store(float value, float* to) { *to = value; }

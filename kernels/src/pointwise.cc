@@ -113,5 +113,8 @@ void input_gradient(const Arguments& arguments) {
 
 }  // namespace
 
+// For kernels/swap.py, which decides by it.
+extern "C" int RegisterBytes() { return kernels::kBytes; }
+
 KERNEL(PointwiseForward, forward)
 KERNEL(PointwiseInputGradient, input_gradient)

@@ -18,10 +18,10 @@ using kernels::Shape;
 
 // One tile: channels of the wider and of the narrower maps whose products stay in registers.
 constexpr int kWide = kernels::kManyRegisters ? 6 : 4, kNarrow = kernels::kManyRegisters ? 4 : 3;
-constexpr int64_t kBlock = 96;            // channels of the wider maps that stay in the second cache
+constexpr int64_t kBlock = 96;                   // channels of the wider maps that stay in the second cache
 constexpr int64_t kCopied = kBlock + kWide - 1;  // rows of a copy, with those that fill up its last tile
-constexpr int64_t kChunk = 784;           // columns that stay there; rows of an odd number of lines share no cache set
-constexpr int64_t kPart = 4 * kChunk;     // columns that one thread sums
+constexpr int64_t kChunk = 784;                  // columns that stay there; an odd number of cache lines
+constexpr int64_t kPart = 4 * kChunk;            // columns that one thread sums
 
 // Adds up each register's lanes.
 template <int count>

@@ -101,6 +101,30 @@ def test_a_mean_far_from_zero_costs_no_accuracy(run: Callable[..., list[np.ndarr
     np.testing.assert_allclose(y, by_batch(layer.x, layer.gamma, layer.beta, False), atol=2e-3)
 
 
+@pytest.mark.parametrize("shape", [(16, 3, 7, 7), (3, 2, 56, 56)])
+def test_planes_of_a_network_s_sizes(run: Callable[..., list[np.ndarray]], shape: tuple[int, ...]) -> None:
+    layer = Layer(shape)
+    y, mean, inverse, *_ = run_by_batch(run, layer, relu6=True)
+    vector = layer.gamma.shape
+    _, dgamma, dbeta = run(
+        "BatchNormRelu6Backward", [layer.dy, layer.x, layer.gamma, layer.beta, mean, inverse], [shape, vector, vector]
+    )
+    normal = (layer.x - for_maps(layer.x.mean((0, 2, 3)))) / np.sqrt(for_maps(layer.x.var((0, 2, 3))) + EPS)
+    before = normal * for_maps(layer.gamma) + for_maps(layer.beta)
+    gradient = np.where((before > 0) & (before <= 6), layer.dy, 0)
+    np.testing.assert_allclose(y, np.clip(before, 0, 6), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(dgamma, (gradient * normal).sum((0, 2, 3)), rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(dbeta, gradient.sum((0, 2, 3)), rtol=1e-4, atol=1e-2)
+
+
+def test_equal_values_have_no_variance(run: Callable[..., list[np.ndarray]]) -> None:
+    layer = Layer((3, 2, 5, 7))
+    layer.x = np.full_like(layer.x, np.float32(0.1))
+    _, _, inverse, _, new_variance = run_by_batch(run, layer, relu6=False)
+    np.testing.assert_allclose(inverse, EPS**-0.5, rtol=1e-4)
+    np.testing.assert_allclose(new_variance, 0.9 * layer.variance, rtol=1e-5)
+
+
 @RELU6
 @pytest.mark.parametrize("shape", [(2, 2, 3, 3), (1, 1, 4, 5), (5, 3, 1, 1), (2, 1, 1, 7)])
 def test_gradients_by_the_batch_are_its_slopes(

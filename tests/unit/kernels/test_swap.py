@@ -9,7 +9,7 @@ from mindspore import nn, ops
 
 import kernels.swap
 from kernels.build import KernelsUnavailable
-from kernels.cells import AvgPool2d, BatchNorm2d, DepthwiseConv2d, MaxPool2d
+from kernels.cells import AvgPool2d, BatchNorm2d, DepthwiseConv2d, MaxPool2d, PointwiseConv2d
 from kernels.swap import apply_kernels
 from netzoo import create_net
 from netzoo.freeze import freeze
@@ -72,7 +72,10 @@ def outputs_and_gradients(network: nn.Cell, x: ms.Tensor) -> tuple[np.ndarray, d
     return y.asnumpy(), {"input": dx.asnumpy(), **named}
 
 
-def test_mobilenetv2_exchanges_every_convolution_but_the_first_and_every_batch_norm() -> None:
+def test_mobilenetv2_exchanges_every_convolution_but_the_first_and_every_batch_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels.swap, "register_bytes", lambda library: 64)
     network = small_mobilenet()
     report = apply_kernels(network)
     assert (report.depthwise, report.pointwise, report.batch_norms) == (3, 6, 10)
@@ -82,6 +85,15 @@ def test_mobilenetv2_exchanges_every_convolution_but_the_first_and_every_batch_n
     assert str(report) == (
         "CPU kernels run 3 depthwise convolutions, 6 convolutions 1x1, 10 BatchNorm layers (7 with their ReLU6)"
     )
+
+
+def test_without_avx_512_convolutions_1x1_stay_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels.swap, "register_bytes", lambda library: 32)
+    network = small_mobilenet()
+    report = apply_kernels(network)
+    assert (report.depthwise, report.pointwise, report.pointwise_left) == (3, 0, 6)
+    assert PointwiseConv2d not in kinds(network)
+    assert str(report).endswith("; 6 convolutions 1x1 stay MindSpore's: the kernel gains with AVX-512 only")
 
 
 def test_parameters_stay_the_same_objects_in_the_same_order() -> None:
