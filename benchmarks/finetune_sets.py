@@ -3,10 +3,10 @@
   python benchmarks/finetune_sets.py DATA ... --weights weights/mobilenet_v2_imagenet.safetensors
   python benchmarks/finetune_sets.py DATA --ways probe full --seeds 5 --output runs/sets     # adds to what is there
 
-Each way is a recipe that `train.py --pictures` would use, run once a seed in a process of its own, on the same split:
-the data's own val, or one that is held out by whole photos. The table gives validation top-1; no test split is made.
-Pictures that only their names bind together, such as those of one person, are no photo that train.py can see: write
-such a split as a list (docs/data.md) and give that.
+Each way is a recipe for pictures of one's own, run once a seed in a process of its own (the probe once: it draws
+nothing). All use the same split: the data's own val, or one that is held out by whole photos. The table gives
+validation top-1; no test split is made. Pictures that only their names bind together, such as those of one person, are
+no photo that train.py can see: write such a split as a list (docs/data.md) and give that.
 """
 
 from __future__ import annotations
@@ -109,10 +109,17 @@ def rows(options: argparse.Namespace) -> Iterator[str]:
     """Yield the table line by line, each as soon as its runs are done."""
     yield head(options.ways)
     for data in options.data:
-        yield row(
-            data.stem,
-            {way: [measure(data, way, seed, options) for seed in range(options.seeds)] for way in options.ways},
-        )
+        scores = {
+            way: [measure(data, way, seed, options) for seed in seeds(way, options.seeds)] for way in options.ways
+        }
+        yield row(data.stem, scores)
+
+
+def seeds(way: str, wanted: int) -> range:
+    """Return the seeds of a way's runs: a single one where nothing is trained after the head is solved."""
+    from engine.config import load_config
+
+    return range(wanted if load_config(ROOT / RECIPES[way]).train.epochs else 1)
 
 
 def main() -> None:
@@ -129,6 +136,7 @@ def main() -> None:
         "--train", nargs=argparse.REMAINDER, default=[], metavar="KEY VALUE", help="last: overrides for every run"
     )
     options = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
     for line in rows(options):
         print(line, flush=True)
 

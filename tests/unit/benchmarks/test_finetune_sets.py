@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.finetune_sets import RECIPES, ROOT, Score, head, measure, row
+from benchmarks.finetune_sets import RECIPES, ROOT, Score, head, measure, row, seeds
 from engine.config import load_config
 
 
@@ -31,3 +31,7 @@ def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     run.mkdir()
     (run / "eval_val.json").write_text(json.dumps({"correct": 7, "n": 8}))
     assert measure(Path("hands.csv"), "full", 1, argparse.Namespace(output=tmp_path)) == Score(7, 8)
+
+
+def test_only_what_trains_is_repeated() -> None:
+    assert {way: len(seeds(way, 3)) for way in RECIPES} == {"probe": 1, "partial": 3, "full": 3}
