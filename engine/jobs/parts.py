@@ -95,3 +95,14 @@ def describe_length(config: Config, splits: Splits, progress: Progress) -> str:
         f"{progress.global_batch} ({batch} x {progress.global_batch // batch} ranks), {progress.steps_per_epoch} steps "
         f"per epoch{again}, learning rate {peak:g} ({rule if config.optimizer.scale_lr else 'not scaled'})"
     )
+
+
+def describe_average(config: Config) -> str | None:
+    """One line on averaged weights, whose scores lag behind training at first; None where weights are as they train."""
+    decay = config.train.ema_decay
+    if decay is None:
+        return None
+    return (
+        f"val is scored with the weights' average over about {1 / (1 - decay):.0f} steps (train.ema_decay {decay:g}): "
+        "it lags behind training in the first epochs"
+    )

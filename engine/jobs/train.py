@@ -29,7 +29,14 @@ from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.loops import Loop, make_loop
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
-from engine.jobs.parts import describe_length, make_observers, make_run_schedule, make_saver, make_store
+from engine.jobs.parts import (
+    describe_average,
+    describe_length,
+    make_observers,
+    make_run_schedule,
+    make_saver,
+    make_store,
+)
 from engine.jobs.pictures import keep_made_split, open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
 from engine.jobs.refit import make_refit
@@ -131,6 +138,8 @@ def _train_in_folder(
             callbacks.append(StepProfiler(profile, where, progress, device, loop.length, loop.input_seconds))
     print(describe_length(config, splits, progress))
     print(describe_precision(config.amp, runtime.device))
+    if (average := describe_average(config)) is not None and progress.epochs:
+        print(average)
     fit(config, Parts(loop, feed, prepared.evaluator, progress, state, signals, runtime), callbacks)
     if progress.interrupted:
         print(keeper.budget(watch.total, watch.features, saver.seconds).line())
@@ -141,6 +150,7 @@ def _train_in_folder(
         print(progress.stop_reason)
 
     # -- results ---------------------------------------------------------------------------------------------------
+    print(f"evaluating the best checkpoint, of epoch {progress.best_epoch}", flush=True)
     with keeper.evaluating():
         refit = make_refit(config, splits, network, runtime, store)
         results = evaluate_best(config, run, network, feed, prepared.evaluator, splits, runtime, refit)

@@ -3,8 +3,9 @@
 import csv
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from common.door import run_door
 from datazoo.doctor.__main__ import main as doctor
+from datazoo.doctor.words import words as doctor_words
 from report.compare import write_comparison
 from report.page import write_report
 from report.words import words
@@ -99,11 +101,14 @@ def fonts_only(folder: Path, *files: Path) -> dict[str, str]:
     return {"FONTCONFIG_FILE": str(folder / "fonts.conf")}
 
 
-def font_files(*query: str) -> list[Path]:
+def ask_fontconfig(*query: str) -> str:
     if shutil.which(query[0]) is None:
         pytest.skip(f"{query[0]} (fontconfig) is not installed")
-    lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [Path(line.rstrip(": ")) for line in lines if line]
+    return subprocess.run(query, capture_output=True, text=True, check=True).stdout
+
+
+def font_files(*query: str) -> list[Path]:
+    return [Path(line.rstrip(": ")) for line in ask_fontconfig(*query).splitlines() if line]
 
 
 @pytest.fixture(scope="module", params=["with a Chinese font", "without one"])
@@ -266,6 +271,28 @@ def test_a_cell_of_the_matrix_leads_to_its_pictures(browser: Browser, run: Path,
         shown = f"document.querySelector('{target} img')"
         browser.wait_for(f"{shown}.naturalWidth > 0")
         browser.wait_for(f"(b => b.top >= 0 && b.bottom <= innerHeight)({shown}.getBoundingClientRect())")
+
+
+def covered(*fonts: Path) -> set[int]:
+    """The characters that fonts have glyphs for."""
+    ranges = ask_fontconfig("fc-query", "-f", "%{charset} ", *map(str, fonts)).split()
+    ends = [[int(end, 16) for end in (part.split("-") * 2)[:2]] for part in ranges]
+    return {code for first, last in ends for code in range(first, last + 1)}
+
+
+@pytest.mark.parametrize("said", [words, doctor_words], ids=["reports", "doctor"])
+def test_every_character_of_a_page_has_a_glyph(said: Callable[[Any], Mapping[str, str]]) -> None:
+    latin = font_files("fc-match", "-f", "%{file}\n", "DejaVu Sans:lang=en")[:1]
+    chinese = font_files("fc-list", ":lang=zh-cn", "file")
+    if not chinese:
+        pytest.skip("no Chinese font is installed (fonts-noto-cjk)")
+
+    without_glyph = {
+        lang: set(map(ord, "".join(said(lang).values()))) - covered(*fonts) - {ord("\n")}
+        for lang, fonts in (("en", latin), ("zh", [*latin, *chinese]))
+    }
+
+    assert without_glyph == {"en": set(), "zh": set()}
 
 
 def test_chinese_is_drawn_by_a_font_that_has_it(run: Path, tmp_path: Path) -> None:

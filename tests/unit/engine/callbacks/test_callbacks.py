@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import sys
 import types
 from collections.abc import Sequence
 from dataclasses import replace
@@ -154,6 +155,48 @@ def test_the_console_says_what_is_to_come_without_counting_the_compilation(
 
     assert ("to go" in last) == (left is not None)
     assert left is None or last.endswith(f"{left} to go")
+
+
+def drive(console: Console, state: Progress, clock: list[float], seconds: Sequence[float]) -> None:
+    """Let steps take these times."""
+    console.on_train_epoch_begin(None)
+    for took in seconds:
+        clock[0] += took
+        state.step += 1
+        state.step_in_epoch += 1
+        console.on_train_step_end(None)
+
+
+def test_after_the_first_epoch_the_step_that_was_compiled_is_not_expected_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    state, clock = progress(epochs=4), [0.0]
+    console = Console(state, lambda: clock[0])
+    drive(console, state, clock, [60.0, *[2.0] * 9])
+    clock[0] += 9.0  # the evaluation
+    record = replace(epoch(1, 0.5, 0.7), seconds=78.0, eval_seconds=9.0)
+    state.next_epoch(record)
+
+    console.on_epoch(EpochEnd(record))
+
+    # 9 steps and an evaluation took 27 s: 10 steps of 3 s, three times.
+    assert capsys.readouterr().out.rstrip().endswith("1 min 30 s to go")
+
+
+def test_on_a_terminal_the_bar_is_over_the_whole_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    state, clock = progress(epochs=4), [0.0]
+    console = Console(state, lambda: clock[0])
+
+    drive(console, state, clock, [60.0, *[2.0] * 4])
+    console.on_window(StepRecord(5, 1, 0.5, 0.9, 0.1, 1000.0, 1.0, 0, 0.0))
+    shown = capsys.readouterr().err
+    console.close()
+
+    assert "epoch 1/4  12%" in shown  # 5 of 40 steps
+    assert "1 min 10 s to go, loss 0.5000" in shown  # 35 of 2 s
 
 
 def test_the_console_says_once_that_the_step_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
