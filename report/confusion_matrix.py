@@ -6,12 +6,16 @@ from collections.abc import Collection, Sequence
 from math import cos, radians, sin
 from xml.etree.ElementTree import Element
 
+from common.pages import data_address
+from report.confusion_picture import confusion_points
 from report.markup import element
 from report.svg import line, picture, shorten, text, text_width
 from report.words import ENGLISH, Words
 
 MAX_LABEL, GAP, SLANT = 140.0, 1.5, 50.0
 MIN_WIDTH = 320.0
+MOST_DRAWN = 100  # classes; of more every cell is a point, or the page would be too large and nobody find a name in it
+POINTS_SIDE = 640.0
 
 
 def confusion_matrix(
@@ -25,7 +29,7 @@ def confusion_matrix(
     Args:
         classes: names in label order, as many as rows.
         counts: square; `counts[true][predicted]`.
-        linked: cells whose pictures the page shows at `#pair-<true>-<predicted>`.
+        linked: cells whose pictures the page shows at `#pair-<true>-<predicted>`; none of a matrix of points.
         word: of the titles.
 
     Raises:
@@ -34,6 +38,8 @@ def confusion_matrix(
     size = len(counts)
     if len(classes) != size or any(len(row) != size for row in counts):
         raise ValueError(f"{len(classes)} class names for a confusion matrix of {size} rows")
+    if size > MOST_DRAWN:
+        return _points(counts, word)
     cell = 46.0 if size <= 4 else 34.0 if size <= 12 else 24.0 if size <= 40 else 12.0
     names = [shorten(name, MAX_LABEL) for name in classes]
     longest = max((text_width(name) for name in names), default=0.0)
@@ -64,6 +70,21 @@ def confusion_matrix(
                 tip = word["cell"].format(f"{classes[row]} → {classes[column]}", count, f"{share:.0%}")
                 drawn = _cell(count, share, place, cell, row == column, tip)
                 chart.append(_linked(drawn, f"#pair-{row}-{column}" if (row, column) in linked else None))
+    return chart
+
+
+def _points(counts: Sequence[Sequence[int]], word: Words) -> Element:
+    """A point for every cell, without names and numbers."""
+    left, top = 26.0, 22.0
+    chart = picture(left + POINTS_SIDE + 2, top + POINTS_SIDE + 2, word["confusion_chart"])
+    chart.set("style", f"max-width:{1.4 * POINTS_SIDE:.0f}px")
+    chart.append(text(left + POINTS_SIDE / 2, 14, word["predicted"], "axis-title", "middle"))
+    side_title = text(0, 0, word["true"], "axis-title", "middle")
+    side_title.set("transform", f"translate(14 {top + POINTS_SIDE / 2:.1f}) rotate(-90)")
+    ground = element("rect", x=left, y=top, width=POINTS_SIDE, height=POINTS_SIDE, class_="ground")
+    points = element("image", x=left, y=top, width=POINTS_SIDE, height=POINTS_SIDE, style="image-rendering:pixelated")
+    points.set("href", data_address(confusion_points(counts), "image/png"))
+    chart.extend((side_title, ground, points))
     return chart
 
 

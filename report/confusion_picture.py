@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
 _RIGHT, _WRONG, _GROUND, _INK = (42, 120, 214), (217, 88, 31), (243, 245, 248), (20, 24, 31)
 _MARGIN, _LABEL, _FONT = 6, 190, 12
+_LEVELS = 15  # of a cell's shade
 _WITH_NAMES = 60  # classes; of more only the cells are drawn
 
 
@@ -45,6 +47,28 @@ def confusion_picture(classes: Sequence[str], counts: Sequence[Sequence[int]]) -
                     centre = (corner[0] + cell / 2, corner[1] + cell / 2)
                     draw.text(centre, str(count), "white" if share > 0.6 else _INK, font, anchor="mm")
     return picture
+
+
+def confusion_points(counts: Sequence[Sequence[int]]) -> bytes:
+    """Return a PNG with a pixel for every cell, in the same colours, clear where nothing is.
+
+    Args:
+        counts: `counts[true][predicted]`.
+    """
+    size = len(counts)
+    pixels = bytearray(size * size)
+    for true, row in enumerate(counts):
+        total = sum(row)
+        for predicted, count in enumerate(row):
+            if count:
+                level = max(1, round(_LEVELS * count / total))
+                pixels[true * size + predicted] = level if true == predicted else _LEVELS + level
+    picture = Image.frombytes("P", (size, size), bytes(pixels))
+    picture.putpalette([*_GROUND, *_RIGHT * _LEVELS, *_WRONG * _LEVELS])
+    opacity = [round(255 * (0.35 + 0.65 * level / _LEVELS)) for level in range(1, _LEVELS + 1)]
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", transparency=bytes([0, *opacity, *opacity]))
+    return stream.getvalue()
 
 
 def _draw_cell(draw: ImageDraw.ImageDraw, corner: tuple[int, int], cell: int, color: tuple[int, int, int]) -> None:

@@ -11,7 +11,7 @@ from common.files import write_text
 from report import curves
 from report.bar_chart import Bar, bar_chart
 from report.calibration import expected_calibration_error, reliability, reliability_chart
-from report.confusion_matrix import confusion_matrix
+from report.confusion_matrix import MOST_DRAWN, confusion_matrix
 from report.formats import LocalFormats, percent
 from report.kept_pictures import NONE_KEPT, read_kept_pictures
 from report.mistakes import class_names, worst_mistakes
@@ -52,6 +52,7 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
         lang,
         run=values,
         shown=shown,
+        as_points=len(names) > MOST_DRAWN,
         scores=sorted(shown.per_class, key=lambda score: (score.f1, score.name)) if shown else (),
         mistakes=worst_mistakes(names, shown.confusion)[:WORST_MISTAKES] if shown else (),
         data=read_split_facts(values.path),

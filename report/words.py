@@ -113,6 +113,11 @@ _WORDS = {
         "Numbers are pictures; the shade is the share of the row. Blue: right, orange: wrong.",
         "数字为图片数，深浅为占该行的比例。蓝色：正确，橙色：错误。",
     ),
+    "confusion_points": (
+        "{} classes: a point for every cell, its shade the share of the row. Blue: right, orange: wrong. Names and "
+        "numbers of the most frequent mistakes stand below.",
+        "{} 个类别：每个格子一个点，深浅为占该行的比例。蓝色：正确，橙色：错误。最常见错误的名称与数量见下。",
+    ),
     "confusion_links": ("Framed cells lead to their pictures.", "带框的格子可点击，跳到相应图片。"),
     "predicted": ("predicted", "预测"),
     "true": ("true", "真实"),

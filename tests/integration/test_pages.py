@@ -18,7 +18,7 @@ from report.compare import write_comparison
 from report.page import write_report
 from report.words import words
 from tests.integration.browser import Browser
-from tests.unit.report.conftest import CLASSES, CONFUSION, make_run, write_json  # noqa: F401 (a fixture)
+from tests.unit.report.conftest import CLASSES, CONFUSION, evaluation_file, make_run, write_json  # noqa: F401 (a fixture)
 from tests.unit.report.test_run_checks import EXPORT, with_data
 
 pytestmark = pytest.mark.slow
@@ -201,6 +201,15 @@ def test_the_report_is_well_set(browser: Browser, run: Path, lang: str) -> None:
 
     for width, scheme in LOOKS:
         assert_well_set(browser, page, width, scheme)
+
+
+def test_a_report_of_1000_classes_is_well_set(browser: Browser, make_run: Callable[..., Path]) -> None:  # noqa: F811
+    names = [f"n{index:08d} a synset with a long name" for index in range(1000)]
+    counts = np.diag(np.full(1000, 35)) + np.diag(np.full(999, 15), 1)
+    page = write_report(make_run(classes=names, evaluations=[evaluation_file("test", counts.tolist(), names)]))
+
+    for width, scheme in LOOKS:
+        assert_well_set(browser, page, width, scheme, pictures=False)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import base64
+import io
 import math
 from itertools import pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from PIL import Image
 
 from report.bar_chart import Bar, bar_chart
 from report.confusion_matrix import confusion_matrix
@@ -115,6 +119,21 @@ def test_confusion_matrix_shows_counts_of_hits_and_mistakes() -> None:
     (mistake,) = found(chart, "rect", "miss")
     assert mistake[0].text == "猫 → dog: 1 (25% of the row)"
     assert float(mistake.get("fill-opacity", 0)) == pytest.approx(0.15 + 0.85 / 4, abs=6e-3)
+
+
+def test_a_confusion_matrix_of_many_classes_is_a_point_for_every_cell() -> None:
+    counts = np.diag(np.full(150, 4))
+    counts[3, 140] = 4
+
+    chart = parsed(confusion_matrix([f"class {i}" for i in range(150)], counts.tolist()))
+
+    (image,) = (node for node in chart.iter() if node.tag.endswith("image"))
+    address = next(value for name, value in image.attrib.items() if name.endswith("href"))
+    points = np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA")).astype(int)
+    assert points.shape == (150, 150, 4)
+    assert np.array_equal(points[..., 3] > 0, counts > 0)
+    assert (points[5, 5, 2] > points[5, 5, 0], points[3, 140, 0] > points[3, 140, 2]) == (True, True)
+    assert points[5, 5, 3] > points[3, 3, 3]  # all of a row is darker than half of one
 
 
 def test_confusion_matrix_refuses_names_that_do_not_fit() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -31,7 +33,7 @@ class Balanced(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.loads += [str(value) for name, value in attrs if name in ("src", "href", "xlink:href")]
-        if tag != "meta":
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -145,3 +147,26 @@ def test_the_page_says_where_the_time_went(make_run: MakeRun) -> None:
 
 def test_a_run_of_an_older_version_has_no_shares(make_run: MakeRun) -> None:
     assert "Shares of the wall time" not in read(write_report(make_run())).words
+
+
+def test_a_page_of_1000_classes_stays_under_three_megabytes(
+    make_run: MakeRun, evaluation: Callable[..., Any], tmp_path: Path
+) -> None:
+    size, rng = 1000, np.random.default_rng(0)
+    names = [f"n{index:08d} a_synset_with_a_long_name" for index in range(size)]
+    counts = np.diag(np.full(size, 35))
+    np.add.at(counts, tuple(rng.integers(0, size, (2, 4_000))), 1)
+    run = make_run(classes=names, evaluations=[evaluation("test", counts.tolist(), names)])
+    noise = rng.integers(0, 256, (128, 128, 3), np.uint8)  # what JPEG makes least of
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    with (run / "predictions_test.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["path", "label", "predicted", "confidence"])
+        for true, predicted in zip(*np.nonzero(counts), strict=True):
+            row = [tmp_path / "noise.png", names[true], names[predicted], "0.9"]
+            table.writerow(row)
+
+    page = write_report(run)
+
+    assert page.stat().st_size < 3_000_000
+    assert {"image", "img", "details"} <= read(page).tags
