@@ -59,7 +59,7 @@ def evaluate(
     fast = checkpoint_evaluator(checkpoint, config, runtime, spec, classes, start_mindspore)
     evaluator = fast or mindspore_evaluator(checkpoint, config, runtime, spec, classes)
 
-    def pooled(_: str) -> PooledNetwork | None:
+    def pooled() -> PooledNetwork | None:
         return pooled_in_checkpoint(checkpoint, runtime.device) if fast is None else pooled_in_model(fast.model)
 
     if sidecar.has_seen(split):

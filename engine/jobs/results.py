@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 from mindspore import nn
 
 from common.files import atomic_link
 from common.names import printable
 from common.results import EvaluationResult
+from datazoo.doctor.copies import unseen_part
 from datazoo.pictures import Splits
 from engine.config import Config
 from engine.jobs.evaluators import checkpoint_evaluator
@@ -55,14 +55,14 @@ def evaluate_best(
     if not config.data.features.enabled:
         of_pictures = checkpoint_evaluator(best, config, runtime, config.data.preprocessing, splits.train.classes)
 
-    @cache
-    def pooled(sha256: str) -> PooledNetwork | None:
+    def pooled() -> PooledNetwork | None:
         model = None if of_pictures is None else of_pictures.model
         return pooled_in_checkpoint(best, runtime.device) if model is None else pooled_in_model(model)
 
-    results: dict[str, EvaluationResult] = {}
+    unseen, results = unseen_part(splits), {}
+    *_, shown = (split for split in feed.held_out if split == "val" or split not in splits.leaking)
     for split, dataset in feed.held_out.items():
-        pictures = splits.named(split)
+        pictures = unseen if unseen is not None and split == unseen.split else splits.named(split)
         results[split] = result = evaluator(dataset, len(pictures)) if of_pictures is None else of_pictures(pictures)
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
@@ -70,7 +70,8 @@ def evaluate_best(
             sha256 = verify(best).sha256
             run.write_evaluation(result, split, "best", sha256, split in splits.leaking, before_refit)
             predictions = write_predictions(run.path, pictures, result)
-            keep_wrong_pictures(run.path, pictures, predictions, config.data.preprocessing, sha256, pooled)
+            if split == shown:  # by the report
+                keep_wrong_pictures(run.path, pictures, predictions, config.data.preprocessing, sha256, pooled)
         print(result_line(split, result, splits))
         if refit is not None and split == "val":
             refit.keep(best)

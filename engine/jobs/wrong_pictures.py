@@ -35,7 +35,7 @@ def keep_wrong_pictures(
     predictions: Mapping[int, Prediction],
     spec: PreprocessingSpec,
     sha256: str,
-    pooled: Callable[[str], PooledNetwork | None],
+    pooled: Callable[[], PooledNetwork | None],
 ) -> None:
     """Write wrong_pictures_<split>.json and the thumbnails it names, of those mistakes that the report shows.
 
@@ -45,7 +45,7 @@ def keep_wrong_pictures(
         predictions: by a picture's place in the split.
         spec: the preprocessing.
         sha256: of the evaluated weights.
-        pooled: opens the network of these weights for activation maps, where something is wrong; None has none.
+        pooled: opens their network for activation maps, where something is wrong; None is one without.
     """
     split, target = pictures.split, run / f"wrong_pictures_{pictures.split}.json"
     target.unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def keep_wrong_pictures(
         return
     (run / FOLDER).mkdir(exist_ok=True)
     opened = dict(_opened(pictures, chosen))
-    network = pooled(sha256)
+    network = pooled()
     maps = {} if network is None else _maps(network, opened, predictions, pictures.classes, spec)
     kept = []
     for place, image in opened.items():

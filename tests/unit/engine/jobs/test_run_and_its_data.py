@@ -87,6 +87,22 @@ def refused(root: Path, resume: str | None, kind: type[BadInput] = RunError, **o
     return str(error.value)
 
 
+def test_beside_a_leaking_test_score_stands_that_of_the_unseen_pictures(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "data")
+    shutil.copy(tmp_path / "data/train/cat/0.png", tmp_path / "data/test/cat/copy.png")
+
+    run = train(tmp_path)
+
+    results = {split: json.loads((run / f"eval_{split}.json").read_text()) for split in ("test", "test_unseen")}
+    assert {split: (result["n"], result["leaking"]) for split, result in results.items()} == {
+        "test": (10, True),
+        "test_unseen": (9, False),
+    }
+    assert len((run / "predictions_test_unseen.csv").read_text().splitlines()) == 1 + 9
+    findings = json.loads((run / "data.json").read_text())["findings"]
+    assert findings == [{"kind": "copies", "split": "test", "count": 1, "of": "train"}]
+
+
 def test_the_run_folder_says_what_it_was_trained_on(trained: Path) -> None:
     data = json.loads((trained / "runs/t-seed0/data.json").read_text())
 

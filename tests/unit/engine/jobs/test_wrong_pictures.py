@@ -51,7 +51,7 @@ def keep(
     labels = np.array([(answer.predicted + 1) % 3 for answer in answers], np.int32)
     pictures = PictureSet("test", CLASSES, labels, paths=tuple(paths))
     result = EvaluationResult(len(paths), 0, 0, 1, 0.1, (0, 1), 0, (), ((1,),), tuple(answers))
-    keep_wrong_pictures(run, pictures, write_predictions(run, pictures, result), SPEC, "ab", lambda sha256: network)
+    keep_wrong_pictures(run, pictures, write_predictions(run, pictures, result), SPEC, "ab", lambda: network)
     path = run / "wrong_pictures_test.json"
     return json.loads(path.read_text(encoding="utf-8"))["pictures"] if path.exists() else []
 
@@ -108,7 +108,7 @@ def test_where_nothing_is_wrong_no_network_is_opened(tmp_path: Path) -> None:
     pictures = PictureSet("test", CLASSES, np.array([1], np.int32), paths=draw(tmp_path, 1))
     result = EvaluationResult(1, 1, 1, 1, 0.1, (0, 1), 1, (), ((1,),), (Answer(1, 0.9),))
 
-    def refuse(_: str) -> None:
+    def refuse() -> None:
         raise AssertionError("opened")
 
     keep_wrong_pictures(tmp_path, pictures, write_predictions(tmp_path, pictures, result), SPEC, "ab", refuse)
@@ -126,7 +126,7 @@ def test_a_picture_that_went_away_is_left_out_and_counted(tmp_path: Path, caplog
 
     with caplog.at_level(logging.WARNING):
         written = write_predictions(tmp_path, pictures, result)
-        keep_wrong_pictures(tmp_path, pictures, written, SPEC, "ab", lambda sha256: None)
+        keep_wrong_pictures(tmp_path, pictures, written, SPEC, "ab", lambda: None)
 
     assert "test: 1 of 2 wrong pictures cannot be read any more" in caplog.text
 
