@@ -91,6 +91,9 @@ def _thumbnail(path: Path) -> str | None:
     try:
         with Image.open(path) as image:
             image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
-            return thumbnail_address(ImageOps.exif_transpose(image).convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits, of which Pillow would keep the low 8
+                upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+            return thumbnail_address(upright.convert("RGB"))
     except Exception:  # whatever is wrong with a file, the page says that it cannot be shown
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from common.errors import DataError
-from common.files import atomic_path, write_text
+from common.files import write_text
 from common.pages import thumbnail
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.pillow_path import seen_part, square, to_tensor
@@ -55,15 +55,14 @@ def keep_wrong_pictures(
     chosen = [places[prediction] for prediction in choose(predictions.values()).pictures]
     if not chosen:
         return
-    (run / FOLDER).mkdir(exist_ok=True)
+    (run / FOLDER).mkdir(exist_ok=True)  # its files count only once the list of them is written
     opened = dict(_opened(pictures, chosen))
     network = pooled()
     maps = {} if network is None else _maps(network, opened, predictions, pictures.classes, spec)
     kept = []
     for place, image in opened.items():
         name = f"{FOLDER}/{split}_{place}.jpg"
-        with atomic_path(run / name) as path:
-            path.write_bytes(thumbnail(image))
+        (run / name).write_bytes(thumbnail(image))
         entry: dict[str, object] = {"path": predictions[place].path, "thumbnail": name}
         kept.append(entry | ({"map": maps[place]} if place in maps else {}))
     content = {"split": split, "sha256": sha256, "exact": network is not None, "pictures": kept}

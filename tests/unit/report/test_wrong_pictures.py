@@ -61,6 +61,15 @@ def test_a_picture_is_shown_upright_and_small(tmp_path: Path) -> None:
     assert shown.size == (28, 112)
 
 
+def test_a_picture_of_16_bits_of_an_older_run_is_not_white(tmp_path: Path) -> None:
+    Image.fromarray(np.full((20, 20), 100 * 256, np.uint16)).save(tmp_path / "deep.png")
+    found = wrong_pictures([Prediction(str(tmp_path / "deep.png"), "Cans", "Seashell", 0.9)], CLASSES)
+    address = found.surest[0].look.image
+    assert address is not None
+    shown = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+    assert np.abs(np.asarray(shown, float) - 100).max() < 4
+
+
 def test_files_that_are_gone_are_named_and_counted(make_run: Callable[..., Path]) -> None:
     run = make_run()
     write(run, mistakes(3))
