@@ -52,11 +52,9 @@ def write_board(run: Path) -> None:
         for tag, score in scores.items():
             board.add_scalar(tag, score, step)
         _, begin, end = hparams(dict(_hyperparameters(values.config)), scores)
-        for summary in (
-            begin,
-            end,
-        ):  # without an experiment, TensorBoard takes the hyperparameters of all runs together
-            board.file_writer.add_summary(summary)
+        # Without an experiment: TensorBoard then joins the keys of all runs, else it takes those of one.
+        board.file_writer.add_summary(begin)
+        board.file_writer.add_summary(end)
         if shown := values.clean_test or values.val:
             names = class_names(values, shown)
             if shown.confusion:

@@ -75,7 +75,7 @@ def read_kept_pictures(run: Path, split: str, sha256: str | None) -> KeptPicture
         return KeptPictures(
             {name: run / one["thumbnail"] for name, one in pictures.items()},
             {name: ActivationMap.from_json(one["map"]) for name, one in pictures.items() if one.get("map")},
-            bool(kept["exact"]),
+            None if kept["exact"] is None else bool(kept["exact"]),
         )
     except FileNotFoundError:
         return NONE_KEPT

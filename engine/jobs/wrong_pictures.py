@@ -13,6 +13,7 @@ from PIL import Image
 
 from common.errors import DataError
 from common.files import write_text
+from common.names import printable
 from common.pages import thumbnail
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.pillow_path import seen_part, square, to_tensor
@@ -57,15 +58,14 @@ def keep_wrong_pictures(
         return
     (run / FOLDER).mkdir(exist_ok=True)  # its files count only once the list of them is written
     opened = dict(_opened(pictures, chosen))
-    network = pooled()
-    maps = {} if network is None else _maps(network, opened, predictions, pictures.classes, spec)
+    exact, maps = _maps_if_any(pooled, opened, predictions, pictures.classes, spec)
     kept = []
     for place, image in opened.items():
         name = f"{FOLDER}/{split}_{place}.jpg"
         (run / name).write_bytes(thumbnail(image))
         entry: dict[str, object] = {"path": predictions[place].path, "thumbnail": name}
         kept.append(entry | ({"map": maps[place]} if place in maps else {}))
-    content = {"split": split, "sha256": sha256, "exact": network is not None, "pictures": kept}
+    content = {"split": split, "sha256": sha256, "exact": exact, "pictures": kept}
     write_text(target, json.dumps(content, ensure_ascii=False) + "\n")
 
 
@@ -79,6 +79,23 @@ def _opened(pictures: PictureSet, chosen: list[int]) -> Iterator[tuple[int, Imag
             gone += 1
     if gone:
         logger.warning("%s: %d of %d wrong pictures cannot be read any more", pictures.split, gone, len(chosen))
+
+
+def _maps_if_any(
+    pooled: Callable[[], PooledNetwork | None],
+    opened: Mapping[int, Image.Image],
+    predictions: Mapping[int, Prediction],
+    classes: tuple[str, ...],
+    spec: PreprocessingSpec,
+) -> tuple[bool | None, dict[int, dict[str, Any]]]:
+    """Say whether the network has exact maps, and give them; None where they failed, which fails no run."""
+    try:
+        network = pooled()
+        return network is not None, {} if network is None else _maps(network, opened, predictions, classes, spec)
+    except Exception as error:  # MindSpore and onnxruntime raise almost anything
+        first = next((line.strip() for line in str(error).splitlines() if line.strip(" -")), type(error).__name__)
+        logger.warning("activation maps: none could be computed (%s)", printable(first[:200]))
+        return None, {}
 
 
 def _maps(

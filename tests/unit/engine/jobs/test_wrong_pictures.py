@@ -131,6 +131,18 @@ def test_a_picture_that_went_away_is_left_out_and_counted(tmp_path: Path, caplog
     assert "test: 1 of 2 wrong pictures cannot be read any more" in caplog.text
 
 
+def test_maps_that_cannot_be_computed_fail_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: np.ndarray) -> np.ndarray:
+        raise RuntimeError("\n----\nout of memory on device 0\n a stack")
+
+    with caplog.at_level(logging.WARNING):
+        kept = keep(tmp_path, draw(tmp_path, 2), network=PooledNetwork(fail, WEIGHT, BIAS))
+
+    assert [set(one) for one in kept] == [{"path", "thumbnail"}] * 2
+    assert caplog.messages == ["activation maps: none could be computed (out of memory on device 0)"]
+    assert read_kept_pictures(tmp_path, "test", "ab").exact is None
+
+
 def test_the_report_reads_what_was_kept(tmp_path: Path) -> None:
     (path,) = draw(tmp_path, 1)
     keep(tmp_path, [path])
