@@ -163,6 +163,8 @@ class Splits:
         test: evaluated once, at the end; None where there is none.
         notes: what was decided on the way, one line each.
         leaking: names of the splits that hold copies of training pictures, once that was looked for.
+        chosen_on: names of the splits all of whose pictures are in val too, once that was looked for: the checkpoint
+            is chosen on them.
         folders: by key (train_split, ...), what the splits were found to be: sub-folders, None for one that has none,
             and the share held out as test. Empty for sources without folders.
         made: names of the splits that the data did not bring.
@@ -174,6 +176,7 @@ class Splits:
     test: PictureSet | None
     notes: tuple[str, ...] = ()
     leaking: frozenset[str] = frozenset()
+    chosen_on: frozenset[str] = frozenset()
     folders: Mapping[str, str | float | None] = field(default_factory=dict)
     made: tuple[str, ...] = ()
     findings: tuple[DataFinding, ...] = ()

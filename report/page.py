@@ -85,7 +85,7 @@ def _charts(
     run: Run, shown: Evaluation | None, names: Sequence[str], wrong: WrongPictures | None, word: Words
 ) -> dict[str, Element | None]:
     linked = {pair.cell for pair in wrong.pairs} if wrong else set()
-    bars = [Bar(_split_label(e, word), e.top1, e.interval, doubtful=e.leaking) for e in run.evaluations]
+    bars = [Bar(_split_label(e, word), e.top1, e.interval, doubtful=e.leaking or e.chosen_on) for e in run.evaluations]
     return {
         "splits": bar_chart(word["top1_by_split_chart"], bars),
         "loss": curves.loss_chart(run, word),
@@ -104,7 +104,9 @@ def _charts(
 
 def _split_label(evaluation: Evaluation, word: Words) -> str:
     name = word.get(evaluation.split, evaluation.split)
-    return f"{name} ({word['leaking']})" if evaluation.leaking else name
+    marks = [word["leaking"]] if evaluation.leaking else []
+    marks += [word["chosen_on"].format(name)] if evaluation.chosen_on else []
+    return f"{name} ({', '.join(marks)})" if marks else name
 
 
 def main(argv: Sequence[str]) -> int:

@@ -170,6 +170,7 @@ class _Reader:
                 sha256=value.get("sha256"),
                 leaking=bool(value.get("leaking", False)),
                 before_refit=bool(value.get("before_refit", False)),
+                chosen_on=bool(value.get("chosen_on", False)),
             )
         except KeyError as error:
             raise ReportError(f"{self.path / name}: {error.args[0]} is missing") from error

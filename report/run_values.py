@@ -60,7 +60,8 @@ class ResourceSample:
 class Evaluation:
     """One checkpoint on one split; `leaking` says that the split shares pictures with the training data.
 
-    `before_refit` says that the head was then solved again on this split too, and kept so.
+    `before_refit` says that the head was then solved again on this split too, and kept so; `chosen_on` that val holds
+    all pictures of the split, and chose the checkpoint on them.
     """
 
     split: str
@@ -75,6 +76,7 @@ class Evaluation:
     sha256: str | None
     leaking: bool
     before_refit: bool = False
+    chosen_on: bool = False
 
     @property
     def top1(self) -> float:
@@ -196,8 +198,8 @@ class Run:
 
     @property
     def clean_test(self) -> Evaluation | None:
-        """The split `test` unless it leaks, else the first other held-out split that does not."""
-        clean = [e for e in self.evaluations if not e.leaking and e.split not in ("val", "train")]
+        """The split `test` unless it leaks or chose the checkpoint, else the first other split that is clean."""
+        clean = [e for e in self.evaluations if not (e.leaking or e.chosen_on) and e.split not in ("val", "train")]
         return next((e for e in clean if e.split == "test"), clean[0] if clean else None)
 
     @property

@@ -26,6 +26,7 @@ _WORDS = {
     "test": ("test", "测试"),
     "test_unseen": ("test_unseen", "测试（去除泄漏）"),
     "leaking": ("LEAKING", "泄漏"),
+    "chosen_on": ("CHOSEN ON {}", "用{}选的模型"),
     # -- results ---------------------------------------------------------------------------------------------------
     "n_classes": ("{} classes", "{} 个类别"),
     "provisional": (
@@ -43,6 +44,10 @@ _WORDS = {
         "这是分类头在训练集加验证集上重新求解之前的成绩",
     ),
     "no_evidence": ("shares pictures with the training data: no evidence", "与训练数据有相同图片：不能作为依据"),
+    "chose_the_checkpoint": (
+        "the checkpoint was chosen on these pictures: no evidence",
+        "检查点就是用这些图片选出来的：不能作为依据",
+    ),
     "from_summary": (
         "from summary.json; n and interval not measured",
         "取自 summary.json；样本数与置信区间未测量",

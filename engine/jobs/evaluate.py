@@ -73,7 +73,8 @@ def evaluate(
     print(result.table())
     print(result_line(split, result, splits))
     if run is not None and runtime.is_main and not sidecar.has_seen(split):
-        saved = run.write_evaluation(result, split, name, sidecar.sha256, split in splits.leaking)
+        leaking, chosen_on = split in splits.leaking, split in splits.chosen_on
+        saved = run.write_evaluation(result, split, name, sidecar.sha256, leaking, chosen_on=chosen_on)
         predictions = write_predictions(run.path, splits.named(split), result)
         keep_wrong_pictures(run.path, splits.named(split), predictions, spec, sidecar.sha256, pooled)
         print(f"saved in {printable(saved)}")

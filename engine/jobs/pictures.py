@@ -134,7 +134,11 @@ def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -
         *(DataFinding("copies", b, count, a) for (a, b), count in copies.items() if count),
     )
     leaking = frozenset(b for (a, b), count in copies.items() if count and a == "train")
-    return replace(kept, leaking=leaking, findings=findings)
+    kept = replace(kept, leaking=leaking, findings=findings)
+    if kept.test is None or copies["val", "test"] < len(kept.test):
+        return kept
+    logger.warning("test holds no picture that val does not hold: the checkpoint is CHOSEN ON TEST")
+    return replace(kept, chosen_on=frozenset({"test"}))
 
 
 def _left_out(kind: Literal["unreadable", "dropped"], before: Splits, after: Splits) -> Iterator[DataFinding]:

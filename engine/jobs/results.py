@@ -68,7 +68,8 @@ def evaluate_best(
         if runtime.is_main:
             before_refit = refit is not None and split == "val"
             sha256 = verify(best).sha256
-            run.write_evaluation(result, split, "best", sha256, split in splits.leaking, before_refit)
+            leaking, chosen_on = split in splits.leaking, split in splits.chosen_on
+            run.write_evaluation(result, split, "best", sha256, leaking, before_refit, chosen_on)
             predictions = write_predictions(run.path, pictures, result)
             if split == shown:  # by the report
                 keep_wrong_pictures(run.path, pictures, predictions, config.data.preprocessing, sha256, pooled)

@@ -160,6 +160,7 @@ class RunFolder:
         sha256: str,
         leaking: bool,
         before_refit: bool = False,
+        chosen_on: bool = False,
     ) -> Path:
         """Write eval_<split>.json and return its path.
 
@@ -170,9 +171,11 @@ class RunFolder:
             sha256: of its weights.
             leaking: whether training pictures are among the split's.
             before_refit: whether the head was then solved again on this split too, and kept so.
+            chosen_on: whether all of the split's pictures are in val, which chose the checkpoint.
         """
         origin = {"split": split, "checkpoint": checkpoint, "sha256": sha256, "leaking": leaking}
         origin |= {"before_refit": True} if before_refit else {}
+        origin |= {"chosen_on": True} if chosen_on else {}
         path = self.path / f"eval_{split}.json"
         write_json(path, {**origin, **result.to_json()})
         return path

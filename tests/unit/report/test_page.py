@@ -86,6 +86,11 @@ def test_a_leaking_split_is_marked_and_stands_last(make_run: MakeRun, evaluation
     assert "LEAKING" not in words[: words.index("official top-1")]
 
 
+def test_a_split_that_chose_the_checkpoint_is_marked(make_run: MakeRun, evaluation: Callable[..., Any]) -> None:
+    splits = [evaluation("test") | {"chosen_on": True}, evaluation("val")]
+    assert "CHOSEN ON test" in read(write_report(make_run(evaluations=splits))).words
+
+
 def test_classes_are_listed_from_the_worst_f1(make_run: MakeRun) -> None:
     words = read(write_report(make_run())).words
     table = words[words.index("Per class, worst first") : words.index("Resources")]

@@ -113,6 +113,12 @@ def test_counts_win_over_a_stored_accuracy_that_disagrees(make_run: MakeRun) -> 
     assert "does not agree with 32 of 40" in str(run.notes[0])
 
 
+def test_a_test_split_that_chose_the_checkpoint_is_never_the_clean_one(make_run: MakeRun) -> None:
+    path = make_run()
+    change(path / "eval_test.json", chosen_on=True)
+    assert read_run(path).clean_test is None
+
+
 def test_a_leaking_test_split_is_never_the_clean_one(make_run: MakeRun) -> None:
     path = make_run()
     change(path / "eval_test.json", leaking=True)

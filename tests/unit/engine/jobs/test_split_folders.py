@@ -163,3 +163,21 @@ def test_pictures_that_cannot_be_read_are_counted_by_split(tmp_path: Path) -> No
 
     assert splits.findings == (DataFinding("unreadable", "val", 1),)
     assert RunData.of(splits).findings == splits.findings
+
+
+def test_a_test_split_that_is_val_too_is_said_to_have_chosen_the_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = write_data(tmp_path / "data", "train", "test")
+
+    splits = open_splits(load_config(write_recipe(tmp_path, data, "val_split: test, test_split: test,")).data)
+
+    assert splits.chosen_on == {"test"}
+    assert "CHOSEN ON TEST" in caplog.text
+
+
+def test_a_test_split_that_shares_a_part_with_val_did_not_choose_the_checkpoint(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", "train", "val", "test")
+    (data / "test/cat/0.png").write_bytes((data / "val/cat/1.png").read_bytes())
+
+    assert not open_splits(load_config(write_recipe(tmp_path, data)).data).chosen_on
