@@ -74,14 +74,20 @@ def drop_leaks(splits: Splits) -> Splits:
     return replace(splits, train=kept["train"], val=kept["val"], test=kept.get("test"))
 
 
+def held_out_parts(splits: Splits) -> list[PictureSet]:
+    """Return what is evaluated at the end: val, test if there is one, and its unseen part if test leaks."""
+    return [part for part in (splits.val, splits.test, unseen_part(splits)) if part is not None]
+
+
 def unseen_part(splits: Splits) -> PictureSet | None:
     """Return the test pictures that neither train nor val holds, as the split `test_unseen`.
 
-    None where test does not leak, or where all of it does.
+    Where val holds all of test, those that train does not hold. None where test does not leak, or where all of it does.
     """
     if splits.test is None or "test" not in splits.leaking:
         return None
-    seen = {digest for part in (splits.train, splits.val) for digest in part.content_hashes()}
+    others = (splits.train,) if "test" in splits.chosen_on else (splits.train, splits.val)
+    seen = {digest for part in others for digest in part.content_hashes()}
     unseen = [index for index, digest in enumerate(splits.test.content_hashes()) if digest not in seen]
     return splits.test.subset(unseen, "test_unseen") if unseen else None
 

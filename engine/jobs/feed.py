@@ -11,7 +11,7 @@ import numpy as np
 from mindspore import nn
 from mindspore.dataset import Dataset, GeneratorDataset
 
-from datazoo.doctor.copies import unseen_part
+from datazoo.doctor.copies import held_out_parts
 from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.features.photos import count_seen
@@ -92,8 +92,7 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
     """
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     eval_batch_size = data.eval_batch_size or data.batch_size
-    unseen = unseen_part(splits)
-    held_out = [part for part in (splits.val, splits.test, unseen) if part is not None]
+    held_out = held_out_parts(splits)
     if front is not None:
         source = FeatureSource(config, front, runtime)
         features = source.of(splits.train, data.features.views)

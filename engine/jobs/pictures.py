@@ -138,7 +138,7 @@ def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -
     if kept.test is None or copies["val", "test"] < len(kept.test):
         return kept
     logger.warning("test holds no picture that val does not hold: the checkpoint is CHOSEN ON TEST")
-    return replace(kept, chosen_on=frozenset({"test"}))
+    return replace(kept, chosen_on=frozenset({"test", "test_unseen"}))
 
 
 def _left_out(kind: Literal["unreadable", "dropped"], before: Splits, after: Splits) -> Iterator[DataFinding]:

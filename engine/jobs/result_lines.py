@@ -28,5 +28,5 @@ def require_finite_loss(result: EvaluationResult, where: str, remedy: str = _TAK
 def result_line(split: str, result: EvaluationResult, splits: Splits) -> str:
     """One line about a split, with a warning where training pictures are in it, or where it chose the checkpoint."""
     marks = ["LEAKING: holds training pictures"] if split in splits.leaking else []
-    marks += [f"CHOSEN ON {split.upper()}: val holds all of its pictures"] if split in splits.chosen_on else []
+    marks += ["CHOSEN ON TEST: val holds all of its pictures"] if split in splits.chosen_on else []
     return f"{split} ({'; '.join(marks)}): {result}" if marks else f"{split}: {result}"

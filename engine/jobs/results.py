@@ -9,7 +9,7 @@ from mindspore import nn
 from common.files import atomic_link
 from common.names import printable
 from common.results import EvaluationResult
-from datazoo.doctor.copies import unseen_part
+from datazoo.doctor.copies import held_out_parts
 from datazoo.pictures import Splits
 from engine.config import Config
 from engine.jobs.evaluators import checkpoint_evaluator
@@ -59,10 +59,11 @@ def evaluate_best(
         model = None if of_pictures is None else of_pictures.model
         return pooled_in_checkpoint(best, runtime.device) if model is None else pooled_in_model(model)
 
-    unseen, results = unseen_part(splits), {}
-    *_, shown = (split for split in feed.held_out if split == "val" or split not in splits.leaking)
-    for split, dataset in feed.held_out.items():
-        pictures = unseen if unseen is not None and split == unseen.split else splits.named(split)
+    results: dict[str, EvaluationResult] = {}
+    parts = held_out_parts(splits)
+    *_, shown = (part.split for part in parts if part.split == "val" or part.split not in splits.leaking)
+    for pictures in parts:
+        split, dataset = pictures.split, feed.held_out[pictures.split]
         results[split] = result = evaluator(dataset, len(pictures)) if of_pictures is None else of_pictures(pictures)
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:

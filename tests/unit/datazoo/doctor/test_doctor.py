@@ -201,3 +201,15 @@ def test_the_unseen_part_of_a_leaking_test_split_has_no_picture_of_train_or_val(
     assert unseen is not None
     assert (unseen.split, len(unseen)) == ("test_unseen", 6)
     assert set(leaks_between([splits.train, splits.val, unseen]).values()) == {0}
+
+
+def test_the_unseen_part_of_a_test_split_that_is_val_too_has_no_picture_of_train(dataset: Path) -> None:
+    leak(dataset)
+    splits = load_splits("image_folder", dataset)
+    marks = frozenset({"test"})
+    both = replace(splits, val=splits.named("test"), leaking=marks, chosen_on=marks)
+
+    unseen = unseen_part(both)
+
+    assert unseen is not None
+    assert set(leaks_between([splits.train, unseen]).values()) == {0}
