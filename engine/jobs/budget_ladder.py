@@ -74,6 +74,8 @@ class Attempt:
         seconds: that it took, measuring included.
         scored: what it came to; None where it was left out.
         reason: why it was left out.
+        forecast: seconds that it would have taken, and
+        left: seconds that were left, where that is the reason.
     """
 
     method: str
@@ -81,6 +83,8 @@ class Attempt:
     seconds: float
     scored: Scored | None = None
     reason: str | None = None
+    forecast: float | None = None
+    left: float | None = None
 
 
 class Ladder:
@@ -163,7 +167,8 @@ class Ladder:
         try:
             scored = method.run(ask)
         except LeftOut as left_out:
-            return Attempt(method.name, "left_out", self._clock() - began, reason=str(left_out))
+            seconds, why = self._clock() - began, str(left_out)
+            return Attempt(method.name, "left_out", seconds, None, why, left_out.forecast, left_out.left)
         return Attempt(method.name, "done", self._clock() - began, scored)
 
     def _ask(self, name: str, forecast: Forecast, is_bound: bool) -> int:
@@ -179,7 +184,7 @@ class Ladder:
         if epochs is None or not is_bound:
             self._say(f"{name}: {'at least: ' if is_bound else ''}{line}")
         if epochs is None:
-            raise LeftOut(line)
+            raise LeftOut(line, forecast.seconds, left)
         return epochs
 
     @property

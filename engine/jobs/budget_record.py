@@ -40,6 +40,8 @@ def _method(attempt: Attempt, ladder: Ladder, is_chosen: bool) -> dict[str, obje
         "seconds": attempt.seconds,
         "chosen": is_chosen,
         "reason": attempt.reason,
+        "forecast": attempt.forecast,
+        "left": attempt.left,
     }
     if scored is None:
         return row

@@ -19,7 +19,18 @@ SURE_BELOW = 0.05
 
 
 class LeftOut(Exception):
-    """A method that is not begun, or brought nothing: why, in the words of its line."""
+    """A method that is not begun, or brought nothing: why, in the words of its line.
+
+    Args:
+        reason: the words.
+        forecast: seconds that it would have taken, and
+        left: seconds that were left, where that is the reason.
+    """
+
+    def __init__(self, reason: str, forecast: float | None = None, left: float | None = None) -> None:
+        super().__init__(reason)
+        self.forecast = forecast
+        self.left = left
 
 
 @dataclass(frozen=True)
