@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 
     runtime = enter(config.runtime, config.train.seed, notes)
     if options.folds is not None:
-        cross_validate(config, runtime, options.folds)
+        cross_validate(config, runtime, options.folds, options.resume, options.resume_force)
         return EXIT_OK
     if recipes is not None:
         from engine.jobs.budget import Budget, train_within
@@ -97,15 +97,19 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_pictures_flag(parser)
     add_budget_flag(parser)
     parser.add_argument(
-        "--folds", type=fold_count, metavar="K", help="cross-validate a solved head over photos instead of training"
+        "--folds",
+        type=fold_count,
+        metavar="K",
+        help="cross-validate over photos: a solved head in seconds, a recipe that trains by a run a fold",
     )
     parser.add_argument(
         "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
         "or a checkpoint"
     )  # fmt: skip
     parser.add_argument(
-        "--write_split", type=Path, metavar="CSV",
-        help="write which picture is in which split, as a list that data.path takes, and train nothing"
+        "--write_split", type=Path, metavar="OUT",
+        help="write which picture is in which split and train nothing: a list (OUT ends in .csv) or a folder of links, "
+        "both for data.path"
     )  # fmt: skip
     parser.add_argument("--lang", choices=("en", "zh"), default="en", help="of the report (default: en)")
     parser.add_argument("--resume_force", action="store_true", help="go on although recipe or pictures are others")
