@@ -20,6 +20,9 @@ from engine.jobs.train import FinishedRun, Start, train_on
 from engine.run.budget import Forecast
 from engine.runtime.start import Runtime
 
+STARTING = 5.0
+"""Seconds to keep for building a network, solving its head and saving it: a few on two x86 cores."""
+
 COMPILING = 30.0
 """Seconds to keep for compiling a training step where none was compiled yet: below it nothing is begun to be measured.
 
@@ -105,10 +108,11 @@ class BudgetMethod:
         bench, views = self.bench, self.config.data.features.views
         count = self._own_source().to_compute(bench.splits.train, views) + bench.source.to_compute(bench.splits.val, 1)
         if count == 0:
-            ask(Forecast(0.0), part=f"features of {views} view(s), cached")
+            ask(Forecast(STARTING), part=f"features of {views} view(s), cached")
             return
         speed = bench.feature_speed()
-        ask(Forecast(speed.build + count * speed.each), part=f"features of {count} views at {1 / speed.each:.0f}/s")
+        seconds = STARTING + speed.build + count * speed.each
+        ask(Forecast(seconds), part=f"features of {count} views at {1 / speed.each:.0f}/s")
 
     def _own_source(self) -> FeatureSource:
         return self.bench.source.like(self.config)
