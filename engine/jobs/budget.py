@@ -16,24 +16,20 @@ from common.errors import ConfigError, RunStopped
 from common.files import write_json
 from common.names import printable
 from common.signals import handling, pass_to, stop_words
-from datazoo.doctor.copies import unseen_part
 from datazoo.features.photos import photos_of
 from datazoo.pictures import PictureSet, Splits
 from engine.config import Config
 from engine.jobs.budget_ladder import Ladder
 from engine.jobs.budget_methods import Bench, BudgetMethod
 from engine.jobs.budget_record import attempts_of, record_of
-from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
 from engine.jobs.feed import FeatureSource
+from engine.jobs.kept_score import score_on_test
 from engine.jobs.network import build_network, load_published_weights
 from engine.jobs.pacing import with_epochs
 from engine.jobs.pictures import keep_made_split, open_splits
-from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.jobs.train import checked, settled
 from engine.run.budget_folder import BudgetFolder
-from engine.run.checkpoint import verify
 from engine.run.lock import RunLock
-from engine.run.predictions import write_predictions
 from engine.run.resume import check_recipe
 from engine.run.run_data import RunData, check_same_files
 from engine.run.run_folder import RunFolder
@@ -180,7 +176,7 @@ class _Session:
         assert chosen is not None
         assert chosen.scored is not None
         run = self._folder.keep(chosen.scored.run)
-        results = self._score(run)
+        results = score_on_test(run, self._splits, self._runtime)
         self._folder.keep(chosen.scored.run)
         summary = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))
         summary |= {"name": name, **{f"{split}_top1": top1 for split, top1 in results.items()}}
@@ -197,27 +193,6 @@ class _Session:
                 f"val chose among {len(self._ladder.done)} methods, so its score is too high for the kept one: "
                 + ("go by test" if self._splits.test is not None else "pictures that it has not seen will tell")
             )
-
-    def _score(self, run: RunFolder) -> dict[str, float]:
-        """Evaluate the kept run on the pictures that chose nothing; return top-1 by split."""
-        best = run.checkpoints / "best.ckpt"
-        config, sidecar = run.read_config(), verify(best)
-        spec, classes = config.data.preprocessing, self._splits.train.classes
-        pictures = [part for part in (self._splits.test, unseen_part(self._splits)) if part is not None]
-        if not pictures:
-            return {}
-        evaluate = checkpoint_evaluator(best, config, self._runtime, spec, classes)
-        if evaluate is None:
-            evaluate = mindspore_evaluator(best, config, self._runtime, spec, classes)
-        results = {}
-        for part in pictures:
-            result = evaluate(part)
-            require_finite_loss(result, f"{part.split}, evaluated with {best}")
-            run.write_evaluation(result, part.split, "best", sidecar.sha256, part.split in self._splits.leaking)
-            write_predictions(run.path, part, result)
-            print(result_line(part.split, result, self._splits))
-            results[part.split] = result.top1
-        return results
 
     def _photos(self) -> Any:
         val: PictureSet = self._splits.val

@@ -13,7 +13,7 @@ import numpy as np
 from common.errors import ConfigError, DataError, RunError, RunStopped
 from common.names import printable
 from datazoo.features.photos import photos_of
-from datazoo.photos.groups import photo_groups
+from datazoo.photos.memory import PhotoMemory
 from datazoo.pictures import PictureSet, Splits, pooled
 from engine.config import Config
 from engine.jobs.feed import FeatureSource
@@ -110,7 +110,7 @@ def _without_choosing(config: Config) -> Config:
 def _photos(config: Config, pool: PictureSet, runtime: Runtime) -> np.ndarray:
     """Each picture's photo: by features of the published backbone, as for a solved head, or by the pictures' looks."""
     if not (config.model.has_backbone and config.finetune.pretrained):
-        return photo_groups(pool, config.data.workers)
+        return PhotoMemory(config.data.cache_dir / "photos").groups(pool)
     network = build_network(config.model, len(pool.classes))
     load_published_weights(network, config.finetune, pool.classes)
     values = FeatureSource(config, network.pooled_backbone, runtime).of(pool, views=1).values[0]
