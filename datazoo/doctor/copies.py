@@ -86,6 +86,12 @@ def unseen_part(splits: Splits) -> PictureSet | None:
     return splits.test.subset(unseen, "test_unseen") if unseen else None
 
 
+def held_out(splits: Splits) -> dict[str, PictureSet]:
+    """Return what a run is evaluated on, by name, in order: val, test if there is one, test_unseen if test leaks."""
+    parts = (splits.val, splits.test, unseen_part(splits))
+    return {part.split: part for part in parts if part is not None}
+
+
 def _told(splits: Splits, leaks: Mapping[tuple[str, str], int]) -> list[str]:
     sizes = {part.split: len(part) for part in splits}
     return [

@@ -15,7 +15,7 @@ import numpy as np
 from mindspore import nn
 from mindspore.dataset import Dataset, GeneratorDataset
 
-from datazoo.doctor.copies import unseen_part
+from datazoo.doctor.copies import held_out
 from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features, is_cached
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.features.photos import count_seen
@@ -96,12 +96,11 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
     """
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     eval_batch_size = data.eval_batch_size or data.batch_size
-    unseen = unseen_part(splits)
-    held_out = [part for part in (splits.val, splits.test, unseen) if part is not None]
+    parts = held_out(splits).values()
     if front is not None:
         source = FeatureSource(config, front, runtime)
         features = source.of(splits.train, data.features.views)
-        of_held_out = {part.split: source.of(part, views=1) for part in held_out}
+        of_held_out = {part.split: source.of(part, views=1) for part in parts}
         if config.finetune.solves_head and config.finetune.probe_l2 is None:
             _say_what_was_seen(features, of_held_out)
         return Feed(
@@ -125,7 +124,7 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
         pictures,
         {
             s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers, on_bad, decoded)
-            for s in held_out
+            for s in parts
         },
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datazoo.doctor.copies import unseen_part
+from datazoo.doctor.copies import held_out
 from datazoo.pictures import Splits
 from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
 from engine.jobs.pooled_network import PooledNetwork, pooled_in_checkpoint, pooled_in_model
@@ -27,7 +27,7 @@ def score_on_test(run: RunFolder, splits: Splits, runtime: Runtime) -> dict[str,
     """
     best, config = run.checkpoints / "best.ckpt", run.read_config()
     spec, classes, sha256 = config.data.preprocessing, splits.train.classes, verify(best).sha256
-    pictures = [part for part in (splits.test, unseen_part(splits)) if part is not None]
+    pictures = {split: part for split, part in held_out(splits).items() if split != "val"}
     if not pictures:
         return {}
     fast = checkpoint_evaluator(best, config, runtime, spec, classes)
@@ -37,11 +37,11 @@ def score_on_test(run: RunFolder, splits: Splits, runtime: Runtime) -> dict[str,
         return pooled_in_checkpoint(best, runtime.device) if fast is None else pooled_in_model(fast.model)
 
     top1 = {}
-    for part in pictures:
+    for split, part in pictures.items():
         result = evaluator(part)
-        require_finite_loss(result, f"{part.split}, evaluated with {best}")
-        run.write_evaluation(result, part.split, "best", sha256, part.split in splits.leaking)
+        require_finite_loss(result, f"{split}, evaluated with {best}")
+        run.write_evaluation(result, split, "best", sha256, split in splits.leaking)
         keep_wrong_pictures(run.path, part, write_predictions(run.path, part, result), spec, sha256, pooled)
-        print(result_line(part.split, result, splits))
-        top1[part.split] = result.top1
+        print(result_line(split, result, splits))
+        top1[split] = result.top1
     return top1

@@ -10,6 +10,7 @@ from mindspore import nn
 from common.files import atomic_link
 from common.names import printable
 from common.results import EvaluationResult
+from datazoo.doctor.copies import held_out
 from datazoo.pictures import Splits
 from engine.config import Config
 from engine.jobs.evaluators import checkpoint_evaluator
@@ -61,8 +62,8 @@ def evaluate_best(
         return pooled_in_checkpoint(best, runtime.device) if model is None else pooled_in_model(model)
 
     results: dict[str, EvaluationResult] = {}
-    for split, dataset in feed.held_out.items():
-        pictures = splits.named(split)
+    for split, pictures in held_out(splits).items():
+        dataset = feed.held_out[split]
         results[split] = result = evaluator(dataset, len(pictures)) if of_pictures is None else of_pictures(pictures)
         require_finite_loss(result, f"{split}, evaluated with {best}")
         if runtime.is_main:
