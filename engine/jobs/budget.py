@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from common.durations import duration
-from common.errors import ConfigError, RunStopped
+from common.errors import BadInput, ConfigError, RunStopped
 from common.files import write_json
 from common.names import printable
 from common.signals import handling, pass_to, stop_words
@@ -94,6 +94,9 @@ def train_within(
             session = _Session(budget, splits, runtime, source, folder)
             session.climb(recipes, resume is not None, resume_force)
             session.finish(name)
+    except BadInput:
+        folder.remove_if_empty()
+        raise
     finally:
         lock.release()
     return folder.path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,11 @@ class BudgetFolder:
     def write(self, record: Mapping[str, object]) -> None:
         """Record what was tried."""
         write_json(self.path / RECORD, record)
+
+    def remove_if_empty(self) -> None:
+        """Take the folder away where nothing was begun in it."""
+        if not any(self.steps.iterdir()):
+            shutil.rmtree(self.path)
 
     def keep(self, name: str) -> RunFolder:
         """Make a method's run the kept one; return it."""

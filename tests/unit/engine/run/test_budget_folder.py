@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,15 @@ def test_resume_auto_finds_it_before_anything_is_kept(folder: BudgetFolder, tmp_
     assert found is not None
     assert found[0].path == folder.path
     found[1].release()
+
+
+def test_only_a_folder_in_which_nothing_was_begun_is_taken_away(folder: BudgetFolder) -> None:
+    make_run(folder, "head-seed0")
+    folder.remove_if_empty()
+    assert folder.path.is_dir()
+    shutil.rmtree(folder.steps / "head-seed0")
+    folder.remove_if_empty()
+    assert not folder.path.exists()
 
 
 def test_another_run_is_no_folder_to_go_on_in(tmp_path: Path) -> None:
