@@ -13,7 +13,7 @@ from common.results import EvaluationResult
 from datazoo.pictures import Splits
 from engine.config import Config
 from engine.jobs.budget_ladder import Ask, Scored
-from engine.jobs.feed import FeatureSource, FeatureSpeed
+from engine.jobs.feed import FeatureSource
 from engine.jobs.pacing import Pacing
 from engine.jobs.rehearsal import Pace
 from engine.jobs.train import FinishedRun, Start, train_on
@@ -30,7 +30,7 @@ MobileNetV2 took 15 to 25 s on two x86 cores.
 """
 
 SCORING = 15.0
-"""Seconds to keep for exporting a trained network and scoring val with it, before that was measured once."""
+"""Seconds to keep for exporting a network that was trained on pictures, and scoring val with it."""
 
 
 @dataclass
@@ -54,15 +54,14 @@ class Bench:
     clock: Callable[[], float] = time.monotonic
     goes_on: bool = False
     resume_force: bool = False
-    features: FeatureSpeed | None = field(default=None, init=False)
+    feature_seconds: float | None = field(default=None, init=False)
     pace: Pace | None = field(default=None, init=False)
-    scoring: float = field(default=SCORING, init=False)
 
-    def feature_speed(self) -> FeatureSpeed:
-        """How fast features are computed; measured once."""
-        if self.features is None:
-            self.features = self.source.speed(self.splits.train)
-        return self.features
+    def seconds_each(self) -> float:
+        """How long the features of one view of a picture take; measured once."""
+        if self.feature_seconds is None:
+            self.feature_seconds = self.source.seconds_each(self.splits.train)
+        return self.feature_seconds
 
 
 @dataclass(frozen=True)
@@ -81,50 +80,47 @@ class BudgetMethod:
 
     def run(self, ask: Ask) -> Scored:
         """Measure, ask, train, and score the validation pictures; see `Method`."""
-        if self.config.data.features.enabled:
+        bench, on_features = self.bench, self.config.data.features.enabled
+        if on_features:
             self._ask_for_features(ask)
         else:
             self._ask_for_measuring(ask)
-        bench = self.bench
-        # What it costs to score a network that was trained on pictures, which is exported for that.
-        tail = 0.0 if self.config.data.features.enabled else bench.scoring
-        part = "training" if self.config.data.features.enabled else ""
+        tail = 0.0 if on_features else SCORING
 
         def asked(pace: Pace) -> int:
-            if not self.config.data.features.enabled:
+            if not on_features:
                 bench.pace = pace
-            return ask(Forecast(tail, pace.epoch, self.config.train.epochs), part=part)
+            return ask(Forecast(tail, pace.epoch, self.config.train.epochs), part="training" if on_features else "")
 
         ms.set_seed(self.config.train.seed)  # as in a process of its own
         pacing = Pacing(asked, bench.ends - tail, bench.clock)
-        resume = "auto" if bench.goes_on else None
-        start = Start(resume, bench.resume_force and bench.goes_on, pacing=pacing)
+        start = Start("auto" if bench.goes_on else None, bench.resume_force and bench.goes_on, pacing=pacing)
         return self._scored(train_on(bench.splits, self.config, bench.runtime, start))
 
     def _scored(self, run: FinishedRun) -> Scored:
         return Scored(run.path.name, right_of(run.results["val"], self.bench.splits.val.labels), run.epochs, run.note)
 
     def _ask_for_features(self, ask: Ask) -> None:
+        """Ask whether the features fit, and compute them: by the network that was built to measure how fast it is."""
         bench, views = self.bench, self.config.data.features.views
-        count = self._own_source().to_compute(bench.splits.train, views) + bench.source.to_compute(bench.splits.val, 1)
+        own = bench.source.like(self.config)
+        count = own.to_compute(bench.splits.train, views) + bench.source.to_compute(bench.splits.val, 1)
         if count == 0:
             ask(Forecast(STARTING), part=f"features of {views} view(s), cached")
             return
-        speed = bench.feature_speed()
-        seconds = STARTING + speed.build + count * speed.each
-        ask(Forecast(seconds), part=f"features of {count} views at {1 / speed.each:.0f}/s")
-
-    def _own_source(self) -> FeatureSource:
-        return self.bench.source.like(self.config)
+        each = bench.seconds_each()
+        ask(Forecast(STARTING + count * each), part=f"features of {count} views at {1 / each:.0f}/s")
+        own.of(bench.splits.train, views)
+        bench.source.of(bench.splits.val, 1)
 
     def _ask_for_measuring(self, ask: Ask) -> None:
         """Ask whether there is any sense in measuring, which compiles: by what is known to take less."""
         bench, epochs = self.bench, self.config.train.epochs
         if bench.pace is not None:
-            bound = Forecast(bench.pace.compiling + bench.scoring, bench.pace.epoch, epochs)
+            bound = Forecast(bench.pace.compiling + SCORING, bench.pace.epoch, epochs)
         else:
-            forward = 0.0 if bench.features is None else len(bench.splits.train) * bench.features.each
-            bound = Forecast(COMPILING + bench.scoring, forward, epochs)
+            forward = len(bench.splits.train) * (bench.feature_seconds or 0.0)
+            bound = Forecast(COMPILING + SCORING, forward, epochs)
         ask(bound, is_bound=True)
 
 

@@ -141,14 +141,6 @@ def _say_what_was_seen(train: CachedFeatures, held_out: Mapping[str, CachedFeatu
             )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class FeatureSpeed:
-    """Seconds until the first picture's features, with everything that is built for them, and seconds a picture."""
-
-    build: float
-    each: float
-
-
 class FeatureSource:
     """Cached features of any split, by layers as they were when this was made.
 
@@ -193,12 +185,12 @@ class FeatureSource:
         known = is_cached(pictures, self._views(views), self._extractor, self._config.data.features.cache_dir)
         return 0 if known else views * len(pictures)
 
-    def speed(self, pictures: PictureSet) -> FeatureSpeed:
-        """Measure on up to two batches of pictures, behind one picture that has the network built."""
+    def seconds_each(self, pictures: PictureSet) -> float:
+        """Measure how long one view takes, on up to two batches, behind one picture that has the network built."""
         with tempfile.TemporaryDirectory() as folder:
-            build = self._seconds(pictures.subset([0], "sample"), Path(folder))
+            self._seconds(pictures.subset([0], "sample"), Path(folder))
             some = pictures.subset(range(min(2 * self._extractor.batch_size, len(pictures))), "sample")
-            return FeatureSpeed(build, self._seconds(some, Path(folder)) / len(some))
+            return self._seconds(some, Path(folder)) / len(some)
 
     def _seconds(self, pictures: PictureSet, folder: Path) -> float:
         began = time.perf_counter()
