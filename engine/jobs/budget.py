@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -226,10 +227,16 @@ class _Session:
                 keep_made_split(self._splits, run.splits)
             keep_made_split(self._splits, RunFolder(self._folder.path).splits)
             self._folder.keep(chosen.scored.run)
-        self._folder.write(record_of(ladder, self._budget.seconds, self._seconds, len(self._splits.val)))
+        self._record()
+
+    def _record(self) -> None:
+        n_val = len(self._splits.val)
+        self._folder.write(record_of(self._ladder, self._budget.seconds, self._seconds, n_val))
 
     def _on_signal(self, number: int, frame: FrameType | None, previous: Any) -> None:
         """Where no run has anything to save."""
+        with contextlib.suppress(OSError):
+            self._record()
         print(self._stopped(stop_words(number)), flush=True)
         pass_to(previous, number, frame)
 

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from common.durations import duration
-from common.errors import ConfigError
+from common.errors import ConfigError, TrainingError
 from engine.run.budget import Difference, Forecast, LeftOut, choose, compare_on_photos
 
 
@@ -141,6 +141,7 @@ class Ladder:
 
         Raises:
             ConfigError: not even the first one fits.
+            TrainingError: the first one fails; where a later one does, those before it stay.
         """
         done = {attempt.method for attempt in self.done}
         too_dear: str | None = None
@@ -169,6 +170,12 @@ class Ladder:
         except LeftOut as left_out:
             seconds, why = self._clock() - began, str(left_out)
             return Attempt(method.name, "left_out", seconds, None, why, left_out.forecast, left_out.left)
+        except TrainingError as failed:
+            if not self.done:
+                raise
+            why = f"failed: {str(failed).splitlines()[0]}"
+            self._say(f"{method.name}: {why}")
+            return Attempt(method.name, "left_out", self._clock() - began, reason=why)
         return Attempt(method.name, "done", self._clock() - began, scored)
 
     def _ask(self, name: str, forecast: Forecast, is_bound: bool) -> int:

@@ -16,7 +16,8 @@ from engine.jobs.budget_ladder import Ask, Scored
 from engine.jobs.feed import FeatureSource
 from engine.jobs.pacing import Pacing
 from engine.jobs.rehearsal import Pace
-from engine.jobs.train import FinishedRun, Start, train_on
+from engine.jobs.start import FinishedRun, Start
+from engine.jobs.train import train_on
 from engine.run.budget import Forecast
 from engine.runtime.start import Runtime
 

@@ -20,7 +20,8 @@ from engine.jobs.feed import FeatureSource
 from engine.jobs.fold_report import OutOfFold, write_folds
 from engine.jobs.network import build_network, load_published_weights
 from engine.jobs.pictures import open_splits
-from engine.jobs.train import Start, checked, settled, train_on
+from engine.jobs.start import Start
+from engine.jobs.train import checked, settled, train_on
 from engine.run.lock import RunLock
 from engine.run.resume import check_recipe
 from engine.run.run_data import RunData, check_same_files

@@ -32,13 +32,13 @@ from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.loops import Loop, make_loop
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
-from engine.jobs.pacing import Pacing
 from engine.jobs.parts import describe_length, make_observers, make_run_schedule, make_saver, make_store
 from engine.jobs.pictures import keep_made_split, open_splits, with_fitting_batch, with_split_folders
 from engine.jobs.prepare import PreparedRun, prepare_run
 from engine.jobs.refit import make_refit
 from engine.jobs.result_lines import require_finite_loss
 from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
+from engine.jobs.start import FinishedRun, Start
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
 from engine.run.budget import LeftOut
@@ -77,40 +77,6 @@ def train(
     splits = open_splits(config.data, runtime)
     check_same_pictures(runtime, splits)
     return train_on(splits, config, runtime, Start(resume, resume_force, profile)).path
-
-
-@dataclass(frozen=True)
-class Start:
-    """How a run is started.
-
-    Args:
-        resume: `auto`, a run folder or a checkpoint to go on from; None starts a new run.
-        resume_force: go on although the recipe or the files are others; never with other classes.
-        profile: steps that the main rank profiles.
-        pacing: the time that the run has, if it has only so much.
-    """
-
-    resume: str | None = None
-    resume_force: bool = False
-    profile: StepRange | None = None
-    pacing: Pacing | None = None
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """What a run came to.
-
-    Args:
-        path: its folder.
-        results: of the best checkpoint, by split.
-        epochs: that were trained.
-        note: why it ended early, if it did.
-    """
-
-    path: Path
-    results: Mapping[str, EvaluationResult]
-    epochs: int
-    note: str | None
 
 
 def checked(config: Config, runtime: Runtime) -> Config:

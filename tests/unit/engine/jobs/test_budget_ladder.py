@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from common.errors import ConfigError
+from common.errors import ConfigError, TrainingError
 from engine.jobs.budget_ladder import Ask, Attempt, Ladder, Scored
 from engine.run.budget import Forecast, LeftOut
 
@@ -117,6 +117,29 @@ def test_a_bound_that_fits_is_no_decision_yet_and_says_nothing(clock: Clock) -> 
     climbed.climb([Bounded("full", clock, Forecast(1), 0)])
     assert lines == []
     assert climbed.attempts[-1].reason == "nothing came of it"
+
+
+class Diverging(FakeMethod):
+    """Its loss is not finite any more after its first epoch."""
+
+    def run(self, ask: Ask) -> Scored:
+        super().run(ask)
+        raise TrainingError("the loss is nan at step 7\nlower optimizer.lr")
+
+
+def test_a_method_that_fails_leaves_what_was_kept_before(clock: Clock) -> None:
+    lines: list[str] = []
+    climbed = ladder(clock, 600, lines)
+    climbed.climb([head(clock), Diverging("partial", clock, Forecast(30), 50)])
+    assert lines[-1] == "partial: failed: the loss is nan at step 7"
+    assert climbed.attempts[-1].reason == "failed: the loss is nan at step 7"
+    assert climbed.chosen is not None
+    assert climbed.chosen.method == "head"
+
+
+def test_a_first_method_that_fails_is_a_failure(clock: Clock) -> None:
+    with pytest.raises(TrainingError):
+        ladder(clock, 600).climb([Diverging("head", clock, Forecast(30), 50)])
 
 
 def test_what_was_done_before_is_not_repeated_and_what_was_left_out_gets_another_chance(clock: Clock) -> None:

@@ -14,7 +14,8 @@ from engine.config import Config, load_config
 from engine.jobs.pacing import Pacing, with_epochs
 from engine.jobs.pictures import open_splits
 from engine.jobs.rehearsal import Pace
-from engine.jobs.train import FinishedRun, Start, train_on
+from engine.jobs.start import FinishedRun, Start
+from engine.jobs.train import train_on
 from engine.run.budget import LeftOut
 from engine.run.checkpoint import read_checkpoint
 from engine.run.run_folder import RunFolder
