@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from benchmarks.newcomer import make_pictures
 from tests.integration.jobs import ROOT
 from tests.integration.test_own_pictures import CLASSES, door
+from tests.integration.test_stopping import start
 
 METHODS = ["head", "head_views", "partial", "full"]
 Budgeted = tuple[Path, str, tuple[object, ...]]
@@ -76,3 +79,25 @@ def test_a_budget_too_short_for_the_first_method_says_what_it_takes_and_leaves_n
     assert "--budget is too short: head" in message[0]
     assert len(message) <= 3
     assert not list(run.parent.glob("mine-budget1s*"))
+
+
+@pytest.mark.slow
+def test_a_signal_leaves_the_best_so_far_and_says_what_was_not_done(budgeted: Budgeted) -> None:
+    run, _, flags = budgeted
+    process = start(sys.executable, "train.py", *map(str, flags), "--budget", "30m")
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("head: ") and "kept so far: head" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    said = "".join(lines) + process.stdout.read()
+
+    stopped = run.with_name("mine-budget30m-seed0")
+    assert process.wait(60) == 143, said
+    assert "kept: head; not done: " in said
+    assert f"go on with --resume {stopped}" in said
+    assert json.loads((stopped / "status.json").read_text())["state"] == "stopped"
+    assert json.loads((stopped / "budget.json").read_text())["chosen"] == "head"
+    assert (stopped / "checkpoints" / "best.ckpt").is_file()

@@ -50,9 +50,9 @@ def page(make_run: MakeRun) -> Callable[..., str]:
 
 def test_each_method_stands_with_counts_difference_and_outcome(page: Callable[..., str]) -> None:
     words = page(HEAD, PARTIAL, left_out("full", 750.0, 180.0))
-    assert "head 20 40 of 60 (66.7 %) – not kept" in words
-    assert "partial 20 50 of 60 (83.3 %) +16.7 points (+7.0 to +26.0) kept" in words
-    assert "full 31 – – left out: forecast 12 min 30 s, 3 min 00 s left" in words
+    assert "head not kept 40 of 60 (66.7 %) – 20" in words
+    assert "partial kept 50 of 60 (83.3 %) +16.7 points (+7.0 to +26.0) 20" in words
+    assert "full left out: forecast 12 min 30 s, 3 min 00 s left – – 31" in words
 
 
 def test_the_page_says_that_val_is_too_high_where_it_chose(page: Callable[..., str]) -> None:
