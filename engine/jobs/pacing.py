@@ -38,7 +38,7 @@ class Pacing:
             prepared.progress.stop_reason = None  # the end of an earlier budget
         if config.train.epochs == 0 or prepared.progress.step:
             return config
-        epochs = self.ask(rehearse(config, prepared))
+        epochs = self.ask(rehearse(config, prepared, lambda: self.clock() >= self.ends))
         if epochs == config.train.epochs:
             return config
         prepared.progress.epochs = epochs

@@ -37,7 +37,7 @@ class Pace:
     epoch: float
 
 
-def rehearse(config: Config, prepared: PreparedRun) -> Pace:
+def rehearse(config: Config, prepared: PreparedRun, is_over: Callable[[], bool] = lambda: False) -> Pace:
     """Time real steps and batches of val, then put every weight and state back.
 
     The step and the evaluation stay compiled: the run does not wait for that again.
@@ -45,14 +45,15 @@ def rehearse(config: Config, prepared: PreparedRun) -> Pace:
     Args:
         config: the recipe.
         prepared: what the run is made of; it has made no step.
+        is_over: whether there is no time left, so that a single step has to do.
     """
     began = time.perf_counter()
     step, feed = prepared.step, prepared.feed
     use_jit_level(step, config.runtime)
     step.set_train()
     with _put_back(prepared):
-        _, reading = _timed(feed.train.epoch(0), lambda batch: None)
-        first, working = _timed(feed.train.epoch(0), lambda batch: step(*batch)[0].asnumpy())
+        _, reading = _timed(feed.train.epoch(0), lambda batch: None, is_over)
+        first, working = _timed(feed.train.epoch(0), lambda batch: step(*batch)[0].asnumpy(), is_over)
     val = feed.held_out["val"]
     batches = min(STEPS, val.get_dataset_size())
     some = val.take(batches)  # once: a MindSpore dataset may feed no second one
@@ -83,11 +84,15 @@ def _put_back(prepared: PreparedRun) -> Iterator[None]:
             assign(parameter, value)
 
 
-def _timed(batches: Dataset, work: Callable[[list[Tensor]], object]) -> tuple[float, float]:
+def _timed(
+    batches: Dataset, work: Callable[[list[Tensor]], object], is_over: Callable[[], bool]
+) -> tuple[float, float]:
     """Return the seconds of the first batch, and of a later one on average."""
     moments = [time.perf_counter()]
     for batch in islice(batches.create_tuple_iterator(num_epochs=1), STEPS + 1):
         work(batch)
         moments.append(time.perf_counter())
+        if len(moments) > 2 and is_over():
+            break
     first, later = moments[1] - moments[0], moments[1:]
     return first, (later[-1] - later[0]) / (len(later) - 1) if len(later) > 1 else first
