@@ -1,6 +1,7 @@
 """Train and evaluate one network, as a recipe says.
 
 Your own pictures:      python train.py --pictures my_photos
+The best in half an hour: python train.py --pictures my_photos --budget 30m
 One process:            python train.py --config config/lenet5_digits.yaml
 Another learning rate:  python train.py --config config/lenet5_digits.yaml --optimizer.lr 0.02 --seed 1
 Go on after a stop:     python train.py --config config/lenet5_digits.yaml --resume auto
@@ -12,18 +13,21 @@ Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config c
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.door import EXIT_OK, open_door
 from common.errors import ConfigError
 from common.names import printable
+from engine.run.budget_flag import add_budget_flag
 from engine.run.pictures_flag import add_pictures_flag, implied_by_pictures, recipe_for_pictures
 from engine.runtime.environment import prepare_environment
 
 
 def main(argv: Sequence[str]) -> int:
     """Read the recipe, join the other ranks, train, write the report."""
+    began = time.monotonic()
     # Here, not above: what NETZOO_NETWORKS names is read with the schema, and may be bad input.
     from engine.config import parse_command_line
     from engine.config.step_range import StepRange
@@ -37,9 +41,12 @@ def main(argv: Sequence[str]) -> int:
         implied=implied_by_pictures,
     )
     profile = StepRange.parse(options.profile) if options.profile is not None else None
-    other = next((name for name in ("folds", "write_split") if getattr(options, name) is not None), None)
-    if profile is not None and other is not None:
-        raise ConfigError(f"--profile {profile}: --{other} makes no steps; leave one of the two out")
+    _refuse_mixtures(options)
+    recipes = None
+    if options.budget is not None:
+        from engine.run.budget_recipes import budget_recipes
+
+        recipes = budget_recipes(config, options, options.overrides)
     if options.write_split is not None:
         from engine.jobs.pictures import write_split
 
@@ -55,9 +62,15 @@ def main(argv: Sequence[str]) -> int:
 
     runtime = enter(config.runtime, config.train.seed, notes)
     if options.folds is not None:
-        cross_validate(config, runtime, options.folds)
+        cross_validate(config, runtime, options.folds, options.resume, options.resume_force)
         return EXIT_OK
-    run = train(config, runtime, options.resume, options.resume_force, profile)
+    if recipes is not None:
+        from engine.jobs.budget import Budget, train_within
+
+        budget = Budget(options.budget.seconds, str(options.budget), began)
+        run = train_within(budget, recipes, runtime, options.resume, options.resume_force)
+    else:
+        run = train(config, runtime, options.resume, options.resume_force, profile)
     if runtime.is_main:
         write_board(run)
         print(f"report: {printable(write_report(run, options.lang))}")
@@ -72,18 +85,31 @@ def fold_count(text: str) -> int:
     return int(text)
 
 
+def _refuse_mixtures(options: argparse.Namespace) -> None:
+    given = [
+        f"--{name}" for name in ("profile", "budget", "folds", "write_split") if getattr(options, name) is not None
+    ]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} are different things to do; leave {given[1]} or {given[0]} out")
+
+
 def _add_flags(parser: argparse.ArgumentParser) -> None:
     add_pictures_flag(parser)
+    add_budget_flag(parser)
     parser.add_argument(
-        "--folds", type=fold_count, metavar="K", help="cross-validate a solved head over photos instead of training"
+        "--folds",
+        type=fold_count,
+        metavar="K",
+        help="cross-validate over photos: a solved head in seconds, a recipe that trains by a run a fold",
     )
     parser.add_argument(
         "--resume", metavar="auto|PATH", help="go on: the newest unfinished run of this name and seed, a run folder, "
         "or a checkpoint"
     )  # fmt: skip
     parser.add_argument(
-        "--write_split", type=Path, metavar="CSV",
-        help="write which picture is in which split, as a list that data.path takes, and train nothing"
+        "--write_split", type=Path, metavar="OUT",
+        help="write which picture is in which split and train nothing: a list (OUT ends in .csv) or a folder of links, "
+        "both for data.path"
     )  # fmt: skip
     parser.add_argument("--lang", choices=("en", "zh"), default="en", help="of the report (default: en)")
     parser.add_argument("--resume_force", action="store_true", help="go on although recipe or pictures are others")

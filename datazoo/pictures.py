@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -125,6 +125,32 @@ class PictureSet:
         pairs = zip(self.file_keys, self.labels.tolist(), strict=True)
         lines = (f"{short_name(file)}\t{label}" for file, label in pairs)
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def pooled(parts: Sequence[PictureSet], split: str) -> PictureSet:
+    """Put the pictures of several splits, of one source, into one set, in order.
+
+    Args:
+        parts: the splits.
+        split: what the whole is called.
+    """
+
+    def chained(values: Iterable[Sequence[Any] | None]) -> tuple[Any, ...] | None:
+        known = [value for value in values if value is not None]
+        return tuple(item for value in known for item in value) if len(known) == len(parts) else None
+
+    arrays = [part.arrays for part in parts if part.arrays is not None]
+    sizes = [part.sizes for part in parts if part.sizes is not None]
+    return replace(
+        parts[0],
+        split=split,
+        labels=np.concatenate([part.labels for part in parts]),
+        paths=chained(part.paths for part in parts),
+        arrays=np.concatenate(arrays) if arrays else None,
+        packed=chained(part.packed for part in parts),
+        hashes=chained(part.hashes for part in parts),
+        sizes=np.concatenate(sizes) if len(sizes) == len(parts) else None,
+    )
 
 
 def short_name(file: str | PackedFile) -> str:

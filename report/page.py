@@ -10,6 +10,7 @@ from common.door import EXIT_OK, DoorParser, open_door
 from common.files import write_text
 from report import curves
 from report.bar_chart import Bar, bar_chart
+from report.budget import read_budget
 from report.calibration import expected_calibration_error, reliability, reliability_chart
 from report.confusion_matrix import MOST_DRAWN, confusion_matrix
 from report.formats import LocalFormats, percent
@@ -51,6 +52,7 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
         "report.html.j2",
         lang,
         run=values,
+        budget=read_budget(values.path),
         shown=shown,
         as_points=len(names) > MOST_DRAWN,
         scores=sorted(shown.per_class, key=lambda score: (score.f1, score.name)) if shown else (),

@@ -1,10 +1,11 @@
-"""What the pages say, in English and Chinese; `report/comparison_words.py` holds those of the comparison."""
+"""What the pages say, in English and Chinese; the comparison's words and a time budget's have files of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
+from report.budget_words import BUDGET_WORDS
 from report.comparison_words import COMPARISON_WORDS
 
 Lang = Literal["en", "zh"]
@@ -236,7 +237,7 @@ _WORDS = {
 def words(lang: Lang = "en") -> Words:
     """All words of one language, by key."""
     place = ("en", "zh").index(lang)
-    return {key: both[place] for key, both in (_WORDS | COMPARISON_WORDS).items()}
+    return {key: both[place] for key, both in (_WORDS | BUDGET_WORDS | COMPARISON_WORDS).items()}
 
 
 ENGLISH = words("en")

@@ -112,6 +112,13 @@ def _changes(augment: AugmentationConfig) -> dict[str, object]:
     return changes
 
 
+def is_cached(pictures: PictureSet, views: Views, extractor: Extractor, cache_dir: Path) -> bool:
+    """Whether `cached_features` would find them; arguments as there."""
+    key = feature_key(pictures, views, extractor.id)
+    file = CacheFile(Path(cache_dir), f"{pictures.split}_{key[:16]}", key, (views.count, len(pictures)))
+    return file.problem() is None
+
+
 def cached_features(
     pictures: PictureSet,
     views: Views,

@@ -50,7 +50,8 @@ def parse_command_line(
         implied: overrides that the door's own flags stand for; keys on the command line win over them.
 
     Returns:
-        The checked config, and a namespace with the door's own flags, `config` (Path or None) and `debug`.
+        The checked config, and a namespace with the door's own flags, `config` (Path or None), `debug`, and
+        `overrides`, the keys and values that were typed.
 
     Raises:
         ConfigError: unknown flags, missing values, or whatever `load_config` refuses.
@@ -75,6 +76,7 @@ def parse_command_line(
         print(dump_config(config), end="")
         raise SystemExit(0)
     del args.key_overrides, args.assignments, args.print_config
+    args.overrides = overrides
     return config, args
 
 

@@ -51,8 +51,13 @@ class Beginning:
         path = self._runtime.from_main("" if checkpoint is None else str(checkpoint))
         return Path(path) if path else None
 
-    def begin(self) -> RunFolder:
-        """Make the run's folder, or clear the one it goes on in, and say who holds it."""
+    def begin(self, config: Config) -> RunFolder:
+        """Make the run's folder, or clear the one it goes on in, and say who holds it.
+
+        Args:
+            config: the recipe, with what was decided about it since.
+        """
+        self._config = config
         if self._runtime.is_main:
             if self._point is None:
                 run = RunFolder.create(self._config)

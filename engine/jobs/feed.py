@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +16,7 @@ from mindspore import nn
 from mindspore.dataset import Dataset, GeneratorDataset
 
 from datazoo.doctor.copies import held_out_parts
-from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features
+from datazoo.features.cache import CachedFeatures, Extractor, Views, cached_features, is_cached
 from datazoo.features.loader import FeatureLoader, feature_eval_dataset
 from datazoo.features.photos import count_seen
 from datazoo.pictures import PictureSet, Splits
@@ -92,11 +96,11 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
     """
     data, shard = config.data, Shard(runtime.rank, runtime.world_size)
     eval_batch_size = data.eval_batch_size or data.batch_size
-    held_out = held_out_parts(splits)
+    parts = held_out_parts(splits)
     if front is not None:
         source = FeatureSource(config, front, runtime)
         features = source.of(splits.train, data.features.views)
-        of_held_out = {part.split: source.of(part, views=1) for part in held_out}
+        of_held_out = {part.split: source.of(part, views=1) for part in parts}
         if config.finetune.solves_head and config.finetune.probe_l2 is None:
             _say_what_was_seen(features, of_held_out)
         return Feed(
@@ -120,7 +124,7 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
         pictures,
         {
             s.split: eval_dataset(s, data.preprocessing, eval_batch_size, shard, data.workers, on_bad, decoded)
-            for s in held_out
+            for s in parts
         },
     )
 
@@ -160,14 +164,41 @@ class FeatureSource:
     def of(self, pictures: PictureSet, views: int) -> CachedFeatures:
         """Features of a split, from the cache or computed now."""
         data, runtime = self._config.data, self._runtime
-        # Features are of the size that is evaluated.
-        augment = data.augmentation.model_copy(update={"train_size": None})
         return cached_features(
             pictures,
-            Views(data.preprocessing, augment, views, self._config.train.seed),
+            self._views(views),
             self._extractor,
             data.features.cache_dir,
             workers=data.workers,
             shard=Shard(runtime.rank, runtime.world_size),
             barrier=runtime.barrier,
         )
+
+    def like(self, config: Config) -> FeatureSource:
+        """The same layers for another recipe."""
+        other = copy.copy(self)
+        other._config = config
+        return other
+
+    def to_compute(self, pictures: PictureSet, views: int) -> int:
+        """How many views of pictures `of` would have to compute."""
+        known = is_cached(pictures, self._views(views), self._extractor, self._config.data.features.cache_dir)
+        return 0 if known else views * len(pictures)
+
+    def seconds_each(self, pictures: PictureSet) -> float:
+        """Measure how long one view takes, on up to two batches, behind one picture that has the network built."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._seconds(pictures.subset([0], "sample"), Path(folder))
+            some = pictures.subset(range(min(2 * self._extractor.batch_size, len(pictures))), "sample")
+            return self._seconds(some, Path(folder)) / len(some)
+
+    def _seconds(self, pictures: PictureSet, folder: Path) -> float:
+        began = time.perf_counter()
+        cached_features(pictures, self._views(1), self._extractor, folder, workers=self._config.data.workers)
+        return time.perf_counter() - began
+
+    def _views(self, count: int) -> Views:
+        data = self._config.data
+        # Features are of the size that is evaluated.
+        augment = data.augmentation.model_copy(update={"train_size": None})
+        return Views(data.preprocessing, augment, count, self._config.train.seed)

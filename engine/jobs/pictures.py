@@ -18,7 +18,9 @@ from datazoo.photos.memory import PhotoMemory
 from datazoo.pictures import DataFinding, PictureSet, Splits
 from datazoo.pipeline.order import Shard
 from datazoo.pipeline.ranks import ALONE, Ranks
+from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.picture_list import write_list
+from datazoo.sources.split_links import write_links
 from datazoo.sources.split_names import SPLITS
 from datazoo.sources.splits import SplitChoice, load_splits
 from engine.config.data_section import DataConfig
@@ -73,15 +75,22 @@ def listed_splits(
 
 
 def write_split(config: DataConfig, target: Path) -> Path:
-    """Write the splits of a recipe as a list that `data.path` takes; return its path.
+    """Write the splits of a recipe as a list or a folder of links, which `data.path` takes; return its path.
+
+    Args:
+        config: the recipe's `data` section.
+        target: a list where it ends like one (.csv, .tsv, .txt, .lst), else a folder.
 
     Raises:
-        DataError: see `listed_splits`; pictures in memory; or the list cannot be written.
+        DataError: see `listed_splits`; pictures in memory; or it cannot be written.
     """
     splits = listed_splits(config)
     if not target.resolve().parent.is_dir():
         raise DataError(f"--write_split {printable(target)}: {printable(target.resolve().parent)} does not exist")
-    write_list(splits, target)
+    if target.suffix.lower() in LIST_ENDINGS:
+        write_list(splits, target)
+    else:
+        write_links(splits, target)
     return target
 
 

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 from common.errors import RunStopped
 from common.log import log_kept, log_to_file
 from common.names import printable
+from common.results import EvaluationResult
 from common.signals import stop_words
 from datazoo.pictures import Splits
 from datazoo.pipeline.reader import naming_bad_pictures
 from engine.callbacks.base import RunCallback
+from engine.callbacks.deadline import Deadline
 from engine.callbacks.profiler import StepProfiler
 from engine.callbacks.resources import ResourceSampler
 from engine.callbacks.step_monitor import DIVERGED_REMEDY, StepMonitor
@@ -42,8 +45,10 @@ from engine.jobs.prepare import PreparedRun, prepare_run
 from engine.jobs.refit import make_refit
 from engine.jobs.result_lines import require_finite_loss
 from engine.jobs.results import evaluate_best, parameter_counts, save_what_changed
+from engine.jobs.start import FinishedRun, Start
 from engine.jobs.training_state import TrainingState
 from engine.run.best_epoch import BestEpoch
+from engine.run.budget import LeftOut
 from engine.run.records import EpochEnd, EpochRecord, Progress
 from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
@@ -75,12 +80,38 @@ def train(
     Raises:
         RunStopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
-    check_device(runtime.device, config.amp, config.train.bn_sync)
-    config = with_width_of_weights(config, config.finetune.pretrained)  # no weights: said before pictures are read
-    check_same_recipe(runtime, config)
+    config = checked(config, runtime)
     splits = open_splits(config.data, runtime)
-    config = with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
     check_same_pictures(runtime, splits)
+    return train_on(splits, config, runtime, Start(resume, resume_force, profile)).path
+
+
+def checked(config: Config, runtime: Runtime) -> Config:
+    """Refuse what this machine cannot run, before any picture is read; take the network's width from its weights."""
+    check_device(runtime.device, config.amp, config.train.bn_sync)
+    config = with_width_of_weights(config, config.finetune.pretrained)
+    check_same_recipe(runtime, config)
+    return config
+
+
+def settled(config: Config, splits: Splits, runtime: Runtime) -> Config:
+    """The recipe with what the pictures decide: their folders, and a batch that they fill."""
+    return with_fitting_batch(with_split_folders(config, splits), len(splits.train), runtime.world_size)
+
+
+def train_on(splits: Splits, config: Config, runtime: Runtime, start: Start) -> FinishedRun:
+    """Train on splits that are open already, in a run folder.
+
+    Args:
+        splits: training, validation and test pictures.
+        config: the recipe, by `checked`.
+        runtime: device and rank.
+        start: where it goes on, and what else there is to it.
+
+    Raises:
+        RunStopped: after Ctrl-C or SIGTERM, when everything is saved.
+    """
+    config = settled(config, splits, runtime)
     network = build_network(config.model, len(splits.train.classes))
     load_published_weights(network, config.finetune, splits.train.classes)
 
@@ -90,11 +121,13 @@ def train(
     try:
         with log_kept() as messages:
             watch = Stopwatch()
-            checkpoint = beginning.find(resume, resume_force)
+            checkpoint = beginning.find(start.resume, start.resume_force)
             prepared = prepare_run(config, splits, network, runtime, checkpoint, watch)
-            if profile is not None:
-                profile.check(prepared.progress.step, prepared.progress.steps_per_epoch, config.train.epochs)
-            run = beginning.begin()
+            if start.profile is not None:
+                start.profile.check(prepared.progress.step, prepared.progress.steps_per_epoch, config.train.epochs)
+            if start.pacing is not None:
+                config = start.pacing.fit(config, prepared)
+            run = beginning.begin(config)
             with run.status() if runtime.is_main else nullcontext():
                 log_to_file(run.logs / f"rank_{runtime.rank}.log", messages)
                 print(f"run folder: {printable(run.path)}")
@@ -103,12 +136,12 @@ def train(
                     beginning.write_inputs(run)
                     keep_made_split(splits, run.splits)
                 beginning.settle(run, prepared.progress)
-                _train_in_folder(config, splits, runtime, run, prepared, resources, watch, profile)
+                results = _train_in_folder(config, splits, runtime, run, prepared, resources, watch, start)
     finally:
         if resources is not None:
             resources.close()
         beginning.release()
-    return run.path
+    return FinishedRun(run.path, results, prepared.progress.epoch, prepared.progress.stop_reason)
 
 
 def _train_in_folder(
@@ -119,8 +152,8 @@ def _train_in_folder(
     prepared: PreparedRun,
     resources: ResourceSampler | None,
     watch: Stopwatch,
-    profile: StepRange | None,
-) -> None:
+    start: Start,
+) -> Mapping[str, EvaluationResult]:
     network, feed, progress, state = prepared.network, prepared.feed, prepared.progress, prepared.state
 
     # -- loop ------------------------------------------------------------------------------------------------------
@@ -131,11 +164,13 @@ def _train_in_folder(
     loop = make_loop(config, prepared.step, prepared.optimizer, feed.train, schedule, progress, runtime.device)
     keeper = TimeKeeper(loop.input_seconds)
     callbacks: list[RunCallback] = [signals, saver, keeper]
+    if start.pacing is not None:
+        callbacks.append(Deadline(progress, start.pacing.ends, start.pacing.clock))
     if resources is not None:
         callbacks += [resources, *make_observers(run, progress)]
-        if profile is not None:
+        if start.profile is not None:
             where, device = run.path / "profile", runtime.device
-            callbacks.append(StepProfiler(profile, where, progress, device, loop.length, loop.input_seconds))
+            callbacks.append(StepProfiler(start.profile, where, progress, device, loop.length, loop.input_seconds))
     print(describe_length(config, splits, progress))
     print(describe_precision(config.amp, runtime.device))
     if (average := describe_average(config)) is not None and progress.epochs:
@@ -148,6 +183,8 @@ def _train_in_folder(
         raise RunStopped(f"{words} after step {progress.step}; go on with --resume {run.path}", progress.interrupted_by)
     if progress.stop_reason:
         print(progress.stop_reason)
+    if start.pacing is not None and progress.best_epoch is None:
+        raise LeftOut(f"{progress.stop_reason}, which brought nothing to keep")
 
     # -- results ---------------------------------------------------------------------------------------------------
     print(f"evaluating the best checkpoint, of epoch {progress.best_epoch}", flush=True)
@@ -160,6 +197,7 @@ def _train_in_folder(
         costs = Costs(parameter_counts(network), resources.summary(), watch, budget, saved_bytes)
         write_summary(run, config, progress, results, costs, None if refit is None else refit.pictures)
         print("\n".join(filter(None, (budget.line(), budget.hint()))))
+    return results
 
 
 @dataclass(frozen=True)

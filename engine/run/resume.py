@@ -102,7 +102,7 @@ def find_resume_point(wanted: str, config: Config, force: bool, data: RunData | 
         if data is not None:
             _check_classes(run, checkpoint, was, data)
         if (run.path / "config.yaml").is_file():
-            _check_recipe(run.read_config(), config, force)
+            check_recipe(run.read_config(), config, force)
         if data is not None and was is not None:
             check_same_files(run.path, was, data, force)
     except BaseException:
@@ -204,7 +204,17 @@ def _check_classes(run: RunFolder, checkpoint: Path | None, was: RunData | None,
         check_same_classes(f"resume {path}", sidecar.classes, data.classes)
 
 
-def _check_recipe(old: Config, new: Config, force: bool) -> None:
+def check_recipe(old: Config, new: Config, force: bool) -> None:
+    """Refuse to go on with another recipe, or tell what differs.
+
+    Args:
+        old: what the run was started with.
+        new: the recipe of this start.
+        force: go on all the same.
+
+    Raises:
+        RunError: they differ, without `force`.
+    """
     different = different_keys(old, new)
     if not different:
         return

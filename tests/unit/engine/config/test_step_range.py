@@ -42,5 +42,5 @@ def test_whole_epochs_and_single_steps_are_allowed(steps: StepRange) -> None:
 
 
 def test_a_profile_of_no_training_is_refused() -> None:
-    with pytest.raises(ConfigError, match="--folds makes no steps"):
+    with pytest.raises(ConfigError, match="--profile and --folds are different things to do"):
         train.main(["--config", "config/lenet5_digits.yaml", "--profile", "steps=1:2", "--folds", "3"])

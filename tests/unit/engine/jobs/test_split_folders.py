@@ -129,6 +129,16 @@ def test_write_split_writes_the_list_and_trains_nothing(tmp_path: Path, monkeypa
     assert not (tmp_path / "runs").exists()
 
 
+def test_write_split_writes_links_where_the_name_is_no_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_recipe(tmp_path, write_data(tmp_path, "data") / "data")
+    monkeypatch.chdir(tmp_path)
+
+    assert train(["--config", str(recipe), "--write_split", "linked"]) == 0
+
+    assert (tmp_path / "linked/train/cat/2.png").readlink() == tmp_path / "data/cat/2.png"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_write_split_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     config = load_config(write_recipe(tmp_path, write_data(tmp_path, "data") / "data")).data
     with pytest.raises(DataError, match="gone does not exist"):
