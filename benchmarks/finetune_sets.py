@@ -65,7 +65,7 @@ def _mean(scores: Sequence[Score]) -> float:
 def _cell(scores: Sequence[Score]) -> str:
     """Mean, range, and CPU seconds of a run."""
     percents = [score.percent for score in scores]
-    spread = f" ({min(percents):.2f} to {max(percents):.2f})" if len(set(percents)) > 1 else ""
+    spread = f" ({min(percents):.2f} to {max(percents):.2f})" if len(percents) > 1 else ""
     cpu = [score.cpu for score in scores if score.cpu is not None]
     return f"{_mean(scores):.2f}{spread}" + (f", {sum(cpu) / len(cpu):.0f} CPU-s" if cpu else "")
 

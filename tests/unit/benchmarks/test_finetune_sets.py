@@ -10,7 +10,9 @@ from engine.config import load_config
 
 def test_a_row_gives_means_ranges_and_points_over_the_first_way() -> None:
     scores = {"probe": [Score(90, 100, 10.0)] * 2, "full": [Score(93, 100, 400.0), Score(95, 100, 500.0)]}
-    assert row("hands", scores) == "| hands | 100 | 90.00, 10 CPU-s | 94.00 (93.00 to 95.00), 450 CPU-s | +4.00 |"
+    assert row("hands", scores) == (
+        "| hands | 100 | 90.00 (90.00 to 90.00), 10 CPU-s | 94.00 (93.00 to 95.00), 450 CPU-s | +4.00 |"
+    )
 
 
 def test_the_head_has_a_cell_for_every_cell_of_a_row() -> None:
