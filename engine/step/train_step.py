@@ -78,14 +78,15 @@ class TrainStep(nn.Cell):
 
     def _scaled_loss(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         loss, correct = self.network(image, label)
-        return loss * self.loss_scale, loss, correct
+        return loss * self.loss_scale if self.checks_overflow else loss, loss, correct
 
     def construct(self, image: Tensor, label: Tensor) -> StepOutputs:
         """Take one step; a step whose gradients overflow changes nothing but the loss scale."""
         (_, loss, correct), scaled = self.value_and_grad(image, label)
         gradients: Gradients = ()
         for gradient in scaled:
-            gradients += (ops.cast(gradient, ms.float32) / self.loss_scale,)
+            gradient = ops.cast(gradient, ms.float32)
+            gradients += (gradient / self.loss_scale if self.checks_overflow else gradient,)
         scale = self.loss_scale.value()
         overflow = Tensor(False)
         if self.checks_overflow:
