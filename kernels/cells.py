@@ -15,6 +15,7 @@ from kernels.operators import (
     frozen_batch_norm,
     pointwise_convolution,
     pooling,
+    zero_padding,
 )
 
 
@@ -210,3 +211,26 @@ def suits_pooling(layer: nn.Cell) -> bool:
         and layer.pad_mode == "VALID"
         and not getattr(layer, "is_expand", False)  # AvgPool2d with one of its further options
     )
+
+
+class ZeroPad2d(nn.Pad):
+    """Zeros around maps: (B, C, H, W) to (B, C, H + 2 rows, W + 2 columns), float32 both.
+
+    Args:
+        layer: one that `suits_padding`.
+        library: the compiled kernels.
+    """
+
+    def __init__(self, layer: nn.Pad, library: Path) -> None:
+        super().__init__(layer.paddings)
+        self.enlarge = zero_padding(library, layer.paddings[2][0], layer.paddings[3][0])
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.enlarge(x)
+
+
+def suits_padding(layer: nn.Cell) -> bool:
+    """Whether a layer is a padding that `ZeroPad2d` computes: of maps, the same on opposite sides."""
+    if type(layer) is not nn.Pad or layer.mode != "CONSTANT" or len(layer.paddings) != 4:
+        return False
+    return layer.paddings[:2] == ((0, 0), (0, 0)) and all(before == after for before, after in layer.paddings[2:])

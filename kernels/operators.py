@@ -1,4 +1,4 @@
-"""The compiled kernels as MindSpore operators, each with its gradient; all tensors are float32.
+"""The compiled kernels as MindSpore operators, each with its gradient; all tensors but labels are float32.
 
 Maps that do not suit a layer are refused when its graph is compiled. The kernels look for themselves too: one that is
 called with other tensors computes nothing, and MindSpore raises a RuntimeError with its return value, which `STATUS`
@@ -15,22 +15,24 @@ from mindspore import Tensor, ops
 
 STATUS = {
     1: "another number of tensors than the kernel takes",
-    2: "a tensor that is not float32",
+    2: "a tensor that is not float32, or labels that are not int32",
     3: "a tensor of a shape that does not suit the others",
     4: "not enough memory",
+    5: "a label that is no class",
 }
 """What the kernels return where they do not return 0 (kernels/src/common.h)."""
 
 Shape = Sequence[int]
 
 
-def _custom(
+def custom(
     library: Path,
     kernel: str,
     shapes: Callable[..., Any],
     dtypes: Callable[..., Any],
     bprop: Callable[..., Any] | None = None,
 ) -> ops.Custom:
+    """Make an operator of a kernel; `bprop` is its gradient."""
     return ops.Custom(f"{library}:{kernel}", out_shape=shapes, out_dtype=dtypes, func_type="aot", bprop=bprop)
 
 
@@ -54,7 +56,7 @@ def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custo
         return [x[0], x[1], height, width]
 
     variant = f"Stride{stride}Padding{padding}"
-    backward = _custom(
+    backward = custom(
         library,
         f"DepthwiseBackward{variant}",
         lambda dy, weight, x: (x, weight),
@@ -65,7 +67,7 @@ def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custo
         gradients = backward(dout, weight, x)
         return gradients[0], gradients[1]
 
-    return _custom(library, f"DepthwiseForward{variant}", out_shape, lambda x, weight: x, bprop)
+    return custom(library, f"DepthwiseForward{variant}", out_shape, lambda x, weight: x, bprop)
 
 
 def pointwise_convolution(library: Path) -> ops.Custom:
@@ -80,13 +82,13 @@ def pointwise_convolution(library: Path) -> ops.Custom:
         return [x[0], weight[0], x[2], x[3]]
 
     # Two operators: MindSpore leaves out the one whose gradient nobody asks for, as that of a frozen weight.
-    of_input = _custom(library, "PointwiseInputGradient", lambda dy, weight, x: x, lambda dy, weight, x: x)
-    of_weight = _custom(library, "PointwiseWeightGradient", lambda dy, x, weight: weight, lambda dy, x, weight: weight)
+    of_input = custom(library, "PointwiseInputGradient", lambda dy, weight, x: x, lambda dy, weight, x: x)
+    of_weight = custom(library, "PointwiseWeightGradient", lambda dy, x, weight: weight, lambda dy, x, weight: weight)
 
     def bprop(x: Tensor, weight: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor, Tensor]:
         return of_input(dout, weight, x), of_weight(dout, x, weight)
 
-    return _custom(library, "PointwiseForward", out_shape, lambda x, weight: x, bprop)
+    return custom(library, "PointwiseForward", out_shape, lambda x, weight: x, bprop)
 
 
 def convolution(library: Path) -> ops.Custom:
@@ -101,8 +103,8 @@ def convolution(library: Path) -> ops.Custom:
         return [x[0], weight[0], x[2] - 4, x[3] - 4]
 
     # Two operators, for the first layer of a network needs no gradient of its input: MindSpore then leaves it out.
-    of_input = _custom(library, "Convolution5x5InputGradient", lambda dy, weight, x: x, lambda dy, weight, x: x)
-    of_weight = _custom(
+    of_input = custom(library, "Convolution5x5InputGradient", lambda dy, weight, x: x, lambda dy, weight, x: x)
+    of_weight = custom(
         library,
         "Convolution5x5WeightGradient",
         lambda dy, x, weight: (weight, [weight[0]]),
@@ -113,7 +115,7 @@ def convolution(library: Path) -> ops.Custom:
         gradients = of_weight(dout, x, weight)
         return of_input(dout, weight, x), gradients[0], gradients[1]
 
-    return _custom(library, "Convolution5x5Forward", out_shape, lambda x, weight, bias: x, bprop)
+    return custom(library, "Convolution5x5Forward", out_shape, lambda x, weight, bias: x, bprop)
 
 
 def batch_norm(library: Path, relu6: bool) -> ops.Custom:
@@ -127,7 +129,7 @@ def batch_norm(library: Path, relu6: bool) -> ops.Custom:
         relu6: whether a ReLU6 follows.
     """
     name = "BatchNormRelu6" if relu6 else "BatchNorm"
-    backward = _custom(
+    backward = custom(
         library,
         f"{name}Backward",
         lambda dy, x, gamma, beta, mean, inverse: (x, gamma, beta),
@@ -147,7 +149,7 @@ def batch_norm(library: Path, relu6: bool) -> ops.Custom:
         _check_maps(x)
         return x, mean, variance, mean, variance
 
-    return _custom(
+    return custom(
         library,
         f"{name}Forward",
         out_shapes,
@@ -166,14 +168,14 @@ def frozen_batch_norm(library: Path, relu6: bool, trains: bool) -> ops.Custom:
     """
     name = "FrozenBatchNormRelu6" if relu6 else "FrozenBatchNorm"
     if trains:
-        backward = _custom(
+        backward = custom(
             library,
             f"{name}BackwardTraining",
             lambda dy, x, gamma, beta, mean, variance, eps: (x, gamma, beta),
             lambda dy, x, gamma, beta, mean, variance, eps: (x, gamma, beta),
         )
     else:
-        backward = _custom(
+        backward = custom(
             library,
             f"{name}Backward",
             lambda dy, x, gamma, beta, mean, variance, eps: x,
@@ -193,7 +195,7 @@ def frozen_batch_norm(library: Path, relu6: bool, trains: bool) -> ops.Custom:
         _check_maps(x)
         return x
 
-    return _custom(
+    return custom(
         library,
         f"{name}Forward",
         out_shape,
@@ -209,7 +211,7 @@ def pooling(library: Path, kind: str) -> ops.Custom:
         library: the compiled kernels.
         kind: `Max` or `Average`.
     """
-    backward = _custom(library, f"{kind}PoolBackward", lambda dy, x: x, lambda dy, x: x)
+    backward = custom(library, f"{kind}PoolBackward", lambda dy, x: x, lambda dy, x: x)
 
     def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
         return (backward(dout, x),)
@@ -218,4 +220,23 @@ def pooling(library: Path, kind: str) -> ops.Custom:
         _check_maps(x, 2)
         return [x[0], x[1], x[2] // 2, x[3] // 2]
 
-    return _custom(library, f"{kind}PoolForward", out_shape, lambda x: x, bprop)
+    return custom(library, f"{kind}PoolForward", out_shape, lambda x: x, bprop)
+
+
+def zero_padding(library: Path, rows: int, columns: int) -> ops.Custom:
+    """Make the operator x (N, C, H, W) -> y (N, C, H + 2 rows, W + 2 columns), with zeros around x.
+
+    Args:
+        library: the compiled kernels.
+        rows: of zeros, above and below.
+        columns: of zeros, to the left and to the right.
+    """
+
+    def out_shape(x: Shape) -> Shape:
+        _check_maps(x)
+        return [x[0], x[1], x[2] + 2 * rows, x[3] + 2 * columns]
+
+    def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        return (ops.slice(dout, (0, 0, rows, columns), x.shape),)
+
+    return custom(library, "ZeroPaddingForward", out_shape, lambda x: x, bprop)

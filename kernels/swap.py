@@ -17,8 +17,10 @@ from kernels.cells import (
     MaxPool2d,
     PointwiseConv2d,
     SmallConv2d,
+    ZeroPad2d,
     suits_convolution,
     suits_depthwise,
+    suits_padding,
     suits_pointwise,
     suits_pooling,
 )
@@ -41,6 +43,8 @@ class KernelReport:
         with_relu6: of those, the ones that compute the ReLU6 behind them too.
         poolings: 2x2 pooling.
         pointwise_left: convolutions 1x1 that stay MindSpore's, for the processor has no AVX-512.
+        paddings: with zeros.
+        library: the compiled kernels, which can take the loss and the optimiser's step too (kernels/step.py).
         unavailable: why MindSpore's own operators run; empty if they do not.
     """
 
@@ -51,6 +55,8 @@ class KernelReport:
     with_relu6: int = 0
     poolings: int = 0
     pointwise_left: int = 0
+    paddings: int = 0
+    library: Path | None = None
     unavailable: str = ""
 
     def __str__(self) -> str:
@@ -62,6 +68,7 @@ class KernelReport:
             "convolutions 5x5": self.convolutions,
             f"BatchNorm layers ({self.with_relu6} with their ReLU6)": self.batch_norms,
             "poolings": self.poolings,
+            "paddings": self.paddings,
         }
         left = f"; {self.pointwise_left} convolutions 1x1 stay MindSpore's: the kernel gains with AVX-512 only"
         tail = left if self.pointwise_left else ""
@@ -80,8 +87,6 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
         network: on a CPU, in float32; it is changed in place.
     """
     places = list(_places(network))
-    if not places:
-        return KernelReport()
     try:
         compiled = library()
     except KernelsUnavailable as error:
@@ -105,14 +110,18 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
         with_relu6,
         kinds["pooling"],
         found - len(places),
+        kinds["padding"],
+        compiled,
     )
 
 
-_CONVOLUTIONS: dict[str, tuple[Callable[[nn.Cell], bool], Callable[[nn.Conv2d, Path], nn.Cell]]] = {
+_ALONE: dict[str, tuple[Callable[[nn.Cell], bool], Callable[..., nn.Cell]]] = {
     "depthwise": (suits_depthwise, DepthwiseConv2d),
     "pointwise": (suits_pointwise, PointwiseConv2d),
     "convolution": (suits_convolution, SmallConv2d),
+    "padding": (suits_padding, ZeroPad2d),
 }
+"""Layers that are exchanged whatever stands beside them: which suit, and what takes their place."""
 
 
 @dataclass(frozen=True)
@@ -133,15 +142,14 @@ class _Place:
 
     @property
     def kind(self) -> str:
-        """Depthwise, pointwise, convolution, batch_norm or pooling."""
-        if isinstance(self.layer, nn.Conv2d):
-            return next(kind for kind, (suits, _) in _CONVOLUTIONS.items() if suits(self.layer))
-        return "batch_norm" if isinstance(self.layer, nn.BatchNorm2d) else "pooling"
+        """One of `_ALONE`, batch_norm or pooling."""
+        other = "batch_norm" if isinstance(self.layer, nn.BatchNorm2d) else "pooling"
+        return next((kind for kind, (suits, _) in _ALONE.items() if suits(self.layer)), other)
 
     def make(self, compiled: Path) -> nn.Cell:
         """The cell that takes the layer's place."""
-        if isinstance(self.layer, nn.Conv2d):
-            return _CONVOLUTIONS[self.kind][1](self.layer, compiled)
+        if self.kind in _ALONE:
+            return _ALONE[self.kind][1](self.layer, compiled)
         if isinstance(self.layer, nn.BatchNorm2d):
             return BatchNorm2d(self.layer, compiled, self.relu6 is not None)
         return MaxPool2d(compiled) if isinstance(self.layer, nn.MaxPool2d) else AvgPool2d(compiled)
@@ -151,7 +159,7 @@ def _places(network: nn.Cell) -> Iterator[_Place]:
     for _, parent in network.cells_and_names():
         children = list(parent.name_cells().items())
         for position, (key, layer) in enumerate(children):
-            if suits_pooling(layer) or any(suits(layer) for suits, _ in _CONVOLUTIONS.values()):
+            if suits_pooling(layer) or any(suits(layer) for suits, _ in _ALONE.values()):
                 yield _Place(parent, key, layer)
             elif type(layer) is nn.BatchNorm2d:
                 # Only a SequentialCell says what reads a layer's output.

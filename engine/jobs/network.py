@@ -41,19 +41,21 @@ FeaturesOf = Callable[[nn.Cell], CachedFeatures]
 
 @dataclass(frozen=True)
 class PreparedNetwork:
-    """One network, seen in four ways that share their parameters.
+    """One network, seen in four ways that share their parameters, and what computes it.
 
     Args:
         whole: all parameters; what is saved.
         evaluated: gives logits (B, num_classes) for what it is fed with: pictures, or the front's outputs.
         trained: the same at the recipe's mixed precision.
         front: frozen layers whose outputs are cached and fed; None where pictures are.
+        kernels: the compiled CPU kernels, which can take loss and update too; None where MindSpore's operators run.
     """
 
     whole: nn.Cell
     evaluated: nn.Cell
     trained: nn.Cell
     front: nn.Cell | None
+    kernels: Path | None
 
 
 def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features_of: FeaturesOf) -> PreparedNetwork:
@@ -85,12 +87,13 @@ def prepare_network(network: nn.Cell, config: Config, runtime: Runtime, features
     # The part that trains, where the outputs of the frozen front are cached.
     front, evaluated = split_frozen(network) if config.data.features.enabled else (None, logits_network(network))
     # Faster layers for a CPU; a front that onnxruntime computes is exported as it is.
-    use_cpu_kernels(evaluated if config.data.features.backend == "onnxruntime" else network, config, runtime)
+    exchanged = evaluated if config.data.features.backend == "onnxruntime" else network
+    kernels = use_cpu_kernels(exchanged, config, runtime).library
     # Every rank draws other dropout masks and starts from the main rank's weights.
     seed_dropout(network, config.train.seed * runtime.world_size + runtime.rank)
     runtime.broadcast(network)
     # Last, and before an optimiser is made: it may replace parameters.
-    return PreparedNetwork(network, evaluated, to_mixed_precision(evaluated, config.amp), front)
+    return PreparedNetwork(network, evaluated, to_mixed_precision(evaluated, config.amp), front, kernels)
 
 
 def build_network(options: NetworkOptions, num_classes: int) -> nn.Cell:
@@ -161,10 +164,10 @@ def _check_head_classes(checkpoint: Path, classes: tuple[str, ...]) -> None:
     check_same_classes(f"finetune.pretrained {checkpoint} with finetune.new_head false", known, classes)
 
 
-def use_cpu_kernels(network: nn.Cell, config: Config, runtime: Runtime) -> None:
+def use_cpu_kernels(network: nn.Cell, config: Config, runtime: Runtime) -> KernelReport:
     """Let the kernels in `kernels/` compute what they can, and say what came of it."""
     if config.train.epochs == 0:
-        return  # nothing is trained
+        return KernelReport()  # nothing is trained
     if not config.runtime.kernels:
         report = KernelReport(unavailable="runtime.kernels is false")
     elif runtime.device != "CPU":
@@ -174,6 +177,7 @@ def use_cpu_kernels(network: nn.Cell, config: Config, runtime: Runtime) -> None:
     else:
         report = apply_kernels(network)
     logger.info("%s", report)
+    return report
 
 
 def add_adapters(network: nn.Cell, config: LoraConfig) -> LoraReport:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from mindspore import nn
 
 from common.launcher_protocol import heartbeat_file, launcher_folder
@@ -13,6 +15,7 @@ from engine.callbacks.heartbeat import Heartbeat
 from engine.callbacks.metrics_log import MetricsLog
 from engine.callbacks.tensorboard import TensorBoard
 from engine.config import Config
+from engine.jobs.network import PreparedNetwork
 from engine.jobs.results import parameter_counts
 from engine.jobs.training_state import TrainingState
 from engine.run.checkpoint import CheckpointStore
@@ -24,18 +27,25 @@ from engine.step.optimizer import GroupedOptimizer, lr_multipliers
 from engine.step.train_step import TrainStep
 from netzoo.blocks import depth_of
 
+logger = logging.getLogger(__name__)
+
 
 def make_step(
-    config: Config, splits: Splits, network: nn.Cell, trained: nn.Cell, world_size: int
+    config: Config, splits: Splits, network: PreparedNetwork, world_size: int
 ) -> tuple[TrainStep, GroupedOptimizer]:
     """Put loss, optimiser and gradient handling around the network that trains."""
     finetune, optim = config.finetune, config.optimizer
-    parameters = trained.trainable_params()
-    multipliers = lr_multipliers(parameters, finetune.lr_groups, finetune.layer_decay, depth_of(network))
-    optimizer = GroupedOptimizer(optim, parameters, multipliers)
+    parameters = network.trained.trainable_params()
+    multipliers = lr_multipliers(parameters, finetune.lr_groups, finetune.layer_decay, depth_of(network.whole))
+    optimizer = GroupedOptimizer(optim, parameters, multipliers, network.kernels)
     weights = class_weights(config.loss, splits.train.labels, len(splits.train.classes))
+    for_loss = None if config.data.augmentation.mixes_labels else network.kernels
+    loss = NetworkWithLoss(network.trained, config.loss.label_smoothing, weights, for_loss)
+    by_kernels = [what for what, is_so in (("the loss", loss.by_kernel), ("AdamW", optimizer.by_kernel)) if is_so]
+    if by_kernels:
+        logger.info("CPU kernels compute %s", " and ".join(by_kernels))
     step = TrainStep(
-        NetworkWithLoss(trained, config.loss.label_smoothing, weights),
+        loss,
         optimizer,
         config.amp,
         clip_norm=optim.clip_norm,

@@ -80,7 +80,7 @@ def prepare_run(
     global_batch = config.data.batch_size * runtime.world_size
     progress = Progress(config.train.epochs, feed.train.steps_per_epoch, global_batch)
     warn_of_slow_average(config, progress.epochs * progress.steps_per_epoch)
-    step, optimizer = make_step(config, splits, network, prepared.trained, runtime.world_size)
+    step, optimizer = make_step(config, splits, prepared, runtime.world_size)
     evaluator = Evaluator(prepared.evaluated, splits.train.classes, runtime, config.runtime)
 
     # -- where it goes on ------------------------------------------------------------------------------------------

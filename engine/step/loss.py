@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
 from common.errors import ConfigError
 from engine.config.loss_section import LossConfig
+from kernels.step import CrossEntropy
 
 
 def class_weights(config: LossConfig, labels: np.ndarray, num_classes: int) -> np.ndarray | None:
@@ -49,13 +52,24 @@ class NetworkWithLoss(nn.Cell):
         network: maps the input to logits (B, C).
         label_smoothing: probability mass spread over all classes.
         weights: weight of each class, shape (C,), or None.
+        library: compiled kernels that compute the loss where there are no weights; None for MindSpore's operators.
     """
 
-    def __init__(self, network: nn.Cell, label_smoothing: float = 0.0, weights: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Cell,
+        label_smoothing: float = 0.0,
+        weights: np.ndarray | None = None,
+        library: Path | None = None,
+    ) -> None:
         super().__init__(auto_prefix=False)
         self.network = network
         self.label_smoothing = label_smoothing
         self.weights = None if weights is None else ms.Tensor(weights, ms.float32)
+        self.by_kernel = False
+        if library is not None and weights is None:
+            self.by_kernel = True
+            self.loss_and_correct = CrossEntropy(library, label_smoothing)
 
     def construct(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Return (loss, correct): mean loss, float32, and the count of right top-1 answers, float32.
@@ -65,6 +79,8 @@ class NetworkWithLoss(nn.Cell):
             label: int32 (B,), or float32 (B, C) where labels are mixed.
         """
         logits = ops.cast(self.network(image), ms.float32)
+        if self.by_kernel and label.ndim == 1:
+            return self.loss_and_correct(logits, label)
         if self.weights is not None and label.ndim == 1:
             loss = self._weighted(logits, label)
         else:

@@ -1,11 +1,15 @@
 // What every kernel shares: MindSpore's calling convention, checks of what it hands over, and the loop over threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <new>
+#include <numeric>
+#include <utility>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -14,7 +18,7 @@
 namespace kernels {
 
 // What a kernel returns; kernels/operators.py says them in words.
-enum Status : int { kDone = 0, kWrongCount = 1, kWrongType = 2, kWrongShape = 3, kNoMemory = 4 };
+enum Status : int { kDone = 0, kWrongCount = 1, kWrongType = 2, kWrongShape = 3, kNoMemory = 4, kWrongLabel = 5 };
 
 // The shape of feature maps; a plane is one channel of one picture.
 struct Shape {
@@ -43,16 +47,19 @@ inline void require(bool condition, Status otherwise) {
   if (!condition) throw otherwise;
 }
 
-// The tensors of one call: inputs first, then outputs; all are float32.
+// The tensors of one call: inputs first, then outputs; all are float32, but for labels.
 class Arguments {
  public:
   Arguments(int count, void** data, int* ranks, int64_t** shapes, const char** types)
       : count_(count), data_(data), ranks_(ranks), shapes_(shapes), types_(types) {}
 
-  void expect(int count) const {
+  // `labels`: the tensor that is int32, if there is one.
+  void expect(int count, int labels = -1) const {
     require(count_ == count, kWrongCount);
-    for (int i = 0; i < count; ++i) require(std::strcmp(types_[i], "float32") == 0, kWrongType);
+    for (int i = 0; i < count; ++i)
+      require(std::strcmp(types_[i], i == labels ? "int32" : "float32") == 0, kWrongType);
   }
+  int count() const { return count_; }
   // Feature maps (batch, channels, height, width), none of them empty.
   Shape maps(int i) const {
     require(ranks_[i] == 4, kWrongShape);
@@ -64,7 +71,22 @@ class Arguments {
   void expect_vectors(std::initializer_list<int> indices, int64_t length) const {
     for (int i : indices) require(ranks_[i] == 1 && shapes_[i][0] == length, kWrongShape);
   }
+  void expect_scalars(std::initializer_list<int> indices) const {
+    for (int i : indices) require(ranks_[i] == 0, kWrongShape);
+  }
+  bool same_shape(int i, int j) const {
+    return ranks_[i] == ranks_[j] && std::equal(shapes_[i], shapes_[i] + ranks_[i], shapes_[j]);
+  }
+  // Rows and columns of a matrix.
+  std::pair<int64_t, int64_t> matrix(int i) const {
+    require(ranks_[i] == 2 && shapes_[i][0] > 0 && shapes_[i][1] > 0, kWrongShape);
+    return {shapes_[i][0], shapes_[i][1]};
+  }
+  int64_t size(int i) const {
+    return std::accumulate(shapes_[i], shapes_[i] + ranks_[i], int64_t{1}, std::multiplies<int64_t>());
+  }
   const float* input(int i) const { return static_cast<const float*>(data_[i]); }
+  const int32_t* labels(int i) const { return static_cast<const int32_t*>(data_[i]); }
   float* output(int i) const { return static_cast<float*>(data_[i]); }
 
  private:

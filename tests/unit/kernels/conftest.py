@@ -23,10 +23,10 @@ def compiled() -> Path:
 
 @pytest.fixture(scope="session")
 def call(compiled: Path) -> Callable[..., int]:
-    """Call a kernel by its name on float32 arrays, inputs first; returns its status."""
+    """Call a kernel by its name on arrays, inputs first; returns its status."""
     kernels = ctypes.CDLL(str(compiled))
 
-    def kernel(name: str, *arrays: np.ndarray, dtype: bytes = b"float32") -> int:
+    def kernel(name: str, *arrays: np.ndarray) -> int:
         count = len(arrays)
         sizes = [(ctypes.c_int64 * array.ndim)(*array.shape) for array in arrays]
         return getattr(kernels, name)(
@@ -34,7 +34,7 @@ def call(compiled: Path) -> Callable[..., int]:
             (ctypes.c_void_p * count)(*(array.ctypes.data for array in arrays)),
             (ctypes.c_int * count)(*(array.ndim for array in arrays)),
             (ctypes.c_void_p * count)(*map(ctypes.addressof, sizes)),
-            (ctypes.c_char_p * count)(*[dtype] * count),
+            (ctypes.c_char_p * count)(*(array.dtype.name.encode() for array in arrays)),
             None,
             None,
         )
@@ -44,10 +44,11 @@ def call(compiled: Path) -> Callable[..., int]:
 
 @pytest.fixture(scope="session")
 def run(call: Callable[..., int]) -> Callable[..., list[np.ndarray]]:
-    """Run a kernel on inputs and give its outputs, of the shapes asked for; they start as NaN."""
+    """Run a kernel on inputs, of which int32 stays so, and give its outputs, of these shapes; they start as NaN."""
 
     def outputs(name: str, inputs: list[np.ndarray], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-        inputs = [np.ascontiguousarray(array, np.float32) for array in inputs]
+        types = [np.int32 if np.asarray(array).dtype == np.int32 else np.float32 for array in inputs]
+        inputs = [np.asarray(array, dtype, "C") for array, dtype in zip(inputs, types, strict=True)]
         results = [np.full(shape, np.nan, np.float32) for shape in shapes]
         assert call(name, *inputs, *results) == 0
         return results

@@ -37,8 +37,13 @@ DECLARE(MaxPoolForward)
 DECLARE(MaxPoolBackward)
 DECLARE(AveragePoolForward)
 DECLARE(AveragePoolBackward)
+DECLARE(ZeroPaddingForward)
+DECLARE(CrossEntropyForward)
+DECLARE(CrossEntropyBackward)
+DECLARE(AdamWStep)
 
-static void run(Kernel kernel, std::vector<Sizes> shapes) {
+// `labels`: the tensor that is int32, all zeros, if there is one.
+static void run(Kernel kernel, std::vector<Sizes> shapes, size_t labels = -1) {
   std::vector<float*> buffers;
   std::vector<void*> data;
   std::vector<int> ranks;
@@ -47,14 +52,15 @@ static void run(Kernel kernel, std::vector<Sizes> shapes) {
     int64_t count = 1;
     for (int64_t size : shape) count *= size;
     buffers.push_back(static_cast<float*>(std::malloc(count * sizeof(float))));
-    for (int64_t i = 0; i < count; ++i) buffers.back()[i] = 0.1f * (i * 7 % 100);
+    for (int64_t i = 0; i < count; ++i) buffers.back()[i] = buffers.size() - 1 == labels ? 0 : 0.1f * (i * 7 % 100);
     data.push_back(buffers.back());
     ranks.push_back(shape.size());
     sizes.push_back(shape.data());
   }
-  const std::vector<const char*> types(shapes.size(), "float32");
+  std::vector<const char*> types(shapes.size(), "float32");
+  if (labels < types.size()) types[labels] = "int32";
   const int status = kernel(shapes.size(), data.data(), ranks.data(), sizes.data(),
-                            const_cast<const char**>(types.data()), nullptr, nullptr);
+                            types.data(), nullptr, nullptr);
   if (status) {
     std::printf("status %d\n", status);
     std::exit(1);
@@ -102,6 +108,11 @@ int main() {
         run(kernel, {x, x, c, c, c, c, {1}, x});
       for (Kernel kernel : {FrozenBatchNormBackwardTraining, FrozenBatchNormRelu6BackwardTraining})
         run(kernel, {x, x, c, c, c, c, {1}, x, c, c});
+      run(ZeroPaddingForward, {x, {2, 3, height + 4, width + 2}});
+      run(CrossEntropyForward, {{height, width}, {height}, {1}, {}, {}}, 1);
+      run(CrossEntropyBackward, {{}, {height, width}, {height}, {1}, {height, width}}, 2);
+      run(AdamWStep, {{3}, {2}, {}, {}, x, {}, x, x, x, {40 * height, 40 * width}, {}, {40 * height, 40 * width},
+                      {40 * height, 40 * width}, {40 * height, 40 * width}, {}});
       if (height < 2 || width < 2) continue;
       const Sizes y = {2, 3, height / 2, width / 2};
       for (Kernel kernel : {MaxPoolForward, AveragePoolForward}) run(kernel, {x, y});

@@ -33,6 +33,11 @@ def zeros(*shape: int) -> np.ndarray:
             [zeros(1, 2, 1, 1), zeros(2, 3, 5, 5), zeros(1, 1, 5, 5), zeros(1, 1, 5, 5)],
             3,
         ),
+        ("ZeroPaddingForward", [zeros(1, 1, 2, 2), zeros(1, 1, 3, 4)], 3),
+        ("ZeroPaddingForward", [zeros(1, 1, 4, 4), zeros(1, 1, 2, 4)], 3),
+        ("AdamWStep", [zeros(3), zeros(1), zeros(), zeros(), zeros()], 3),
+        ("AdamWStep", [zeros(3), zeros(1), zeros(), zeros(), zeros(2), zeros(), *[zeros(3)] * 3, zeros()], 3),
+        ("AdamWStep", [zeros(3), zeros(1), zeros(), zeros(), zeros(2), zeros(1), *[zeros(2)] * 3, zeros()], 3),
         ("FrozenBatchNormForward", [zeros(1, 2, 4, 4), *[zeros(2)] * 3, zeros(3), zeros(1), zeros(1, 2, 4, 4)], 3),
     ],
 )
@@ -43,7 +48,15 @@ def test_are_refused_before_anything_is_read(
 
 
 def test_other_types_are_refused(call: Callable[..., int]) -> None:
-    assert call("MaxPoolForward", zeros(1, 1, 2, 2), zeros(1, 1, 1, 1), dtype=b"float16") == 2
+    assert call("MaxPoolForward", zeros(1, 1, 2, 2).astype(np.float16), zeros(1, 1, 1, 1)) == 2
+    assert call("CrossEntropyForward", zeros(1, 3), zeros(1), zeros(1), zeros(), zeros()) == 2
+
+
+@pytest.mark.parametrize("label", [-100, -1, 3])
+def test_labels_that_are_no_class_are_refused(call: Callable[..., int], label: int) -> None:
+    logits, labels = zeros(2, 3), np.array([0, label], np.int32)
+    assert call("CrossEntropyForward", logits, labels, zeros(1), zeros(), zeros()) == 5
+    assert call("CrossEntropyBackward", zeros(), logits, labels, zeros(1), logits) == 5
 
 
 def test_every_status_has_its_words() -> None:

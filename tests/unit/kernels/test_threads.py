@@ -45,3 +45,17 @@ def test_gradients_are_the_same_by_any_number_of_threads(
     set_threads(threads)
     for gradient, alone in zip(gradients(), expected, strict=True):
         np.testing.assert_array_equal(gradient, alone)
+
+
+def test_weights_are_the_same_by_any_number_of_threads(
+    call: Callable[..., int], set_threads: Callable[[int], None]
+) -> None:
+    def weights(threads: int) -> np.ndarray:
+        gradient, weight, mean, square = np.random.default_rng(0).uniform(size=(4, 50_001)).astype(np.float32)
+        settings, decay = np.array([0.9, 0.999, 1e-8], np.float32), np.array([0.01], np.float32)
+        power1, power2, rate, done = (np.array(value, np.float32) for value in (1, 1, 0.1, 0))
+        set_threads(threads)
+        assert call("AdamWStep", settings, decay, power1, power2, gradient, rate, weight, mean, square, done) == 0
+        return weight
+
+    np.testing.assert_array_equal(weights(3), weights(1))
