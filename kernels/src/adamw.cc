@@ -54,9 +54,9 @@ void step(const Arguments& arguments) {
       kernels::require(arguments.same_shape(i, gradient), kernels::kWrongShape);
     const float learning_rate = *arguments.input(rate);
     for (int64_t at = 0, size = arguments.size(gradient); at < size; at += kPiece)
-      pieces.push_back({arguments.input(gradient) + at, arguments.output(weight) + at, arguments.output(weight + 1) + at,
-                        arguments.output(weight + 2) + at, std::min(kPiece, size - at), learning_rate * correction,
-                        learning_rate * decay[parameter]});
+      pieces.push_back({arguments.input(gradient) + at, arguments.output(weight) + at,
+                        arguments.output(weight + 1) + at, arguments.output(weight + 2) + at,
+                        std::min(kPiece, size - at), learning_rate * correction, learning_rate * decay[parameter]});
   }
   kernels::for_each(pieces.size(), kPiece, [&](int64_t i) { move(pieces[i], 1 - beta1, 1 - beta2, settings[2]); });
   *arguments.output(2) = power1;

@@ -5,6 +5,7 @@
 // the taps in reverse order, over an output's gradient that has zeros in all those places.
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "common.h"
@@ -16,6 +17,7 @@ using kernels::Arguments;
 using kernels::kLanes;
 using kernels::Lanes;
 using kernels::load;
+using kernels::load_once;
 using kernels::rounded_up;
 using kernels::Shape;
 
@@ -158,25 +160,28 @@ void input_gradient(const Arguments& arguments) {
   });
 }
 
-// Gradients of the weights between one map of x and kTogether maps of y, over some pictures, added to sums[map][tap].
+// Of each tap, the sum in each lane; in double precision, for long sums of float32 lose too much.
+using Sums = double[kTaps][kLanes];
+
+// Gradients of the weights between one map of x and kTogether maps of y, over some pictures, added to sums[map].
 void add_products(const Geometry& g, const float* x, int64_t x_picture, const float* dy, int64_t dy_plane,
-                  int64_t dy_picture, int64_t pictures, double (*sums)[kTaps]) {
+                  int64_t dy_picture, int64_t pictures, Sums* sums) {
   for (int row = 0; row < kSide; ++row) {
     Lanes products[kTogether][kSide] = {};
     for (int64_t picture = 0; picture < pictures; ++picture) {
       const float *in = x + picture * x_picture + row * g.in.width, *from = dy + picture * dy_picture;
       for (int64_t i = 0; i < g.count; i += kLanes) {
-        Lanes read[kSide];
-        for (int column = 0; column < kSide; ++column) read[column] = load(in + i + column);
-        for (int o = 0; o < kTogether; ++o) {
-          const Lanes gradient = load(from + o * dy_plane + i);
-          for (int column = 0; column < kSide; ++column) products[o][column] += gradient * read[column];
+        Lanes gradient[kTogether];
+        for (int o = 0; o < kTogether; ++o) gradient[o] = load(from + o * dy_plane + i);
+        for (int column = 0; column < kSide; ++column) {
+          const Lanes read = load_once(in + i + column);
+          for (int o = 0; o < kTogether; ++o) products[o][column] += gradient[o] * read;
         }
       }
     }
     for (int o = 0; o < kTogether; ++o)
       for (int column = 0; column < kSide; ++column)
-        for (int lane = 0; lane < kLanes; ++lane) sums[o][row * kSide + column] += products[o][column][lane];
+        for (int lane = 0; lane < kLanes; ++lane) sums[o][row * kSide + column][lane] += products[o][column][lane];
   }
 }
 
@@ -192,25 +197,35 @@ void weight_gradient(const Arguments& arguments) {
   float *dweight = arguments.output(3), *dbias = arguments.output(4);
 
   const int64_t blocks = rounded_up(g.out.channels, kTogether) / kTogether;
-  const int64_t dy_plane = rounded_up(g.count, kLanes), dy_picture = blocks * kTogether * dy_plane;
-  const int64_t x_picture = shape.channels * shape.plane();
-  std::vector<float> in(shape.batch * x_picture + kLanes), rows(shape.batch * dy_picture);
-  std::copy_n(x, shape.batch * x_picture, in.data());
-  kernels::for_each(shape.batch, g.out.channels * shape.plane(), [&](int64_t picture) {
-    for (int64_t o = 0; o < g.out.channels; ++o)
-      spread(g, dy + (picture * g.out.channels + o) * g.out.plane(), &rows[picture * dy_picture + o * dy_plane]);
-  });
-
-  const int64_t at_once = std::max<int64_t>(1, kNear / (kTogether * dy_plane));
-  kernels::for_each(blocks * shape.channels, shape.batch * shape.plane() * kTaps, [&](int64_t task) {
-    const int64_t first = task / shape.channels * kTogether, c = task % shape.channels;
-    double sums[kTogether][kTaps] = {};
-    for (int64_t picture = 0; picture < shape.batch; picture += at_once)
-      add_products(g, &in[picture * x_picture + c * shape.plane()], x_picture,
-                   &rows[picture * dy_picture + first * dy_plane], dy_plane, dy_picture,
-                   std::min(at_once, shape.batch - picture), sums);
-    for (int64_t o = first; o < std::min(first + kTogether, g.out.channels); ++o)
-      std::copy_n(sums[o - first], kTaps, dweight + (o * shape.channels + c) * kTaps);
+  const int64_t dy_plane = rounded_up(g.count, kLanes), dy_picture = kTogether * dy_plane;
+  const int64_t x_picture = shape.channels * shape.plane(), last = shape.batch - 1;
+  const int64_t at_once = std::max<int64_t>(1, kNear / dy_picture);
+  std::vector<float> last_picture(x_picture + kLanes);  // what is read behind it is multiplied by zero
+  std::copy_n(x + last * x_picture, x_picture, last_picture.data());
+  const kernels::Scratch scratch(at_once * dy_picture);
+  std::vector<double> sums_of_all(blocks * shape.channels * kTogether * kTaps * kLanes);
+  Sums* sums = reinterpret_cast<Sums*>(sums_of_all.data());
+  kernels::for_each(blocks, shape.batch * shape.channels * shape.plane() * kTaps, [&](int64_t block) {
+    const int64_t first = block * kTogether, maps = std::min<int64_t>(kTogether, g.out.channels - first);
+    float* rows = scratch.mine();
+    std::fill_n(rows, at_once * dy_picture, 0.f);  // a block of fewer maps may follow on one of more
+    Sums* own = sums + block * shape.channels * kTogether;
+    for (int64_t picture = 0; picture <= last;) {
+      const int64_t pictures = picture == last ? 1 : std::min(at_once, last - picture);
+      for (int64_t i = 0; i < pictures; ++i)
+        for (int64_t o = 0; o < maps; ++o)
+          spread(g, dy + ((picture + i) * g.out.channels + first + o) * g.out.plane(),
+                 rows + i * dy_picture + o * dy_plane);
+      const float* in = picture == last ? last_picture.data() : x + picture * x_picture;
+      for (int64_t c = 0; c < shape.channels; ++c)
+        add_products(g, in + c * shape.plane(), x_picture, rows, dy_plane, dy_picture, pictures, own + c * kTogether);
+      picture += pictures;
+    }
+    for (int64_t o = 0; o < maps; ++o)
+      for (int64_t c = 0; c < shape.channels; ++c)
+        for (int tap = 0; tap < kTaps; ++tap)
+          dweight[((first + o) * shape.channels + c) * kTaps + tap] =
+              std::accumulate(own[c * kTogether + o][tap], own[c * kTogether + o][tap] + kLanes, 0.);
   });
   kernels::for_each(g.out.channels, shape.batch * g.out.plane(), [&](int64_t o) {
     double total = 0;

@@ -25,6 +25,20 @@ constexpr bool kManyRegisters = false;
 #endif
 
 inline Lanes load(const float* from) { return *reinterpret_cast<const Lanes*>(from); }
+
+// gcc reads memory again for each use of what it has read. From an address that crosses a cache line that is slow.
+inline Lanes load_once(const float* from) {
+  Lanes lanes = load(from);
+#if defined(__AVX512F__)
+  asm("" : "+v"(lanes));  // no instruction, but what is in the register may be another value now
+#elif defined(__x86_64__)
+  asm("" : "+x"(lanes));
+#elif defined(__aarch64__)
+  asm("" : "+w"(lanes));
+#endif
+  return lanes;
+}
+
 inline void store(Lanes lanes, float* to) { *reinterpret_cast<Lanes*>(to) = lanes; }
 
 // For code that takes a register or, where a row ends, a single float: the first argument's type says which. (As an
