@@ -181,22 +181,22 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """2x2 maxima: (B, C, H, W) to (B, C, H/2, W/2), float32 both."""
+    """2x2 maxima, of the input or of its ReLU: (B, C, H, W) to (B, C, H/2, W/2), float32 both."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, relu: bool) -> None:
         super().__init__(2, 2)
-        self.reduce = pooling(library, "Max")
+        self.reduce = pooling(library, "Max", relu)
 
     def construct(self, x: Tensor) -> Tensor:
         return self.reduce(x)
 
 
 class AvgPool2d(nn.AvgPool2d):
-    """2x2 averages: (B, C, H, W) to (B, C, H/2, W/2), float32 both."""
+    """2x2 averages, of the input or of its ReLU: (B, C, H, W) to (B, C, H/2, W/2), float32 both."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, relu: bool) -> None:
         super().__init__(2, 2)
-        self.reduce = pooling(library, "Average")
+        self.reduce = pooling(library, "Average", relu)
 
     def construct(self, x: Tensor) -> Tensor:
         return self.reduce(x)

@@ -204,14 +204,16 @@ def frozen_batch_norm(library: Path, relu6: bool, trains: bool) -> ops.Custom:
     )
 
 
-def pooling(library: Path, kind: str) -> ops.Custom:
+def pooling(library: Path, kind: str, relu: bool) -> ops.Custom:
     """Make 2x2 pooling with stride 2: x (N, C, H, W) -> y (N, C, H // 2, W // 2).
 
     Args:
         library: the compiled kernels.
         kind: `Max` or `Average`.
+        relu: whether it is of ReLU(x).
     """
-    backward = custom(library, f"{kind}PoolBackward", lambda dy, x: x, lambda dy, x: x)
+    name = f"Relu{kind}Pool" if relu else f"{kind}Pool"
+    backward = custom(library, f"{name}Backward", lambda dy, x: x, lambda dy, x: x)
 
     def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
         return (backward(dout, x),)
@@ -220,7 +222,7 @@ def pooling(library: Path, kind: str) -> ops.Custom:
         _check_maps(x, 2)
         return [x[0], x[1], x[2] // 2, x[3] // 2]
 
-    return custom(library, f"{kind}PoolForward", out_shape, lambda x: x, bprop)
+    return custom(library, f"{name}Forward", out_shape, lambda x: x, bprop)
 
 
 def zero_padding(library: Path, rows: int, columns: int) -> ops.Custom:

@@ -42,6 +42,7 @@ class KernelReport:
         batch_norms: BatchNorm.
         with_relu6: of those, the ones that compute the ReLU6 behind them too.
         poolings: 2x2 pooling.
+        with_relu: of those, the ones that compute the ReLU before them too.
         pointwise_left: convolutions 1x1 that stay MindSpore's, for the processor has no AVX-512.
         paddings: with zeros.
         library: the compiled kernels, which can take the loss and the optimiser's step too (kernels/step.py).
@@ -54,6 +55,7 @@ class KernelReport:
     batch_norms: int = 0
     with_relu6: int = 0
     poolings: int = 0
+    with_relu: int = 0
     pointwise_left: int = 0
     paddings: int = 0
     library: Path | None = None
@@ -67,7 +69,7 @@ class KernelReport:
             "convolutions 1x1": self.pointwise,
             "convolutions 5x5": self.convolutions,
             f"BatchNorm layers ({self.with_relu6} with their ReLU6)": self.batch_norms,
-            "poolings": self.poolings,
+            f"poolings ({self.with_relu} with their ReLU)": self.poolings,
             "paddings": self.paddings,
         }
         left = f"; {self.pointwise_left} convolutions 1x1 stay MindSpore's: the kernel gains with AVX-512 only"
@@ -97,18 +99,19 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
     for place in places:
         cell = place.make(compiled)
         replace_cell(place.parent, place.key, cell.set_train(place.layer.training))
-        if place.relu6 is not None:
-            replace_cell(place.parent, place.relu6, nn.Identity())
+        if place.activation is not None:
+            replace_cell(place.parent, place.activation, nn.Identity())
     forget_compiled_graphs(network)
     kinds = Counter(place.kind for place in places)
-    with_relu6 = sum(place.relu6 is not None for place in places)
+    fused = Counter(place.kind for place in places if place.activation is not None)
     return KernelReport(
         kinds["depthwise"],
         kinds["pointwise"],
         kinds["convolution"],
         kinds["batch_norm"],
-        with_relu6,
+        fused["batch_norm"],
         kinds["pooling"],
+        fused["pooling"],
         found - len(places),
         kinds["padding"],
         compiled,
@@ -132,13 +135,13 @@ class _Place:
         parent: the cell that holds it.
         key: its name in there.
         layer: the layer.
-        relu6: the name of the ReLU6 that reads its output, and nothing else does.
+        activation: the name of the one that is computed with it: the ReLU6 behind BatchNorm, the ReLU before pooling.
     """
 
     parent: nn.Cell
     key: str
     layer: nn.Cell
-    relu6: str | None = None
+    activation: str | None = None
 
     @property
     def kind(self) -> str:
@@ -151,18 +154,29 @@ class _Place:
         if self.kind in _ALONE:
             return _ALONE[self.kind][1](self.layer, compiled)
         if isinstance(self.layer, nn.BatchNorm2d):
-            return BatchNorm2d(self.layer, compiled, self.relu6 is not None)
-        return MaxPool2d(compiled) if isinstance(self.layer, nn.MaxPool2d) else AvgPool2d(compiled)
+            return BatchNorm2d(self.layer, compiled, self.activation is not None)
+        pool = MaxPool2d if isinstance(self.layer, nn.MaxPool2d) else AvgPool2d
+        return pool(compiled, self.activation is not None)
 
 
 def _places(network: nn.Cell) -> Iterator[_Place]:
     for _, parent in network.cells_and_names():
-        children = list(parent.name_cells().items())
-        for position, (key, layer) in enumerate(children):
-            if suits_pooling(layer) or any(suits(layer) for suits, _ in _ALONE.values()):
+        for position, (key, layer) in enumerate(parent.name_cells().items()):
+            if any(suits(layer) for suits, _ in _ALONE.values()):
                 yield _Place(parent, key, layer)
+            elif suits_pooling(layer):
+                yield _Place(parent, key, layer, _neighbour(parent, position - 1, nn.ReLU))
             elif type(layer) is nn.BatchNorm2d:
-                # Only a SequentialCell says what reads a layer's output.
-                following = children[position + 1 :] if isinstance(parent, nn.SequentialCell) else []
-                relu6 = following[0][0] if following and type(following[0][1]) is nn.ReLU6 else None
-                yield _Place(parent, key, layer, relu6)
+                yield _Place(parent, key, layer, _neighbour(parent, position + 1, nn.ReLU6))
+
+
+def _neighbour(parent: nn.Cell, position: int, kind: type[nn.Cell]) -> str | None:
+    """The name of the layer at a position of a SequentialCell, if it is of this kind.
+
+    Other cells do not say what reads a layer's output.
+    """
+    children = list(parent.name_cells().items()) if isinstance(parent, nn.SequentialCell) else []
+    if not 0 <= position < len(children):
+        return None
+    key, layer = children[position]
+    return key if type(layer) is kind else None

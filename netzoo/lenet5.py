@@ -152,7 +152,7 @@ class _ReluLeNet5(nn.Cell):
         super().__init__()
         self.pad = _PadTo32()
         self.relu = nn.ReLU()
-        self.pool = nn.MaxPool2d(2, 2) if pooling == "max" else nn.AvgPool2d(2, 2)
+        self.relu_pool = nn.SequentialCell(nn.ReLU(), nn.MaxPool2d(2, 2) if pooling == "max" else nn.AvgPool2d(2, 2))
         self.flatten = nn.Flatten()
 
 
@@ -175,8 +175,8 @@ class LeNet5Modern(_ReluLeNet5):
         self.dense = nn.Dense(84, num_classes, weight_init=_lecun_normal(84), bias_init="zeros")
 
     def construct(self, x: Tensor) -> Tensor:
-        x = self.pool(self.relu(self.c1(self.pad(x))))
-        x = self.pool(self.relu(self.c3(x)))
+        x = self.relu_pool(self.c1(self.pad(x)))
+        x = self.relu_pool(self.c3(x))
         x = self.relu(self.c5(self.flatten(x)))
         x = self.relu(self.f6(x))
         return self.dense(x)
@@ -205,8 +205,8 @@ class LeNet5Improved(_ReluLeNet5):
         self.dense = nn.Dense(84, num_classes, weight_init=_lecun_normal(84), bias_init="zeros")
 
     def construct(self, x: Tensor) -> Tensor:
-        x = self.pool(self.relu(self.norm1(self.c1(self.pad(x)))))
-        x = self.pool(self.relu(self.norm3(self.c3(x))))
+        x = self.relu_pool(self.norm1(self.c1(self.pad(x))))
+        x = self.relu_pool(self.norm3(self.c3(x)))
         x = self.relu(self.norm5(self.c5(x)))
         x = self.relu(self.f6(self.flatten(x)))
         return self.dense(self.dropout(x))

@@ -1,4 +1,4 @@
-// Pooling of 2x2 windows that do not overlap; a last odd row or column belongs to no window.
+// Pooling of 2x2 windows that do not overlap, of x or of ReLU(x); a last odd row or column belongs to no window.
 
 #include <algorithm>
 
@@ -37,12 +37,23 @@ void forward(const Arguments& arguments, Combine combine) {
   });
 }
 
-void max_forward(const Arguments& arguments) {
-  forward(arguments, [](float a, float b, float c, float d) { return larger(larger(a, b), larger(c, d)); });
+template <bool relu>
+float activated(float value) {
+  return relu ? larger(0.f, value) : value;
 }
 
+template <bool relu>
+void max_forward(const Arguments& arguments) {
+  forward(arguments, [](float a, float b, float c, float d) {
+    return activated<relu>(larger(larger(a, b), larger(c, d)));
+  });
+}
+
+template <bool relu>
 void average_forward(const Arguments& arguments) {
-  forward(arguments, [](float a, float b, float c, float d) { return (a + b + c + d) * 0.25f; });
+  forward(arguments, [](float a, float b, float c, float d) {
+    return (activated<relu>(a) + activated<relu>(b) + activated<relu>(c) + activated<relu>(d)) * 0.25f;
+  });
 }
 
 // Zeros where no window reaches.
@@ -53,6 +64,7 @@ void clear_odd_edges(const Shape& shape, float* plane) {
 }
 
 // dy, x -> dx: to the first of the largest, row by row, as MindSpore does.
+template <bool relu>
 void max_backward(const Arguments& arguments) {
   arguments.expect(3);
   const Shape shape = arguments.maps(1), out = halved(shape);
@@ -75,24 +87,32 @@ void max_backward(const Arguments& arguments) {
         dx[start + below * shape.width + 2 * i + right] = from[i];
       }
     }
+    if (relu) {
+      const float* read = x + plane * shape.plane();
+      float* to = dx + plane * shape.plane();
+#pragma omp simd
+      for (int64_t i = 0; i < shape.plane(); ++i) to[i] = read[i] > 0.f ? to[i] : 0.f;
+    }
   });
 }
 
-// dy, x (for its shape) -> dx
+// dy, x -> dx
+template <bool relu>
 void average_backward(const Arguments& arguments) {
   arguments.expect(3);
   const Shape shape = arguments.maps(1), out = halved(shape);
   arguments.expect_maps(0, out);
   arguments.expect_maps(2, shape);
-  const float* dy = arguments.input(0);
+  const float *dy = arguments.input(0), *x = arguments.input(1);
   float* dx = arguments.output(2);
 
   kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
     for (int64_t row = 0; row < 2 * out.height; ++row) {
-      const float* from = dy + plane * out.plane() + row / 2 * out.width;
-      float* to = dx + plane * shape.plane() + row * shape.width;
+      const int64_t start = plane * shape.plane() + row * shape.width;
+      const float *from = dy + plane * out.plane() + row / 2 * out.width, *read = x + start;
+      float* to = dx + start;
 #pragma omp simd
-      for (int64_t i = 0; i < out.width; ++i) to[2 * i] = to[2 * i + 1] = from[i] * 0.25f;
+      for (int64_t i = 0; i < 2 * out.width; ++i) to[i] = !relu || read[i] > 0.f ? from[i / 2] * 0.25f : 0.f;
     }
     clear_odd_edges(shape, dx + plane * shape.plane());
   });
@@ -100,7 +120,11 @@ void average_backward(const Arguments& arguments) {
 
 }  // namespace
 
-KERNEL(MaxPoolForward, max_forward)
-KERNEL(MaxPoolBackward, max_backward)
-KERNEL(AveragePoolForward, average_forward)
-KERNEL(AveragePoolBackward, average_backward)
+KERNEL(MaxPoolForward, max_forward<false>)
+KERNEL(MaxPoolBackward, max_backward<false>)
+KERNEL(AveragePoolForward, average_forward<false>)
+KERNEL(AveragePoolBackward, average_backward<false>)
+KERNEL(ReluMaxPoolForward, max_forward<true>)
+KERNEL(ReluMaxPoolBackward, max_backward<true>)
+KERNEL(ReluAveragePoolForward, average_forward<true>)
+KERNEL(ReluAveragePoolBackward, average_backward<true>)

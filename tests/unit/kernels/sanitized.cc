@@ -37,6 +37,10 @@ DECLARE(MaxPoolForward)
 DECLARE(MaxPoolBackward)
 DECLARE(AveragePoolForward)
 DECLARE(AveragePoolBackward)
+DECLARE(ReluMaxPoolForward)
+DECLARE(ReluMaxPoolBackward)
+DECLARE(ReluAveragePoolForward)
+DECLARE(ReluAveragePoolBackward)
 DECLARE(ZeroPaddingForward)
 DECLARE(CrossEntropyForward)
 DECLARE(CrossEntropyBackward)
@@ -115,8 +119,10 @@ int main() {
                       {40 * height, 40 * width}, {40 * height, 40 * width}, {}});
       if (height < 2 || width < 2) continue;
       const Sizes y = {2, 3, height / 2, width / 2};
-      for (Kernel kernel : {MaxPoolForward, AveragePoolForward}) run(kernel, {x, y});
-      for (Kernel kernel : {MaxPoolBackward, AveragePoolBackward}) run(kernel, {y, x, x});
+      for (Kernel kernel : {MaxPoolForward, AveragePoolForward, ReluMaxPoolForward, ReluAveragePoolForward})
+        run(kernel, {x, y});
+      for (Kernel kernel : {MaxPoolBackward, AveragePoolBackward, ReluMaxPoolBackward, ReluAveragePoolBackward})
+        run(kernel, {y, x, x});
     }
   }
   std::puts("clean");

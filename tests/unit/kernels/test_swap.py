@@ -153,7 +153,7 @@ def test_lenet5_s_convolutions_and_pooling(pooling: str) -> None:
         networks.append(create_net("lenet5_modern", num_classes=3, pooling=pooling).set_train())
     own, ours = networks
     report = apply_kernels(ours)
-    assert str(report) == "CPU kernels run 2 convolutions 5x5, 1 poolings, 1 paddings"
+    assert str(report) == "CPU kernels run 2 convolutions 5x5, 1 poolings (1 with their ReLU), 1 paddings"
     assert {MaxPool2d, AvgPool2d} & set(kinds(ours))
     y, gradients = outputs_and_gradients(own, pictures((28, 28), channels=1))
     our_y, our_gradients = outputs_and_gradients(ours, pictures((28, 28), channels=1))

@@ -52,7 +52,7 @@ def test_a_28_pixel_picture_is_the_32_pixel_one_with_a_border_of_zeros(name: str
 
 
 def test_average_pooling_is_an_option_and_nonsense_is_not() -> None:
-    assert isinstance(create_net("lenet5_modern", num_classes=2, pooling="average").pool, nn.AvgPool2d)
+    assert isinstance(create_net("lenet5_modern", num_classes=2, pooling="average").relu_pool[1], nn.AvgPool2d)
     with pytest.raises(NetError, match="pooling should be 'max' or 'average', not 'median'"):
         create_net("lenet5_modern", num_classes=2, pooling="median")
 
