@@ -10,7 +10,6 @@ from typing import Protocol
 from mindspore.train import LambdaCallback, Model, RunContext
 
 from engine.callbacks.base import RunCallback
-from engine.callbacks.learning_rate import LearningRateSetter
 from engine.config import Config
 from engine.jobs.feed import EpochSource
 from engine.jobs.sunk_loop import DeviceSteps, HostSteps, SunkLoop
@@ -18,6 +17,7 @@ from engine.run.records import Progress
 from engine.runtime.compute import use_jit_level
 from engine.step.learning_rate import Schedule
 from engine.step.optimizer import GroupedOptimizer
+from engine.step.scheduled_step import ScheduledStep
 from engine.step.sunk_step import SunkStep, common_length
 from engine.step.train_step import TrainStep
 
@@ -65,18 +65,18 @@ def make_loop(
     if wanted == "auto":
         on = device == "Ascend" and config.runtime.mode == "graph"
         wanted = config.train.log_every if on else "off"
+    rates = [schedule(number) for number in range(max(1, progress.epochs * progress.steps_per_epoch))]
+    scheduled = ScheduledStep(step, optimizer, rates, progress.step)
     if wanted == "off" or progress.is_over:
-        use_jit_level(step, config.runtime)
-        return HostLoop(step, optimizer, source, schedule, progress)
+        use_jit_level(scheduled, config.runtime)
+        return HostLoop(scheduled, source, schedule, progress)
     length = common_length(wanted, progress.steps_per_epoch, progress.step_in_epoch)
     where = (
         "" if device == "Ascend" else f" by the same graph; a {device} has no dataset sink, the host feeds each step"
     )
     fits = "" if length == wanted else f" ({wanted} does not divide the steps of an epoch)"
     logger.info("train.sink %s: %d step(s) at a time%s%s", config.train.sink, length, fits, where)
-    rates = [schedule(number) for number in range(progress.epochs * progress.steps_per_epoch)]
-    cell = SunkStep(step, optimizer, rates, length)
-    cell.start_at(progress.step)
+    cell = SunkStep(scheduled, length)
     use_jit_level(cell, config.runtime)
     return SunkLoop(
         cell, schedule, progress, (DeviceSteps if device == "Ascend" else HostSteps)(cell, source, progress)
@@ -84,22 +84,15 @@ def make_loop(
 
 
 class HostLoop:
-    """`Model.train`: the host sets the learning rate before each step and hears of it afterwards."""
+    """`Model.train`: the host hears of each step."""
 
     length = 1
 
-    def __init__(
-        self,
-        step: TrainStep,
-        optimizer: GroupedOptimizer,
-        source: EpochSource,
-        schedule: Schedule,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, step: ScheduledStep, source: EpochSource, schedule: Schedule, progress: Progress) -> None:
         self._model = Model(step)
         self._source = source
         self._progress = progress
-        self._rate = LearningRateSetter(optimizer, schedule, progress)
+        self._schedule = schedule
         self._input_seconds = 0.0
         self._waits_since: float | None = None
 
@@ -108,8 +101,7 @@ class HostLoop:
         epoch = self._progress.epoch
         batches = self._source.epoch(epoch, self._progress.step_in_epoch)
         listeners = [
-            LambdaCallback(on_train_step_begin=self._batch_is_there),
-            self._rate,
+            LambdaCallback(on_train_step_begin=self._begins),
             *callbacks,
             LambdaCallback(on_train_epoch_begin=self._waits, on_train_step_end=self._waits),
         ]
@@ -122,9 +114,10 @@ class HostLoop:
     def _waits(self, _: RunContext) -> None:
         self._waits_since = time.perf_counter()
 
-    def _batch_is_there(self, _: RunContext) -> None:
+    def _begins(self, _: RunContext) -> None:
         if self._waits_since is not None:
             self._input_seconds += time.perf_counter() - self._waits_since
+        self._progress.lr = self._schedule(self._progress.step)
 
     def close(self) -> None:
         """Nothing is held."""

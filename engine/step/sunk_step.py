@@ -1,62 +1,40 @@
-"""Steps that need nothing from the host: the learning rates, the step's number and the outputs live in the graph."""
+"""Steps that need nothing from the host: their outputs, too, stay in the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import gcd
 
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from engine.runtime.parameters import assign
-from engine.step.optimizer import GroupedOptimizer
-from engine.step.train_step import StepOutputs, TrainStep
+from engine.step.scheduled_step import ScheduledStep
+from engine.step.train_step import StepOutputs
 
 
 class SunkStep(nn.Cell):
-    """A training step that looks its learning rates up by its own number and notes its outputs.
-
-    The table of rates holds the float32 values that `GroupedOptimizer.set_lr` would set one by one, so that weights
-    are the same to the bit. None of its own parameters is saved: `start_at` puts a run that goes on in its place.
+    """A training step that notes its outputs.
 
     Args:
-        step: loss scaling, overflow check, accumulation, update and moving average.
-        optimizer: whose rates are set.
-        rates: learning rate of each step of the run, from the first.
+        step: knows its learning rates.
         length: number of steps whose outputs are kept.
 
     A call takes what `TrainStep` takes and returns the loss.
     """
 
-    def __init__(self, step: TrainStep, optimizer: GroupedOptimizer, rates: Sequence[float], length: int) -> None:
+    def __init__(self, step: ScheduledStep, length: int) -> None:
         super().__init__(auto_prefix=False)
         self.step = step
-        self.rates = tuple(rate for rate, _ in optimizer.rates)
-        self.tables = tuple(
-            Parameter(Tensor(column), name=f"rate_table.{index}", requires_grad=False)
-            for index, column in enumerate(optimizer.rate_table(rates))
-        )
-        self.number = Parameter(Tensor(0, ms.int32), name="step_number", requires_grad=False)
-        self.scale = Parameter(Tensor(1, ms.float32), name="step_loss_scale", requires_grad=False)
         self.notes = Parameter(Tensor(np.zeros((length, 4), np.float32)), name="step_notes", requires_grad=False)
         self.rows = Tensor(np.arange(length, dtype=np.int32)[:, None])
         self.length = length
 
-    def start_at(self, number: int) -> None:
-        """Make the next step that of this number; 0 is the run's first."""
-        assign(self.number, number)
-
     def construct(self, image: Tensor, label: Tensor) -> Tensor:
-        """Set the rates, take the step, note its outputs, count it."""
-        for rate, table in zip(self.rates, self.tables):  # noqa: B905 (graph mode knows no strict=)
-            ops.assign(rate, ops.gather(table, self.number, 0))
-        # A copy: what the step returns is the parameter itself here, which it has changed by then (MindSpore 2.10).
-        ops.assign(self.scale, self.step.loss_scale)
-        loss, correct, _, overflow = self.step(image, label)
-        note = ops.stack((loss, correct, self.scale, ops.cast(overflow, ms.float32)))
-        ops.assign(self.notes, ops.select(self.rows == self.number % self.length, note.reshape((1, 4)), self.notes))
-        ops.assign_add(self.number, Tensor(1, ms.int32))
+        """Take the step and note its outputs."""
+        loss, correct, scale, overflow = self.step(image, label)
+        note = ops.stack((loss, correct, scale, ops.cast(overflow, ms.float32)))
+        row = (self.step.number - 1) % self.length
+        ops.assign(self.notes, ops.select(self.rows == row, note.reshape((1, 4)), self.notes))
         return loss
 
     def outputs(self, last: int) -> StepOutputs:
