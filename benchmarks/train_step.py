@@ -96,11 +96,15 @@ def our_step(case: Case, threads: int, kernels: bool) -> Callable[[], float]:
     start_runtime(runtime, seed=0)
     network = create_net(case.network, num_classes=CLASSES)
     freeze(network, "none", [FROZEN_BATCH_NORMS] if case.frozen else [])
-    if kernels and (report := apply_kernels(network)).unavailable:
-        raise SystemExit(str(report))
+    library = None
+    if kernels:
+        report = apply_kernels(network)
+        if report.unavailable:
+            raise SystemExit(str(report))
+        library = report.library
     parameters = network.trainable_params()
-    optimizer = GroupedOptimizer(OptimizerConfig(name=case.optimizer), parameters, [1.0] * len(parameters))
-    step = TrainStep(NetworkWithLoss(network), optimizer).set_train()
+    optimizer = GroupedOptimizer(OptimizerConfig(name=case.optimizer), parameters, [1.0] * len(parameters), library)
+    step = TrainStep(NetworkWithLoss(network, library=library), optimizer).set_train()
     image, label = ms.Tensor(case.pictures()), ms.Tensor(case.labels())
     return lambda: float(step(image, label)[0].asnumpy())
 
