@@ -133,7 +133,8 @@ def start_runtime(config: RuntimeConfig, seed: int) -> Runtime:
         ms.set_device(device)
     prepare_compute(config, device)
     if config.threads:
-        ms.runtime.dispatch_threads_num(config.threads)
+        # A second thread that hands operators out spins on a core that the kernels' own threads compute on.
+        ms.runtime.dispatch_threads_num(1 if device == "CPU" and config.kernels else config.threads)
     runtime = _join_ranks(device) if distributed else Runtime(device)
     ms.set_seed(seed)
     return runtime
