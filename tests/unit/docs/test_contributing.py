@@ -31,6 +31,7 @@ OWN_FLAGS = {
     "resume_force",
     "write_split",
     "profile",
+    "budget",
     "pictures",
     "folds",
 }
