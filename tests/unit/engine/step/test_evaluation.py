@@ -11,7 +11,7 @@ from mindspore import nn
 from mindspore.dataset import NumpySlicesDataset
 
 from engine.config.runtime_section import RuntimeConfig
-from engine.runtime.start import start_runtime
+from engine.runtime.start import Runtime
 from engine.step.evaluation import Evaluator
 
 
@@ -19,6 +19,7 @@ from engine.step.evaluation import Evaluator
 def test_the_recipes_jit_level_counts_for_evaluation(
     compute: RuntimeConfig, level: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ms.set_context(mode=ms.GRAPH_MODE)
     levels: list[str | None] = []
     compiled = nn.Cell.compile
 
@@ -31,7 +32,7 @@ def test_the_recipes_jit_level_counts_for_evaluation(
     data = NumpySlicesDataset((pictures, np.array([0, 1, 1, -1], np.int32)), shuffle=False).batch(2)
     network = nn.Dense(3, 3, weight_init=ms.Tensor(np.eye(3, dtype=np.float32)))
 
-    result = Evaluator(network, ("a", "b", "c"), start_runtime(RuntimeConfig(), 0), compute)(data)
+    result = Evaluator(network, ("a", "b", "c"), Runtime("CPU"), compute)(data)
 
     assert (result.correct, result.n) == (2, 3)
     assert set(levels) == {level}
