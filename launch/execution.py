@@ -194,6 +194,9 @@ class Execution:
             return Outcome(137, host=platform.node(), seconds=seconds, program="scheduler")
         if self._killed and self.plan.starts_ranks:
             return Outcome(137, host=platform.node(), seconds=seconds, program=self.plan.command[0])
+        if not hung and self._all_finished():
+            print("job: every rank finished; MindSpore failed afterwards, as one took leave of the job")
+            return Outcome(0, seconds=seconds)
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:
             code = EXIT_HUNG
@@ -207,6 +210,11 @@ class Execution:
         own = worker_log(self.plan.log_dir, record.rank)
         log = own if own.exists() else self.plan.log_dir / "launcher.log"
         return Outcome(code, record.rank, record.host, _tail(log), seconds)
+
+    def _all_finished(self) -> bool:
+        """Whether every rank has said that it ended well: its process may still die in MindSpore's own exit handler."""
+        ranks = read_ranks(self.plan.log_dir)
+        return 0 < self.plan.ranks <= len(ranks) and all(record.code == 0 for record in ranks)
 
     def shown(self, line: str) -> bool:
         """Whether the job's last lines on the console hold this one."""

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from launch.execution import Execution, Outcome
-from launch.plan import ROOT, Plan
+from launch.plan import ROOT, Plan, Process
 from launch.request import JobRequest
 from launch.supervisor import Supervisor, resumed
 
@@ -157,6 +157,25 @@ sys.exit(137)
     outcome = Execution(plan).run()
 
     assert (outcome.rank, outcome.code) == (1, 137)
+
+
+@pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((0, None), 139), ((0, 1), 1)])
+def test_a_rank_that_dies_after_all_have_finished_fails_no_job(
+    tmp_path: Path, codes: tuple[int | None, ...], expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MindSpore's message threads now and then die while it takes leave of the job."""
+    body = f"""
+import json, os, pathlib, sys
+for rank, code in enumerate({codes}):
+    record = {{"rank": rank, "host": "here", "pid": rank + 1, "code": code, "ended": 0.0}}
+    pathlib.Path(os.environ["LAUNCH_LOG_DIR"], f"rank_{{rank}}.json").write_text(json.dumps(record))
+sys.exit(139)
+"""
+    ranks = tuple(Process(name, (), {"MS_ROLE": "MS_WORKER"}) for name in ("rank 0", "rank 1"))
+    plan = Plan((sys.executable, "-c", body), {"LAUNCH_LOG_DIR": str(tmp_path)}, ranks, tmp_path)
+
+    assert Execution(plan).run().code == expected
+    assert ("every rank finished" in capsys.readouterr().out) == (expected == 0)
 
 
 def test_sigterm_reaches_the_ranks_and_their_code_is_the_jobs(tmp_path: Path) -> None:
