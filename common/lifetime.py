@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from common.errors import ConfigError
-from common.launcher_protocol import launcher_folder, note_end
+from common.launcher_protocol import is_scheduler, launcher_folder, note_end, read_ranks
 
 LAUNCHER_VARIABLE = "LAUNCH_PROCESS"  # host:pid:start of the launcher
 _NPU_DRIVER = Path("/dev/davinci_manager")
 _PR_SET_PDEATHSIG = 1
 _SECONDS_BETWEEN_LOOKS = 1.0
+_PATIENCE_WITH_PEERS, _SECONDS_BETWEEN_COUNTS = 2.0, 0.02
 
 
 def end_with_parent() -> None:
@@ -62,7 +63,19 @@ def leave_job(code: int) -> int:
         note_end(code)
     if code and os.environ.get("MS_ROLE"):
         leave_now(code)
+    if not code:
+        _wait_for_peers()
     return code
+
+
+def _wait_for_peers() -> None:
+    """Let every rank say that it ended well before MindSpore takes leave: who dies of that takes the others along."""
+    folder, ranks = launcher_folder(), os.environ.get("MS_WORKER_NUM", "")
+    if folder is None or is_scheduler() or not ranks.isdecimal():
+        return
+    until = time.monotonic() + _PATIENCE_WITH_PEERS
+    while time.monotonic() < until and sum(record.code is not None for record in read_ranks(folder)) < int(ranks):
+        time.sleep(_SECONDS_BETWEEN_COUNTS)
 
 
 class QuickEnd:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.use.lite_environment import LiteEnvironment, LiteError, find_lite
+from kernels.build import KernelsUnavailable, library
 from tests.integration.jobs import ROOT, environment, finish, train
 from tests.integration.lite_clients import NETWORKS, run
 from tests.integration.ranks import MOBILENET, two_by_msrun
@@ -83,3 +84,15 @@ def lite_bundles(lite: LiteEnvironment, digits_run: Path, tmp_path_factory: pyte
     proof = splits.named("test").subset(range(0, 359, 12))
     export_bundle(folder / "mobilenetv2", ExportRequest(checkpoint, ("onnx",)), proof, splits.train)
     return {name: folder / name for name in NETWORKS}
+
+
+@pytest.fixture
+def kernels_in_graphs() -> None:
+    """Graph mode and compiled kernels; where they cannot be compiled there is nothing to compare."""
+    import mindspore as ms
+
+    try:
+        library()
+    except KernelsUnavailable as error:
+        pytest.skip(str(error))
+    ms.set_context(mode=ms.GRAPH_MODE)

@@ -8,20 +8,11 @@ import pytest
 from mindspore import nn
 from sklearn.datasets import load_digits
 
-from kernels.build import KernelsUnavailable, library
 from kernels.swap import apply_kernels
 from netzoo import create_net
 from netzoo.freeze import freeze
 
-
-@pytest.fixture(scope="module", autouse=True)
-def with_kernels() -> None:
-    """Graph mode and compiled kernels; where they cannot be compiled there is nothing to compare."""
-    try:
-        library()
-    except KernelsUnavailable as error:
-        pytest.skip(str(error))
-    ms.set_context(mode=ms.GRAPH_MODE)
+pytestmark = pytest.mark.usefixtures("kernels_in_graphs")
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from common.launcher_protocol import read_ranks
+
 ROOT = Path(__file__).resolve().parents[3]
 DOOR = """
 import atexit, logging, os, sys, types
@@ -70,3 +72,12 @@ def test_a_failure_keeps_its_code_and_its_words(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert "ZeroDivisionError" in ended.stderr
+
+
+def test_a_rank_that_ended_well_says_so_and_waits_for_no_peer_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "rank_1.json").write_text('{"rank": 1, "host": "elsewhere", "pid": 1}')
+
+    ended = run(LAUNCH_LOG_DIR=str(tmp_path), RANK_ID="0", MS_WORKER_NUM="2")
+
+    assert ended.returncode == 0, ended.stderr
+    assert [record.code for record in read_ranks(tmp_path)] == [0, None]

@@ -15,7 +15,7 @@ from netzoo import create_net
 from netzoo.freeze import freeze
 from netzoo.lora import add_lora, merge_lora
 
-pytestmark = pytest.mark.usefixtures("graph_mode", "compiled")
+pytestmark = pytest.mark.usefixtures("kernels_in_graphs")
 
 CLOSE: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-5}
 
