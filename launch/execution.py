@@ -195,7 +195,7 @@ class Execution:
         if self._killed and self.plan.starts_ranks:
             return Outcome(137, host=platform.node(), seconds=seconds, program=self.plan.command[0])
         if not hung and self._all_finished():
-            print("job: every rank finished; MindSpore failed afterwards, as one took leave of the job")
+            print(f"job: every rank finished; MindSpore failed afterwards, taking leave of the job (exit code {code})")
             return Outcome(0, seconds=seconds)
         record = first_failed(self.plan.log_dir, self._blamed.get("pid"), self._blamed.get("rank"))
         if hung:
