@@ -150,11 +150,16 @@ def last_line(text: str) -> None:
     """Write a line to the console, and nothing after it: what libraries say about being interrupted helps nobody."""
     with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):
         sys.stdout.flush()
-    with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode())
+    # Other threads go on printing: their lines go nowhere before this one is written, not after.
+    console: int | None = None
+    with contextlib.suppress(OSError):  # it has none
+        console = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    if console is not None:
+        with contextlib.suppress(OSError):
+            os.write(console, f"{text}\n".encode())
 
 
 def _dispatch(watched: Sequence[int], once: bool) -> None:

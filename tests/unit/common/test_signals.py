@@ -156,6 +156,21 @@ def test_a_server_that_answers_itself_and_sends_the_signal_on_has_the_same_code(
     assert end(program) == (130, "stopped by Ctrl-C\n")
 
 
+def test_nothing_is_said_after_the_last_line() -> None:
+    body = (
+        "os.dup2(1, 2); write = os.write\n"
+        "def slowly(*what): write(*what); time.sleep(0.2)\n"
+        "os.write = slowly; ready()\n"
+        "while True: print('training', flush=True); time.sleep(0.001)"
+    )
+    program = start(body)
+
+    program.send_signal(signal.SIGINT)
+    code, said = end(program)
+
+    assert (code, said.splitlines()[-1]) == (130, "stopped by Ctrl-C")
+
+
 @pytest.mark.parametrize("line", range(1, 40, 5))
 def test_a_door_that_is_only_being_opened_is_no_exception(line: int) -> None:
     """The signal comes after so many lines of `open_door` and what it calls."""
