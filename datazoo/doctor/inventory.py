@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,8 @@ from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.archive import inside, is_archive, unpack
 from datazoo.sources.dataset_root import dataset_root
-from datazoo.sources.list_file import file_of, read_entries
+from datazoo.sources.list_file import LIST_ENDINGS, file_of, read_entries
+from datazoo.sources.missing import no_data_file
 from datazoo.sources.shards import holds_shards, is_glob
 from datazoo.sources.split_names import SPLITS, split_meant_by, sub_folders
 
@@ -81,6 +83,8 @@ def take_inventory(path: Path, archive_dir: Path) -> Inventory:
         )
     if path.is_file() and is_archive(path):
         path = inside(unpack(path, archive_dir))
+    if path.is_file() and path.suffix.lower() not in LIST_ENDINGS:
+        raise no_data_file(path)
     return _of_list(path) if path.is_file() else _of_folder(path)
 
 
@@ -114,11 +118,12 @@ def _of_folder(path: Path) -> Inventory:
 
 
 def _walk_split(folder: Path, split: str, found: _Found) -> None:
-    found.classes[split] = tuple(sub_folders(folder))
+    labels = {name: unicodedata.normalize("NFC", name) for name in sub_folders(folder)}
+    found.classes[split] = tuple(dict.fromkeys(labels.values()))
     found.stray += [(entry, "in no class folder") for entry in _files(folder)]
-    for label in found.classes[split]:
+    for name, label in labels.items():
         before = len(found.items)
-        for entry in sorted((folder / label).iterdir()):
+        for entry in sorted((folder / name).iterdir()):
             if entry.is_dir():
                 found.stray.append((entry, "a folder inside a class folder"))
             elif entry.suffix.lower() in EXTENSIONS and not entry.name.startswith("."):

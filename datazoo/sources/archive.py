@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import logging
 import lzma
@@ -25,13 +26,17 @@ from datazoo.pipeline.picture_bytes import MAX_FILE_BYTES
 from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.split_names import is_hidden
 
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
 MOST_FILES = 5_000_000
 _ALWAYS_FINE = 1 << 30  # bytes: archives that unpack to less are no bombs
 _MOST_RATIO = 100  # pictures are compressed already; raw ones shrink to a few per cent at most
 _BLOCK = 1 << 20
 _OLD = 24 * 3600  # seconds
 _UTF8_NAME = 0x800  # flag of a zip member
+_ZEROS = bytes(tarfile.BLOCKSIZE)  # a block of these ends every tar file
+_BY_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)  # what names cause that do not fit the disk
+
+_ENDINGS_SAID = f"they end in {', '.join(sorted(EXTENSIONS))}"
 
 _DAMAGED = (  # what damaged, encrypted and unknown archives raise
     zipfile.BadZipFile,
@@ -87,17 +92,29 @@ def unpack(path: Path, cache: Path) -> Path:
         with _opened(path) as (members, read), atomic_folder(target) as folder:
             left_out = _extract(path, members, read, folder)
     except _DAMAGED as error:
-        reason = "it is encrypted" if "password" in str(error) else str(error)
-        raise DataError(
-            f"archive {printable(path)} cannot be unpacked ({reason}); download or pack it again"
-        ) from error
+        raise DataError(f"archive {printable(path)} cannot be unpacked ({_told(error)}") from error
     except OSError as error:
+        if error.errno in _BY_NAME and not target.is_dir():
+            name = printable(Path(str(error.filename)).name)
+            raise DataError(
+                f"archive {printable(path)} cannot be unpacked ({name}: {error.strerror}); pack it again with "
+                "other names"
+            ) from error
         if not target.is_dir():  # another process may have been first
             where = f"into {printable(cache)} ({error.strerror or error}); set data.archive_dir"
             raise DataError(f"archive {printable(path)} cannot be unpacked {where}") from error
         left_out = ""
     _log.info("%s: unpacked into %s%s", path, target, left_out)
     return target
+
+
+def _told(error: Exception) -> str:
+    """Say what is wrong with an archive, and behind a bracket what to do."""
+    if "password" in str(error):
+        return "it is encrypted); pack it again without a password"
+    # tarfile says in several lines what it is not.
+    reason = "it is no tar file" if str(error).startswith("file could not be opened") else str(error)
+    return f"{reason}); download or pack it again"
 
 
 def _remove_old_leftovers(cache: Path) -> None:
@@ -118,7 +135,7 @@ def inside(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[list[_Member], Any]]:
-    if path.name.lower().endswith(".zip"):
+    if _is_zip(path):
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if _is_file(info)]
             names = _decoded([None if info.flag_bits & _UTF8_NAME else info.filename.encode("cp437") for info in infos])
@@ -126,8 +143,24 @@ def _opened(path: Path) -> Iterator[tuple[list[_Member], Any]]:
     else:
         with tarfile.open(path) as archive:
             members = [member for member in archive if member.isreg()]
+            _check_end(archive)
             names = _decoded([member.name.encode("utf-8", "surrogateescape") for member in members])
             yield [_Member(name or m.name, m) for m, name in zip(members, names, strict=True)], archive.extractfile
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether an archive is read as a zip: by its name, unless its content is the other kind's."""
+    if path.name.lower().endswith(".zip"):
+        return zipfile.is_zipfile(path) or not tarfile.is_tarfile(path)
+    return zipfile.is_zipfile(path) and not tarfile.is_tarfile(path)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    # tarfile takes a clean cut, and garbage where the next file should begin, for the end.
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(len(_ZEROS)) != _ZEROS:
+        raise tarfile.ReadError(f"it is cut off or damaged: no end behind byte {archive.offset:,}")
 
 
 def _is_file(info: zipfile.ZipInfo) -> bool:
@@ -158,16 +191,22 @@ def _extract(path: Path, members: list[_Member], read: Any, folder: Path) -> str
             left_out[ending or "no ending"] += 1
             continue
         place = folder / name
+        left_out["named twice"] += place.is_file()
         place.parent.mkdir(parents=True, exist_ok=True)
         with read(member.handle) as source, place.open("wb") as target:
             total += _copy(path, member, source, target, min(limit - total, MAX_FILE_BYTES), free - total)
         count += 1
         if count > MOST_FILES:
             raise DataError(f"archive {printable(path)} holds more than {MOST_FILES:,} files: it is refused")
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(left_out.items()) if n)
     if not count:
-        raise DataError(f"archive {printable(path)} holds no pictures; they end in {', '.join(sorted(EXTENSIONS))}")
-    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(left_out.items()))
-    return f": {count} files" + (f"; left out: {kinds}" if kinds else "")
+        inner = any(is_archive(Path(member.name)) for member in members)
+        raise DataError(
+            f"archive {printable(path)} holds no pictures{f' but {printable(kinds)}' if kinds else ''}; "
+            + ("unpack it, and name an archive or folder of pictures inside" if inner else _ENDINGS_SAID)
+        )
+    files = count - left_out["named twice"]
+    return f": {files} files" + (f"; left out: {kinds}" if kinds else "")
 
 
 def _copy(path: Path, member: _Member, source: IO[bytes], target: IO[bytes], limit: int, free: int) -> int:

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import DataError
-from common.names import printable
 from datazoo.photos.groups import photo_groups
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources import digits, image_folder, mnist
-from datazoo.sources.archive import ARCHIVE_ENDINGS, inside, is_archive, unpack
+from datazoo.sources.archive import inside, is_archive, unpack
 from datazoo.sources.list_file import LIST_ENDINGS
-from datazoo.sources.missing import fetch_hint
+from datazoo.sources.missing import fetch_hint, no_data_file
 from datazoo.sources.missing_splits import Shares
 from datazoo.sources.picture_list import load_list
 from datazoo.sources.shards import holds_shards, is_glob, load_shards
@@ -129,10 +128,7 @@ def _load_files(
     if path.is_file():
         if path.suffix.lower() in LIST_ENDINGS:
             return load_list(path, shares, choice.class_names())
-        lists, archives = ", ".join(sorted(LIST_ENDINGS)), ", ".join(ARCHIVE_ENDINGS)
-        raise DataError(
-            f"data.path {printable(path)} is no folder, no list of pictures ({lists}) and no archive ({archives})"
-        )
+        raise no_data_file(path)
     if is_glob(path) or holds_shards(path, choice.split_names()):
         return load_shards(path, choice.split_names(), shares, choice.class_names(), choice.cache_dir, ranks)
     return image_folder.load(path, choice.split_names(), shares, choice.class_names())

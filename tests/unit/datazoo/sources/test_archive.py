@@ -51,7 +51,10 @@ def nothing_is_left(folder: Path) -> bool:
     return not cache.exists() or list(cache.iterdir()) == []
 
 
-@pytest.mark.parametrize(("ending", "mode"), [("tar", "w"), ("tar.gz", "w:gz"), ("tgz", "w:gz"), ("tar.xz", "w:xz")])
+@pytest.mark.parametrize(
+    ("ending", "mode"),
+    [("tar", "w"), ("tar.gz", "w:gz"), ("tgz", "w:gz"), ("tar.xz", "w:xz"), ("txz", "w:xz"), ("tbz2", "w:bz2")],
+)
 def test_a_tar_of_class_folders_is_a_data_set(tmp_path: Path, ending: str, mode: str) -> None:
     splits = load(make_tar(tmp_path / f"pets.{ending}", members(), mode))
 
@@ -162,8 +165,83 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, ending: str) -> No
 
 
 def test_an_archive_without_pictures_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no pictures; they end in \.avif, \.bmp"):
+    with pytest.raises(DataError, match=r"holds no pictures but 1 \.md; they end in \.avif, \.bmp"):
         load(make_zip(tmp_path / "pets.zip", {"readme.md": b"hello"}))
+
+
+def test_an_archive_of_archives_says_what_to_name(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "train.zip", members()).read_bytes()
+    with pytest.raises(DataError, match=r"holds no pictures but 1 \.zip; unpack it, and name an archive or folder"):
+        load(make_zip(tmp_path / "pets.zip", {"train.zip": inner}))
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_a_tar_that_ends_between_two_files_is_refused(tmp_path: Path, damage: str) -> None:
+    path = make_tar(tmp_path / "pets.tar", members(), "w")
+    with tarfile.open(path) as made:
+        cut = made.getmembers()[7].offset
+    raw = path.read_bytes()
+    path.write_bytes(raw[:cut] + (b"" if damage == "cut" else b"x" * 512 + raw[cut + 512 :]))
+
+    with pytest.raises(DataError, match=f"it is cut off or damaged: no end behind byte {cut:,}"):
+        load(path)
+
+    assert nothing_is_left(tmp_path)
+
+
+def test_an_archive_is_read_as_what_it_is_and_not_as_what_it_is_called(tmp_path: Path) -> None:
+    zipped = make_zip(tmp_path / "a.zip", members()).rename(tmp_path / "a.tar.gz")
+    tarred = make_tar(tmp_path / "b.tar.gz", members(), "w:gz").rename(tmp_path / "b.zip")
+
+    assert [len(load(path).train) for path in (zipped, tarred)] == [6, 6]
+
+
+def test_a_file_that_is_no_tar_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "pets.tar").write_bytes(b"")
+    with pytest.raises(DataError, match=r"cannot be unpacked \(it is no tar file\); download or pack it again$"):
+        load(tmp_path / "pets.tar")
+
+
+def test_a_name_that_no_disk_takes_is_named(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "pets.zip", {**members(), f"pets/cat/{'x' * 300}.png": png(1)})
+    with pytest.raises(
+        DataError, match=r"cannot be unpacked \(x+\.png: File name too long\); pack it again with other"
+    ):
+        load(path)
+
+
+def test_a_password_is_said(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "pets.zip", members())
+    raw = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := raw.find(mark, at + 1)) >= 0:
+            raw[at + place] |= 1
+    path.write_bytes(raw)
+
+    with pytest.raises(DataError, match=r"\(it is encrypted\); pack it again without a password"):
+        load(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_files_of_one_name_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = make_zip(tmp_path / "pets.zip", members())
+    with zipfile.ZipFile(path, "a") as made:
+        made.writestr("pets/cat/0.png", png(99))
+
+    with caplog.at_level("INFO"):
+        load(path)
+
+    assert "10 files; left out: 1 named twice" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("a b.tar.zst", "tar --zstd -xf '"), ("pets.7z", "7z x "), ("pets.rar", "unrar x ")]
+)
+def test_an_archive_of_another_kind_says_how_to_unpack_it(tmp_path: Path, name: str, command: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=f"of a kind that is not read here\nunpack it .{command}.*name the folder"):
+        load(tmp_path / name)
 
 
 def test_what_is_no_picture_stays_inside(tmp_path: Path) -> None:
