@@ -48,8 +48,10 @@ def main(argv: Sequence[str]) -> int:
 
         recipes = budget_recipes(config, options, options.overrides)
     if options.write_split is not None:
+        from common.log import log_to_console
         from engine.jobs.pictures import write_split
 
+        log_to_console()
         print(f"splits: {printable(write_split(config.data, options.write_split))}")
         return EXIT_OK
     notes = prepare_environment(config.runtime)

@@ -53,6 +53,8 @@ def flat_notes(folder: Path) -> list[str]:
 
 def level_hint(folder: Path) -> str:
     """Return a further line for a message about a folder without classes or pictures: which folder was meant."""
+    if hint := class_called_like_a_split(folder.parent if split_meant_by(folder.name) else folder):
+        return hint
     if pictures_in(folder):
         return (
             f"\nit holds pictures itself: one level too deep? try {printable(folder.parent)}; pictures "
@@ -61,6 +63,18 @@ def level_hint(folder: Path) -> str:
     if any(pictures_in(folder / name) for name in sub_folders(folder)):
         return f"\nits sub-folders hold pictures: one level too high? try {printable(folder)}"
     return f"\na folder a class, as my_photos/cats/1.jpg; pictures end in {', '.join(sorted(EXTENSIONS))}"
+
+
+def class_called_like_a_split(root: Path) -> str:
+    """Return a further line for a message where a folder called like a split holds pictures, as its neighbours do."""
+    flat = [name for name in sub_folders(root) if pictures_in(root / name) and not sub_folders(root / name)]
+    called = [name for name in flat if split_meant_by(name)]
+    if not called or len(called) == len(flat):
+        return ""
+    return (
+        f"\nis {printable(called[0])} a class, as its neighbours in {printable(root)} are? rename it, or say that no "
+        "folder is a split: --data.train_split . --data.val_split null --data.test_split null"
+    )
 
 
 def pictures_in(folder: Path) -> int:

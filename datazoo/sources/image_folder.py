@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from common.suggest import did_you_mean
 from datazoo.path_list import PathList
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
-from datazoo.sources.dataset_root import dataset_root, flat_notes, level_hint, pictures_in
+from datazoo.sources.dataset_root import class_called_like_a_split, dataset_root, flat_notes, level_hint, pictures_in
 from datazoo.sources.missing_splits import Shares, complete
 from datazoo.sources.split_names import HELD_OUT, TRAIN, SplitName, find_split, missing_split, sub_folders
 
@@ -42,13 +43,15 @@ def check_class_list(classes: tuple[str, ...], where: str) -> tuple[str, ...]:
     for name in classes:
         if problem := class_name_problem(name):
             raise DataError(f"{where}: class {readable(name)} {problem}")
+    classes = tuple(unicodedata.normalize("NFC", name) for name in classes)
     twice = [name for name, count in Counter(classes).items() if count > 1]
     if twice:
         raise DataError(f"{where}: class {twice[0]!r} is listed more than once")
     return classes
 
 
-def _class_folders(folder: Path, split: str) -> list[str]:
+def _class_folders(folder: Path, split: str) -> dict[str, str]:
+    """The folders' names by class name: that is NFC, while macOS writes an é as two characters (NFD)."""
     names = sub_folders(folder)
     if not names and split in HELD_OUT and (count := pictures_in(folder)):
         raise DataError(
@@ -60,7 +63,14 @@ def _class_folders(folder: Path, split: str) -> list[str]:
     for name in names:
         if problem := class_name_problem(name):
             raise DataError(f"{printable(folder)}: the name of class folder {readable(name)} {problem}")
-    return names
+    folders: dict[str, str] = {}
+    for name in names:
+        if folders.setdefault(unicodedata.normalize("NFC", name), name) != name:
+            raise DataError(
+                f"{printable(folder)}: two class folders are called {readable(name)}, written as different characters "
+                "(Unicode NFC and NFD); move the pictures into one of them"
+            )
+    return folders
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -90,20 +100,20 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
             pictures too.
     """
     folders = _class_folders(folder, split)
-    names = tuple(folders) if classes is None else classes
+    names = tuple(sorted(folders)) if classes is None else classes
     for name in names:
         if name not in folders and split == TRAIN:
             raise DataError(f"class {name!r} has no folder in {folder}{did_you_mean(name, folders)}")
     for name in folders:
         if name not in names:
-            raise DataError(f"folder {folder / name} is not in the class list{did_you_mean(name, names)}")
+            raise DataError(_unknown_class(split, folder / folders[name], name, names))
 
     paths: list[str] = []
     labels: list[int] = []
     left_out: Counter[str] = Counter()
     dangling: list[str] = []
     for label, name in enumerate(names):
-        before, place = len(paths), folder / name
+        before, place = len(paths), folder / folders.get(name, name)
         for entry in _entries(place) if name in folders else ():
             suffix = _suffix(entry.name)
             if entry.name.startswith("."):
@@ -132,6 +142,16 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     return PictureSet(split, names, np.asarray(labels, np.int32), paths=PathList(paths)), tuple(notes)
 
 
+def _unknown_class(split: str, folder: Path, name: str, names: Sequence[str]) -> str:
+    hint = did_you_mean(name, names)
+    if split == TRAIN:
+        return f"folder {printable(folder)} is not in the class list{hint}"
+    return (
+        f"{split}: {printable(folder)} is none of the {len(names)} classes of train; add pictures of it to train, "
+        f"or move the folder away{hint}"
+    )
+
+
 def load(path: Path, names: Sequence[SplitName], shares: Shares, classes: tuple[str, ...] | None) -> Splits:
     """Load train, val and test from sub-folders; what is missing is held out of train.
 
@@ -154,6 +174,8 @@ def load(path: Path, names: Sequence[SplitName], shares: Shares, classes: tuple[
         notes += understood
     if found["train_split"] is None:
         if any(found.values()):
+            if hint := class_called_like_a_split(root):
+                raise DataError(f"{printable(root)}: no train split{hint}")
             raise missing_split(root, names[0], sub_folders(root))
         found["train_split"] = "."
         notes += flat_notes(root)

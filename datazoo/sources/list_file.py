@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import os
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +17,20 @@ from common.names import printable
 from datazoo.sources.split_names import SPLITS, split_meant_by
 
 LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst"})
-# The surer names first: where a list has both `id` and `path`, the latter is the path.
+# As `_plain` writes them. The surer names first: where a list has both `id` and `path`, the latter is the path.
 _PATH_NAMES = (
-    "path",
-    "file",
-    "filename",
-    "file_name",
-    "filepath",
-    "image",
-    "img",
-    "image_path",
-    "image_id",
-    "image_name",
-    "id",
-    "picture",
-    "图片",
+    *("path", "file", "filename", "filepath", "image", "img", "imagepath", "imgpath", "imagefile", "imageid"),
+    *("imagename", "filenames", "images", "id", "picture", "photo"),
+    *("图片", "图像", "文件", "文件名", "图片名", "路径", "图片路径", "图像路径", "文件路径"),
 )
 _LABEL_NAMES = (
-    "label",
-    "labels",
-    "class",
-    "class_name",
-    "classname",
-    "category",
-    "target",
-    "breed",
-    "species",
-    "标签",
-    "类别",
+    *("label", "labels", "class", "classname", "category", "categoryname", "target", "breed", "species"),
+    *("classlabel", "classid", "categoryid", "标签", "类别", "分类", "类名"),
 )
 _SPLIT_NAMES = ("split", "set", "subset", "fold", "usage", "划分")
+_DELIMITERS = "\t,;"
+_RARE_DELIMITERS = "，；|"  # a Chinese keyboard's; taken where no blank sets the columns apart
+_MOST_SHOWN = 80  # letters of a line
 _FORM = "each line is path,label or path,label,split; paths count from the list's folder"
 
 
@@ -60,13 +48,13 @@ def read_entries(path: Path) -> list[Entry]:
     """Read a list.
 
     Args:
-        path: UTF-8, with or without its mark, or GBK; columns in any order if the first line names them, else path,
-            label, split. They are set apart by tabs, commas, semicolons, or the last blank of the line.
+        path: UTF-8, with or without its mark, UTF-16 with it, or GBK; columns in any order if the first line names
+            them, else path, label, split. Tabs, commas, semicolons or the last blank of a line set them apart.
 
     Raises:
         DataError: not text, no lines, a line without path or label, or a split that is none.
     """
-    rows = [(number, row) for number, row in _rows(_text(path)) if any(row)]
+    rows = [(number, row) for number, row in _rows(path, _text(path)) if any(row)]
     if not rows:
         raise DataError(f"{printable(path)} is empty: {_FORM}")
     columns = _header(rows[0][1])
@@ -89,7 +77,8 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"list {printable(path)} cannot be read ({error.strerror})") from error
-    for encoding in ("utf-8-sig", "gb18030"):
+    marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Excel calls "Unicode text"
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -99,24 +88,40 @@ def _text(path: Path) -> str:
     raise DataError(f"list {printable(path)} is neither UTF-8 nor GBK text; save it as CSV UTF-8")
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = next((sign for sign in "\t,;" if sign in first), None)
+def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    lines = re.split(r"\r\n|\r|\n", text)
+    delimiter = _delimiter(next((line.strip() for line in lines if line.strip()), ""))
     if delimiter is None:
         for number, line in enumerate(lines, 1):
             yield number, [cell.strip().strip('"') for cell in line.rsplit(None, 1)]
         return
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    for row in reader:
-        yield reader.line_num, [cell.strip() for cell in row]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    begun = 1
+    try:
+        for row in reader:
+            yield reader.line_num, [cell.strip() for cell in row]
+            begun = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{printable(path)} line {begun}: {error}; a quote that begins a cell has to end it too"
+        ) from error
+
+
+def _delimiter(first: str) -> str | None:
+    signs = _DELIMITERS if any(sign in first for sign in _DELIMITERS) or " " in first else _RARE_DELIMITERS
+    return next((sign for sign in signs if sign in first), None)
 
 
 def _header(row: Sequence[str]) -> tuple[int, int, int] | None:
     """Places of path, label and split (-1: none) if a row names them, else None."""
-    names = [cell.lower() for cell in row]
+    names = [_plain(cell) for cell in row]
     places = [next((names.index(name) for name in known if name in names), -1) for known in _KNOWN]
     return (places[0], places[1], places[2]) if places[0] >= 0 and places[1] >= 0 else None
+
+
+def _plain(name: str) -> str:
+    """A column's name without case, blanks and signs: `Image Path`, `image_path` and `imagePath` are one."""
+    return re.sub(r"[\s_.-]+", "", name).lower()
 
 
 _KNOWN = (_PATH_NAMES, _LABEL_NAMES, _SPLIT_NAMES)
@@ -126,21 +131,26 @@ def _entry(path: Path, number: int, row: Sequence[str], places: tuple[int, int, 
     name, label, split = (row[place] if 0 <= place < len(row) else "" for place in places)
     if not name or not label:
         missing = "label" if name else "path"
-        raise DataError(f"{printable(path)} line {number}: no {missing} ({printable(','.join(row))}): {_FORM}")
+        shown = ",".join(row)[:_MOST_SHOWN]
+        raise DataError(f"{printable(path)} line {number}: no {missing} ({printable(shown)}): {_FORM}")
     meant = split_meant_by(split)
     if split and meant is None:
         raise DataError(
-            f"{printable(path)} line {number}: {printable(split)} is no split ({', '.join(SPLITS)}): {_FORM}"
+            f"{printable(path)} line {number}: {printable(split)} is no split ({', '.join(SPLITS)}): {_FORM}; "
+            "a column that means something else needs another name"
         )
-    return Entry(name, label, meant, number)
+    return Entry(name, unicodedata.normalize("NFC", label), meant, number)
 
 
 def file_of(entry: Entry, path: Path) -> str:
-    """Where an entry's picture lies; backslashes are a Windows path's unless a file has them in its name.
+    """Where an entry's picture lies, though the list has a Windows path or spells its letters in another form.
 
     Args:
         entry: of a list.
         path: the list.
     """
-    file = os.path.join(path.parent, entry.path)
-    return os.path.normpath(file if os.path.isfile(file) else os.path.join(path.parent, entry.path.replace("\\", "/")))
+    slashed = entry.path.replace("\\", "/")
+    # macOS writes an é as two characters (NFD), other systems as one (NFC).
+    names = (entry.path, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+    files = [os.path.join(path.parent, name) for name in names]
+    return os.path.normpath(next(filter(os.path.isfile, files), files[1]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,7 @@ def complete(
             )
     assert val is not None
     notes += [note for part in (val, test) if part is not None and (note := _absent(part))]
+    notes += _alike(train.classes)
     if test is None:
         notes.append("no test split: val chooses the checkpoint, so its score is a validation score and no test score")
     return Completed(train, val, test, tuple(wanted), tuple(notes))
@@ -112,3 +114,14 @@ def _absent(part: PictureSet) -> str | None:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{part.split}: no picture of {', '.join(names[:_NAMED])}{more}, which its scores say nothing about"
+
+
+def _alike(classes: Sequence[str]) -> list[str]:
+    """Say which classes are perhaps one: they differ in case or blanks alone."""
+    spellings: dict[str, list[str]] = {}
+    for name in classes:
+        spellings.setdefault(re.sub(r"[\s_-]+", "_", name).casefold(), []).append(name)
+    alike = [" and ".join(names) for names in spellings.values() if len(names) > 1]
+    more = f", and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+    told = ", ".join(alike[:_NAMED])
+    return [f"classes that differ in case or blanks alone, are they one? {told}{more}"] if alike else []

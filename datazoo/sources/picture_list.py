@@ -7,6 +7,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,8 @@ def _with_pictures(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], l
         elif (ending := os.path.splitext(file)[1].lower()) not in EXTENSIONS:
             left_out[ending or "no ending"] += 1
         else:
-            before = found.setdefault(file, Entry(file, entry.label, entry.split, entry.line))
+            # One picture may be written in several ways: from the list's folder, and from the disk's root.
+            before = found.setdefault(os.path.abspath(file), Entry(file, entry.label, entry.split, entry.line))
             if (before.label, before.split) != (entry.label, entry.split):
                 raise DataError(
                     f"{printable(path)} lines {before.line} and {entry.line}: {printable(entry.path)} is "
@@ -89,12 +91,18 @@ def _with_pictures(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], l
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise DataError(
             f"{printable(path)}: {len(missing)} of {len(entries)} pictures are not there ({names}{more})\n"
-            f"paths count from {printable(path.parent)}; a line that names the columns says path,label,split"
+            f"{_remedy(path, missing[0])}"
         )
     if not found:
         raise DataError(f"{printable(path)} names no pictures; they end in {', '.join(sorted(EXTENSIONS))}")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left_out.items()) if count)
     return list(found.values()), [f"{printable(path)}: lines left out: {kinds}"] if kinds else []
+
+
+def _remedy(path: Path, entry: Entry) -> str:
+    if os.path.isfile(file_of(replace(entry, path=entry.label), path)):
+        return "are the columns the other way round? a first line says what they are: label,path"
+    return f"paths count from {printable(path.parent)}; a first line that names the columns says path,label,split"
 
 
 def _told(entry: Entry) -> str:
@@ -108,7 +116,7 @@ def _labels(
     written = {entry.label for entry in entries}
     numbers = all(label.isascii() and label.isdigit() for label in written)
     if classes is None:
-        names = check_class_list(tuple(sorted(written, key=int) if numbers else sorted(written)), str(path))
+        names = check_class_list(tuple(sorted(written, key=_number_first if numbers else None)), str(path))
         place = {name: i for i, name in enumerate(names)}
     else:
         names = classes
@@ -122,6 +130,10 @@ def _labels(
                 f"{did_you_mean(entry.label, names)}"
             )
     return names, np.array([place[entry.label] for entry in entries], np.int32)
+
+
+def _number_first(label: str) -> tuple[int, str]:
+    return int(label), label  # `1` and `01` are two labels, always in the same order
 
 
 def write_list(splits: Splits, target: Path) -> None:
@@ -145,5 +157,6 @@ def write_list(splits: Splits, target: Path) -> None:
             name = Path(os.path.relpath(path.absolute(), folder)).as_posix()
             if problem := encoding_problem(name):
                 raise DataError(f"{printable(path)}: the file's name {problem}")
-            writer.writerow((f"./{name}" if name.startswith(_FORMULA_SIGNS) else name, part.classes[label], part.split))
+            guarded = f"./{name}" if name.startswith(_FORMULA_SIGNS) or name[0].isspace() else name
+            writer.writerow((guarded, part.classes[label], part.split))
     write_text(target, stream.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ TRAIN = "train"
 HELD_OUT = ("val", "test")
 SPLITS = (TRAIN, *HELD_OUT)
 _SPELLINGS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev", "eval"),
-    "test": ("test", "testing"),
+    "train": ("train", "training", "训练"),
+    "val": ("val", "valid", "validation", "dev", "eval", "验证"),
+    "test": ("test", "testing", "测试"),
 }
+_ENDINGS = r"[ _-]?(?:set|data|split|images|imgs|pictures|photos|\d{4}|集)?"  # train_set, val2017, test-images, 训练集
+_PATTERNS = {split: re.compile(f"(?:{'|'.join(names)}){_ENDINGS}") for split, names in _SPELLINGS.items()}
 _OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _MOST_SHOWN = 6
 
@@ -40,7 +43,7 @@ class SplitName:
 
 def split_meant_by(folder_name: str) -> str | None:
     """Return train, val or test if a folder's name is one of its spellings, in whatever case."""
-    return next((split for split, names in _SPELLINGS.items() if folder_name.lower() in names), None)
+    return next((split for split, pattern in _PATTERNS.items() if pattern.fullmatch(folder_name.lower())), None)
 
 
 def find_split(folder: Path, wanted: SplitName) -> tuple[str | None, tuple[str, ...]]:

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from common.errors import DataError
+from datazoo.doctor.__main__ import main as doctor
 from datazoo.doctor.check import check_splits
+from datazoo.doctor.inventory import take_inventory
 from datazoo.sources.splits import SplitChoice, load_splits
 
 GBK_DOG = "狗".encode("gbk").decode("utf-8", "surrogateescape")
@@ -57,6 +59,72 @@ def test_a_class_file_is_judged_by_the_same_rule(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("cat\nd\u202eog\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"names\.txt: class 'd\\u202eog' holds"):
         load_splits("image_folder", write(tmp_path, "dog"), SplitChoice(classes_file=tmp_path / "names.txt"))
+
+
+def write_class(folder: Path, *pixel: int) -> None:
+    folder.mkdir(parents=True)
+    for index in range(5):
+        Image.new("RGB", (4, 4), (*pixel, index)).save(folder / f"{index}.png")
+
+
+def test_a_class_is_one_however_its_letters_are_written(tmp_path: Path) -> None:
+    for place, (split, name) in enumerate((("train", "caf\u00e9"), ("val", "cafe\u0301"), ("test", "caf\u00e9"))):
+        write_class(tmp_path / split / name, place, 0)
+        write_class(tmp_path / split / "dog", place, 1)
+
+    splits = load_splits("image_folder", tmp_path)
+
+    assert splits.train.classes == ("caf\u00e9", "dog")
+    assert [len(part) for part in splits] == [10, 10, 10]
+    assert take_inventory(tmp_path, tmp_path).classes["val"] == ("caf\u00e9", "dog")
+
+
+def test_two_folders_of_one_name_are_refused(tmp_path: Path) -> None:
+    for place, name in enumerate(("caf\u00e9", "cafe\u0301", "dog")):
+        write_class(tmp_path / name, place, 0)
+
+    with pytest.raises(DataError, match=r"two class folders are called 'café', written as different characters"):
+        load_splits("image_folder", tmp_path)
+
+
+def test_classes_that_are_perhaps_one_are_named(tmp_path: Path) -> None:
+    for place, name in enumerate(("Big cat", "big_cat", "dog", "-1", "1")):
+        write_class(tmp_path / name, place, 0)
+
+    notes = load_splits("image_folder", tmp_path).notes
+
+    assert "classes that differ in case or blanks alone, are they one? Big cat and big_cat" in notes
+
+
+@pytest.mark.parametrize("names", [("train", "bus"), ("test", "bus"), ("val", "bus"), ("train", "test", "bus")])
+def test_a_class_called_like_a_split_says_how_to_train_it(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for place, name in enumerate(names):
+        write_class(tmp_path / name, place, 0)
+    said = (
+        rf"is {min(names[:-1])} a class, as its neighbours in .* are\? rename it, or say that no folder is a split: "
+        "--data.train_split . --data.val_split null --data.test_split null"
+    )
+
+    with pytest.raises(DataError, match=said):
+        load_splits("image_folder", tmp_path)
+    splits = load_splits("image_folder", tmp_path, SplitChoice(train_split=".", val_split=None, test_split=None))
+    assert splits.train.classes == tuple(sorted(names))
+
+
+def test_the_doctor_asks_too_where_it_finds_nothing_but_a_class_called_train(tmp_path: Path) -> None:
+    for place, name in enumerate(("train", "bus")):
+        write_class(tmp_path / name, place, 0)
+
+    with pytest.raises(DataError, match=r"is train a class, as its neighbours"):
+        doctor([str(tmp_path), "--output", str(tmp_path / "seen")])
+
+
+def test_a_class_that_train_lacks_is_named_with_its_split(tmp_path: Path) -> None:
+    write(tmp_path, "dog")
+    write_class(tmp_path / "val/dogs", 9, 9)
+
+    with pytest.raises(DataError, match=r"val: .*/val/dogs is none of the 2 classes of train; .*did you mean 'dog'\?"):
+        load_splits("image_folder", tmp_path)
 
 
 def test_picture_files_may_have_names_that_are_not_utf8(tmp_path: Path) -> None:

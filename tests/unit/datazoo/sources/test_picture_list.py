@@ -38,12 +38,12 @@ def counts(path: Path, **choice: object) -> dict[str, int]:
     return {part.split: len(part) for part in load_splits("image_folder", path, SplitChoice(**choice))}  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("delimiter", [",", "\t", ";", " ", ", "])
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", " ", ", ", "，", "；", "|"])
 def test_every_delimiter_is_read(pictures: Path, delimiter: str) -> None:
     assert counts(listed(pictures, rows(delimiter), name="list.txt")) == {"train": 8, "val": 2, "test": 2}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "utf-16"])
 def test_chinese_labels_in_every_usual_encoding(pictures: Path, encoding: str) -> None:
     splits = load_splits("image_folder", listed(pictures, rows(labels=("猫", "狗")), encoding))
 
@@ -69,6 +69,13 @@ def test_a_column_called_path_is_the_path_beside_one_called_id(pictures: Path) -
     assert sum(counts(listed(pictures, lines)).values()) == 12
 
 
+@pytest.mark.parametrize(
+    "header", ["Image Path,Class Name", "img_path,category-id", "FileName,Labels", "文件名,类别", "图像路径,分类"]
+)
+def test_columns_are_known_by_their_usual_names(pictures: Path, header: str) -> None:
+    assert sum(counts(listed(pictures, [header, *rows()])).values()) == 12
+
+
 def test_paths_of_windows_are_found(pictures: Path) -> None:
     assert sum(counts(listed(pictures, [line.replace("/", "\\") for line in rows()])).values()) == 12
 
@@ -83,9 +90,37 @@ def test_numbers_are_labels_in_their_order_or_of_the_given_names(pictures: Path)
     assert splits.train.classes[splits.train.labels[first]] == "zebra"
 
 
+def test_equal_numbers_are_two_labels_in_one_order(pictures: Path) -> None:
+    lines = [f"img/{index}.png,{('1', '01', '001')[index % 3]}" for index in range(12)]
+    assert load_splits("image_folder", listed(pictures, lines)).train.classes == ("001", "01", "1")
+
+
+@pytest.mark.parametrize("label", ["caf\u00e9", "cafe\u0301"])
+def test_names_are_one_however_their_letters_are_written(pictures: Path, label: str) -> None:
+    (pictures / "img").rename(pictures / "im\u00e1genes")
+    lines = [f"ima\u0301genes/{index}.png,{label}" for index in range(6)]
+    lines += [f"im\u00e1genes/{index}.png,t\u00e9" for index in range(6, 12)]
+
+    assert load_splits("image_folder", listed(pictures, lines)).train.classes == ("caf\u00e9", "t\u00e9")
+
+
+@pytest.mark.parametrize("other", ["{folder}/img/0.png", "./img/../img/0.png", "img\\0.png"])
+def test_a_picture_under_two_labels_is_refused_however_it_is_written(pictures: Path, other: str) -> None:
+    with pytest.raises(DataError, match=r"lines 1 and 13: .*0\.png is cat and dog; keep one of the lines"):
+        load_splits("image_folder", listed(pictures, [*rows(), f"{other.format(folder=pictures)},dog"]))
+
+
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
+        (
+            ["path,label", '"img/0.png,cat', *(f"img/{i}.png,cat" for i in range(500))],
+            "line 2: unexpected end of data; a",
+        ),
+        (["path,label", '"' + "x" * 200_000], r"line 2: field larger than field limit \(131072\); a quote that begins"),
+        (["x" * 5000 + ".png"], r"line 1: no label \(x{80}\)"),
+        (["cat,img/0.png", "dog,img/1.png"], r"are the columns the other way round\? a first line .*: label,path"),
+        (["path,label,fold", "img/0.png,cat,3"], "3 is no split .*; a column that means something else needs another"),
         ([], "is empty: each line is path,label"),
         (["path,label"], "has a header and no pictures"),
         (["img/0.png,cat", "img/1.png"], r"line 2: no label \(img/1.png\): each line is path,label"),
@@ -111,7 +146,7 @@ def test_a_label_that_is_not_in_the_class_list_is_refused(pictures: Path) -> Non
 
 def test_text_that_is_none_is_refused(pictures: Path) -> None:
     with pytest.raises(DataError, match="neither UTF-8 nor GBK text; save it as CSV UTF-8"):
-        load_splits("image_folder", listed(pictures, rows(), "utf-16"))
+        load_splits("image_folder", listed(pictures, rows(), "utf-16-le"))
 
 
 @pytest.mark.parametrize("form", ["{}", "{}.png", "img/{}"])

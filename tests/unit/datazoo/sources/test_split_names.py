@@ -35,7 +35,17 @@ def test_another_spelling_of_val_is_taken_for_it_and_said(tmp_path: Path, name: 
     assert splits.notes[0] == f"val: no folder val, taking {tmp_path / name} for it"
 
 
-@pytest.mark.parametrize("names", [("Train", "Val", "Test"), ("training", "validation", "testing")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Train", "Val", "Test"),
+        ("training", "validation", "testing"),
+        ("train_set", "val-set", "test set"),
+        ("train2017", "val2017", "test2017"),
+        ("TrainImages", "ValImages", "TestImages"),
+        ("训练集", "验证集", "测试集"),
+    ],
+)
 def test_another_spelling_of_every_split_is_taken(tmp_path: Path, names: tuple[str, str, str]) -> None:
     splits = load_splits("image_folder", write_splits(tmp_path, *names))
     assert tuple(splits.folders.values()) == names
