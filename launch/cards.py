@@ -12,6 +12,7 @@ from common.cards import DEVICES, card_files
 from common.errors import LaunchError
 
 VISIBLE = "ASCEND_RT_VISIBLE_DEVICES"
+_RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
 # A row of `npu-smi info -m`: NPU, chip, the chip's logical number (none for its controller), name.
 _CHIP = re.compile(r"^\s*\d+\s+\d+\s+\d+\s+\S", re.MULTILINE)
 
@@ -55,7 +56,8 @@ def choose_cards(
         is something to say.
 
     Raises:
-        LaunchError: a list that CANN would cut short, or too few cards in the environment's.
+        LaunchError: a list that CANN would cut short, another number of cards than workers, or too few cards in the
+            environment's.
     """
     exported = environ.get(VISIBLE, "").strip()
     if wanted is None:
@@ -67,8 +69,14 @@ def choose_cards(
                 f"--workers {workers}: {VISIBLE}={exported} shows {len(seen)} card(s); give --devices, or unset it"
             )
         taken = ",".join(map(str, seen[:workers]))
-        return taken, f"cards {taken} of {VISIBLE}={exported}" if len(seen) > workers else None
-    chosen = ",".join(map(str, parse_cards(wanted, cards, where)))
+        told = len(seen) > workers or "-" in exported
+        return taken, f"cards {taken} of {VISIBLE}={exported}" if told else None
+    numbers = parse_cards(wanted, cards, where)
+    if len(numbers) != workers:
+        raise LaunchError(
+            f"{where} {wanted}: {len(numbers)} card(s) for {workers} worker(s); --workers {len(numbers)} takes them"
+        )
+    chosen = ",".join(map(str, numbers))
     if exported and exported != chosen:
         return chosen, f"cards {chosen} by {where}, not those of {VISIBLE}={exported}"
     return chosen, None
@@ -78,17 +86,19 @@ def parse_cards(text: str, cards: int | None, where: str) -> list[int]:
     """Read a list of cards, in the rising order that CANN wants.
 
     Args:
-        text: such as `0,1,4,5`.
+        text: such as `0,1,4,5`, or `0,4-7`.
         cards: how many cards there are, if that is known.
         where: it stands, for the error.
 
     Raises:
         LaunchError: something else than numbers, a number twice, or a card that is not there.
     """
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() for word in words):
-        raise LaunchError(f"{where} {text}: card numbers with commas between them, such as 0,1,4,5")
-    numbers = sorted(map(int, words))
+    ranges = [_RANGE.fullmatch(word.strip()) for word in text.split(",")]
+    if not all(found and int(found[1]) <= int(found[2] or found[1]) for found in ranges):
+        raise LaunchError(f"{where} {text}: card numbers with commas between them, such as 0,1,4,5 or 0,4-7")
+    numbers = sorted(
+        number for found in ranges if found for number in range(int(found[1]), int(found[2] or found[1]) + 1)
+    )
     if len(set(numbers)) < len(numbers):
         raise LaunchError(f"{where} {text}: names a card twice")
     if cards is not None and numbers[-1] >= cards:

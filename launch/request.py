@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class JobRequest:
     devices: str | None = None
     cards_per_node: int | None = None
     rank_table: Path | None = None
-    cluster_timeout: int = 120
+    cluster_timeout: int = 600
     bind_cores: bool = False
 
     def __post_init__(self) -> None:
@@ -74,17 +75,31 @@ class JobRequest:
                 self.nodes > 1 and self.launcher == "mpirun" and not self.hosts,
             ),
             (
-                f"--devices {self.devices}: {self._listed} card(s) for {self.workers} worker(s); --workers "
-                f"{self._listed} takes them",
-                self.devices is not None and self._listed != self.workers,
+                "--hosts is mpirun's; give --launcher mpirun too, or --node_rank and --master_addr on every node",
+                self.launcher == "msrun" and self.hosts is not None,
             ),
+            (
+                "--launcher mpirun starts the ranks of all nodes from node 0: leave --node_rank out",
+                self.launcher == "mpirun" and self.node_rank > 0,
+            ),
+            ("--bind_cores is msrun's; leave it out with mpirun", self.launcher == "mpirun" and self.bind_cores),
+            *((problem, True) for problem in self._wrong_hosts()),
         ):
             if found:
                 raise LaunchError(problem)
 
-    @property
-    def _listed(self) -> int:
-        return len(set((self.devices or "").split(",")))
+    def _wrong_hosts(self) -> Iterator[str]:
+        """Say what is wrong with `--hosts`: as many as there are nodes, each with a slot for each worker."""
+        if self.launcher != "mpirun" or self.hosts is None:
+            return
+        words = self.hosts.split(",")
+        names = [word.rpartition(":")[0] for word in words]
+        if not all(names) or any(" " in word for word in words):
+            yield f"--hosts {self.hosts}: HOST:SLOTS,... is expected, such as node0:{self.workers},node1:{self.workers}"
+        elif len(set(names)) != self.nodes or len(names) != self.nodes:
+            yield f"--hosts {self.hosts}: names {len(set(names))} host(s), and --nodes is {self.nodes}"
+        elif wrong := [word for word in words if word.rpartition(":")[2] != str(self.workers)]:
+            yield f"--hosts {self.hosts}: {wrong[0]} should have {self.workers} slot(s), one for each of its --workers"
 
     @property
     def world_size(self) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypeVar
 
+from common.environment import whole_number
 from common.errors import LaunchError
 from launch.cards import VISIBLE, choose_cards, count_cards, parse_cards
 from launch.request import MOST_CARDS, JobRequest
@@ -15,6 +17,8 @@ from launch.schedulers.find import find_allocation
 
 _T = TypeVar("_T")
 _ONE_NODE = Allocation("this machine")
+_OF_CARDS = ("devices", "cards_per_node", "rank_table_file")
+_MEETING = 600  # seconds to wait for all ranks, which is msrun's default too
 _FROM_ALLOCATION = ("workers", "nodes", "node_rank", "master_addr", "master_port")
 
 
@@ -35,52 +39,80 @@ def resolve(
         LaunchError: flags, cards and scheduler do not fit together.
     """
     found = None
+    if options.launcher == "mpirun" and options.rank_table_file:
+        raise LaunchError("--rank_table_file is for msrun: leave out --launcher mpirun, or the rank table")
     if options.launcher == "msrun" and (options.scheduler == "auto" or options.rank_table_file):
-        found = find_allocation(environ, options.rank_table_file, options.node_rank)
+        tables = options.platform == "Ascend"  # they number cards
+        found = find_allocation(environ, options.rank_table_file if tables else None, options.node_rank, tables)
     notes = [] if found is None else [str(found)]
     words = [word for word in arguments if word != "--"]
     if found is not None and found.restarts and not _resumes(words):
         words += ["--resume", "auto"]
         notes.append(f"{found.scheduler} has started this job again: --resume auto")
-    if options.platform:
-        words += ["--runtime.platform", options.platform]
     platform = options.platform or "CPU"
+    if options.platform:
+        _check_platform(words, platform)
+        words += ["--runtime.platform", platform]
     cards = (options.cards_per_node or count_cards()) if platform == "Ascend" else None
     if found is not None:
         notes += _overruled(options, found)
         found = _with_cards(found, platform, cards, environ)
     known = found or _ONE_NODE
+    wanted, where = (options.devices, "--devices") if options.devices is not None else (known.devices, known.scheduler)
+    workers = _first(options.workers, known.workers)
+    if workers is None:
+        workers = len(parse_cards(wanted, cards, where)) if wanted is not None and platform == "Ascend" else 1
     request = JobRequest(
         door=options.door,
         arguments=tuple(words),
         platform=platform,
-        workers=_first(options.workers, known.workers) or 1,
+        workers=workers,
         nodes=_first(options.nodes, known.nodes),
         node_rank=_first(options.node_rank, known.node_rank),
         master_addr=options.master_addr or known.master_addr or "127.0.0.1",
         master_port=_first(options.master_port, known.master_port),
         launcher=options.launcher,
         hosts=options.hosts,
-        devices=options.devices,
         cards_per_node=cards,
         rank_table=known.rank_table if platform == "Ascend" else None,
-        cluster_timeout=options.cluster_timeout,
+        cluster_timeout=options.cluster_timeout or whole_number("MS_TOPO_TIMEOUT", environ) or _MEETING,
         bind_cores=options.bind_cores,
     )
     if platform != "Ascend":
-        return request, notes
-    if request.rank_table and (request.nodes, request.workers) != (known.nodes, known.workers):
-        raise LaunchError(
-            f"{known.scheduler} is for {known.nodes} node(s) of {known.workers} card(s), and HCCL waits for all; the "
-            f"flags ask for {request.nodes} of {request.workers}: leave out the flags, or the rank table"
-        )
+        given = [f"--{name}" for name in _OF_CARDS if getattr(options, name) is not None]
+        return request, [*notes, *([f"{', '.join(given)}: without effect, there are no cards on CPU"] if given else [])]
+    if request.rank_table:
+        _check_rank_table(request, known, options.devices)
     if cards is None:
         notes.append(
             f"no cards are seen here: up to {MOST_CARDS} are accepted; --cards_per_node says how many there are"
         )
-    wanted, where = (options.devices, "--devices") if options.devices else (known.devices, known.scheduler)
     devices, note = choose_cards(wanted, request.workers, cards, environ, where)
     return replace(request, devices=devices), [*notes, *filter(None, [note])]
+
+
+def _check_platform(words: Sequence[str], platform: str) -> None:
+    """Refuse a flag of the door that asks for another device than the script."""
+    pairs = [*pairwise(words), *(word.partition("=")[::2] for word in words)]
+    for flag, value in pairs:
+        if flag.lstrip("-") in ("device_target", "runtime.platform") and value.lower() not in ("", platform.lower()):
+            script = "run_distribute_cpu.sh" if value.lower() == "cpu" else "run_distribute_ascend.sh"
+            raise LaunchError(f"{flag} {value}: this script is for {platform}; use bash launch/{script}")
+
+
+def _check_rank_table(request: JobRequest, table: Allocation, devices: str | None) -> None:
+    """Refuse flags that ask for other ranks or cards than HCCL reads in the table."""
+    if (request.nodes, request.workers) != (table.nodes, table.workers):
+        raise LaunchError(
+            f"{table.scheduler} is for {table.nodes} node(s) of {table.workers} card(s), and HCCL waits for all; the "
+            f"flags ask for {request.nodes} of {request.workers}: leave out the flags, or the rank table"
+        )
+    listed = parse_cards(table.devices or f"0-{request.workers - 1}", None, table.scheduler)
+    if devices is not None and parse_cards(devices, None, "--devices") != listed:
+        raise LaunchError(
+            f"--devices {devices}: {table.scheduler} gives this node cards {','.join(map(str, listed))}; leave out "
+            "--devices, or the rank table"
+        )
 
 
 def _with_cards(found: Allocation, platform: str, cards: int | None, environ: Mapping[str, str]) -> Allocation:

@@ -11,7 +11,7 @@ from launch.schedulers.allocation import Allocation
 
 
 def find_allocation(
-    environ: Mapping[str, str], table: Path | None = None, node_rank: int | None = None
+    environ: Mapping[str, str], table: Path | None = None, node_rank: int | None = None, tables: bool = True
 ) -> Allocation | None:
     """Read what the scheduler has written into the environment.
 
@@ -22,6 +22,7 @@ def find_allocation(
         environ: the environment.
         table: `--rank_table_file`.
         node_rank: `--node_rank`.
+        tables: whether a rank table in the environment counts.
 
     Returns:
         None where no scheduler is known.
@@ -39,6 +40,6 @@ def find_allocation(
                     f"count from 0 to {found.nodes - 1}; are they of another job? --scheduler none reads none of them"
                 )
             return found
-    if named := environ.get(rank_table.FILE_VARIABLE, "").strip():
+    if tables and (named := environ.get(rank_table.FILE_VARIABLE, "").strip()):
         return rank_table.allocation(Path(named), environ, node_rank)
     return None

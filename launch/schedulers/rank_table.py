@@ -81,14 +81,22 @@ def read_servers(path: Path) -> tuple[list[Server], bool]:
             raise LaunchError(f"rank table {path}: status is {table['status']}, not completed; wait for the scheduler")
         whole = "server_list" in table
         servers = [_server(item) for item in table["server_list"]] if whole else _instances(table)
+        count = int(table.get("server_count", len(servers)))
     except LaunchError:
         raise
     except OSError as error:
         raise LaunchError(f"rank table {path}: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise LaunchError(f"rank table {path}: is no JSON in UTF-8 ({error})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LaunchError(f"rank table {path}: not one of HCCL's, version 1.0 or 1.2 ({error!r})") from error
     servers.sort(key=lambda server: server.ranks)
-    if not servers or {len(server.devices) for server in servers} != {len(servers[0].devices)}:
+    if not any(server.devices for server in servers):
+        raise LaunchError(f"rank table {path}: lists no cards")
+    names = [server.names[:1] for server in servers]
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise LaunchError(f"rank table {path}: lists server {twice[0][0]} twice")
+    if {len(server.devices) for server in servers} != {len(servers[0].devices)}:
         raise LaunchError(f"rank table {path}: its servers must have the same number of cards")
     if [rank for server in servers for rank in server.ranks] != list(range(len(servers) * len(servers[0].ranks))):
         raise LaunchError(f"rank table {path}: ranks must be numbered through from 0, server after server")
@@ -99,8 +107,8 @@ def read_servers(path: Path) -> tuple[list[Server], bool]:
                 f"rank table {path}: server {server.names[0]} has cards {', '.join(map(str, server.devices))} in the "
                 "order of its ranks; they have to rise with the ranks"
             )
-    if int(table.get("server_count", len(servers))) != len(servers):
-        raise LaunchError(f"rank table {path}: server_count is {table['server_count']}, and {len(servers)} are listed")
+    if count != len(servers):
+        raise LaunchError(f"rank table {path}: server_count is {count}, and {len(servers)} are listed")
     return servers, whole
 
 

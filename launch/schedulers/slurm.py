@@ -32,7 +32,7 @@ def allocation(environ: Mapping[str, str]) -> Allocation | None:
         return None
     restarts = number("SLURM_RESTART_COUNT", environ) or 0
     if not environ.get("SLURM_STEP_ID"):
-        if (nodes := number("SLURM_JOB_NUM_NODES", environ) or 1) > 1:
+        if (nodes := number("SLURM_JOB_NUM_NODES", environ) or number("SLURM_NNODES", environ) or 1) > 1:
             raise LaunchError(
                 f"SLURM job of {nodes} nodes: this is its batch script, on one of them; use {_HOW}, or --scheduler none"
             )

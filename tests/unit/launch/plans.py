@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from launch.job import _parser
+from launch.flags import parse_flags
 from launch.plan import make_plan
 from launch.request import JobRequest
 from launch.resolve import resolve
@@ -15,7 +15,7 @@ ASCEND = ("--platform", "Ascend", "--scheduler", "auto", "--cards_per_node", "16
 
 
 def request(environ: Mapping[str, str], *flags: str) -> tuple[JobRequest, list[str]]:
-    options, arguments = _parser().parse_known_args([*ASCEND, *flags])
+    options, arguments = parse_flags([*ASCEND, *flags])
     return resolve(options, arguments, environ)
 
 
@@ -30,7 +30,7 @@ def expected(host: str, port: int, ranks: Sequence[int], size: int, cards: int, 
     """MindSpore's scheduler, if rank 0 is here, and a worker for each rank."""
     common = {
         "LAUNCH_LOG_DIR": "/logs", "GLOG_v": "3", "HCCL_CONNECT_TIMEOUT": "600", "MS_WORKER_NUM": str(size),
-        "MS_SCHED_HOST": host, "MS_SCHED_PORT": str(port), "MS_TOPO_TIMEOUT": "120", "RANK_SIZE": str(size), **more,
+        "MS_SCHED_HOST": host, "MS_SCHED_PORT": str(port), "MS_TOPO_TIMEOUT": "600", "RANK_SIZE": str(size), **more,
     }  # fmt: skip
     scheduler = [{**common, "MS_ROLE": "MS_SCHED", "RANK_ID": "0"}] if ranks[0] == 0 else []
     return scheduler + [

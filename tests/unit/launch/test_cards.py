@@ -64,11 +64,31 @@ def test_more_ranks_than_visible_cards_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("0,1,8", "no card 8 here, there are 8"), ("0,x", "card numbers with commas"), ("1,1", "twice"), ("", "card num")],
+    [
+        ("0,1,8", "no card 8 here, there are 8"),
+        ("0-8", "no card 8 here, there are 8"),
+        ("1,1", "twice"),
+        ("0-3,2", "twice"),
+        *((text, "card numbers with commas") for text in ("", "0,x", "0 1", "0,", "[0,8)", "3-1", "-1", "0x1", "０")),
+    ],
 )
 def test_lists_that_cann_would_cut_short_are_refused(text: str, says: str) -> None:
     with pytest.raises(LaunchError, match=says):
         parse_cards(text, 8, "--devices")
+
+
+def test_a_range_is_written_out_for_cann() -> None:
+    assert choose_cards("0,4-6", 4, 8, {}) == ("0,4,5,6", None)
+    assert choose_cards(None, 2, 8, {"ASCEND_RT_VISIBLE_DEVICES": "4-5"}) == (
+        "4,5",
+        "cards 4,5 of ASCEND_RT_VISIBLE_DEVICES=4-5",
+    )
+
+
+@pytest.mark.parametrize("text", ["0,1", "0-1"])
+def test_another_number_of_cards_than_workers_is_refused(text: str) -> None:
+    with pytest.raises(LaunchError, match=r"2 card\(s\) for 4 worker\(s\); --workers 2 takes them"):
+        choose_cards(text, 4, 8, {})
 
 
 @given(st.sets(st.integers(0, 15), min_size=1), st.randoms())

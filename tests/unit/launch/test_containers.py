@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from launch.job import _parser
+from launch.flags import parse_flags
 from launch.plan import ROOT
 from launch.resolve import resolve
 
@@ -66,7 +66,7 @@ def test_as_many_ranks_start_as_cards_are_asked_for(manifest: Path, tmp_path: Pa
         script = (ROOT / container["command"][1]).read_text().splitlines()[-1]
         flags = [*shlex.split(script)[1:-1], *container["command"][2:]]
 
-        request, _ = resolve(*_parser().parse_known_args(flags), environ)
+        request, _ = resolve(*parse_flags(flags), environ)
 
         assert request.workers == cards == 8
         assert request.nodes == (1 if "one_node" in manifest.name else 2)

@@ -84,7 +84,14 @@ def test_the_printed_command_can_be_pasted_into_a_shell() -> None:
         ({"nodes": 2, "node_rank": 2, "master_addr": "10.0.0.1"}, "numbered 0 to 1"),
         ({"nodes": 2}, "--master_addr is needed"),
         ({"nodes": 2, "launcher": "mpirun"}, "--hosts"),
-        ({"workers": 4, "devices": "0,1"}, r"2 card\(s\) for 4 worker\(s\)"),
+        ({"hosts": "a:1,b:1"}, "--hosts is mpirun's"),
+        ({"nodes": 2, "launcher": "mpirun", "hosts": "a:1,b:1", "node_rank": 1}, "leave --node_rank out"),
+        ({"launcher": "mpirun", "bind_cores": True}, "--bind_cores is msrun's"),
+        ({"nodes": 2, "launcher": "mpirun", "hosts": "a:1"}, r"names 1 host\(s\), and --nodes is 2"),
+        ({"nodes": 2, "launcher": "mpirun", "hosts": "a:1,a:1"}, r"names 1 host\(s\), and --nodes is 2"),
+        ({"nodes": 2, "launcher": "mpirun", "hosts": "a,b"}, "HOST:SLOTS,... is expected, such as node0:1,node1:1"),
+        ({"nodes": 2, "launcher": "mpirun", "hosts": "a:1 b:1"}, "HOST:SLOTS,... is expected"),
+        ({"nodes": 2, "launcher": "mpirun", "hosts": "a:1,b:x"}, r"b:x should have 1 slot\(s\)"),
     ],
 )
 def test_arguments_that_cannot_work_are_refused(request_: dict[str, Any], message: str) -> None:

@@ -125,6 +125,22 @@ def test_workers_beside_a_rank_table_are_refused(tmp_path: Path) -> None:
         request({}, "--rank_table_file", str(table), "--workers", "4")
 
 
+def test_other_cards_than_the_rank_tables_are_refused(tmp_path: Path) -> None:
+    table = str(rank_table_file(tmp_path, cards=2))
+
+    with pytest.raises(LaunchError, match=r"rank_table.json gives this node cards 0,1; leave out --devices"):
+        request({}, "--rank_table_file", table, "--devices", "4,5")
+    with pytest.raises(LaunchError, match="is for msrun"):
+        request({}, "--rank_table_file", table, "--launcher", "mpirun")
+
+
+def test_a_rank_table_says_nothing_of_cpu_processes(tmp_path: Path) -> None:
+    made, notes = request({"RANK_TABLE_FILE": "/nowhere.json"}, "--platform", "CPU", "--workers", "2")
+
+    assert (made.workers, made.rank_table) == (2, None)
+    assert notes == ["--cards_per_node: without effect, there are no cards on CPU"]
+
+
 def test_the_older_rank_table_of_model_arts_is_read_but_not_handed_on(tmp_path: Path) -> None:
     devices = [{"device_id": str(card), "device_ip": f"192.1.0.{card}"} for card in (4, 5, 6, 7)]
     instance = {"devices": devices, "pod_name": "jobaf-0", "server_id": "10.0.0.1"}
@@ -139,9 +155,17 @@ def test_the_older_rank_table_of_model_arts_is_read_but_not_handed_on(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "not one of HCCL's"),
+        ("{", "is no JSON in UTF-8"),
+        ("[]", "not one of HCCL's"),
+        ('{"server_count": "two", "server_list": []}', "not one of HCCL's"),
+        ('{"server_list": [{"server_id": "a", "device": []}]}', "lists no cards"),
+        (
+            '{"server_list": [{"server_id": "a", "device": [{"device_id": "0", "rank_id": "0"}]}, '
+            '{"server_id": "a", "device": [{"device_id": "0", "rank_id": "1"}]}]}',
+            "lists server a twice",
+        ),
         ('{"status": "initializing"}', "wait for the scheduler"),
-        ('{"server_list": []}', "same number of cards"),
+        ('{"server_list": []}', "lists no cards"),
         ('{"server_list": [{"server_id": "a", "device": [{"device_id": "0", "rank_id": "1"}]}]}', "numbered through"),
         (
             '{"server_list": [{"server_id": "a", "device": [{"device_id": "1", "rank_id": "0"}, '

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from common.errors import LaunchError
-from launch.job import _parser
+from launch.flags import parse_flags
 from launch.request import JobRequest
 from launch.resolve import resolve
 from launch.schedulers import slurm
@@ -159,13 +159,13 @@ def test_a_batch_script_of_one_node_is_that_node() -> None:
 
 
 def test_a_scheduler_counts_only_where_it_is_asked() -> None:
-    options, arguments = _parser().parse_known_args(["--platform", "CPU"])
+    options, arguments = parse_flags(["--platform", "CPU"])
 
     assert resolve(options, arguments, operator_pod(1)) == (JobRequest("train.py", ("--runtime.platform", "CPU")), [])
 
 
 def test_where_no_card_is_seen_that_is_said() -> None:
-    options, arguments = _parser().parse_known_args(["--platform", "Ascend", "--workers", "16"])
+    options, arguments = parse_flags(["--platform", "Ascend", "--workers", "16"])
 
     _, notes = resolve(options, arguments, {})
 
