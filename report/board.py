@@ -25,7 +25,7 @@ from report.wrong_pictures import choose
 # What one tries out; where files are and how often something is logged is no hyperparameter.
 _HYPERPARAMETERS = re.compile(
     r"(model|optimizer|schedule|loss|finetune|amp|data\.augmentation)\..*|data\.batch_size|"
-    r"data\.preprocessing\.(resize|image_size)|train\.(epochs|seed|ema_decay|bn_sync|early_stopping\..*)"
+    r"data\.preprocessing\.(resize|image_size)|train\.(epochs|seed|ema_decay|ema_warmup|bn_sync|early_stopping\..*)"
 )
 _NOT_IN_TAGS = re.compile(r"[^-.\w]")
 _NO_HYPERPARAMETERS = re.compile(r"finetune\.pretrained|model\.num_classes")

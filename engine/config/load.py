@@ -89,7 +89,14 @@ def _exists(key: str) -> bool:
 
 
 def _as_the_run_meant(root: Entry) -> Entry:
-    """Read a run's own recipe: older runs wrote `val_split: val` where they found no such folder and held val out."""
+    """Read a run's own recipe, in which older versions left out or wrote what is read in another way now."""
+    if (decay := find(root, ("train", "ema_decay"))) and decay.value and not find(root, ("train", "ema_warmup")):
+        root = put(root, ("train", "ema_warmup"), Entry(False, decay.place))  # their averages had none
+    return _with_val_held_out(root)
+
+
+def _with_val_held_out(root: Entry) -> Entry:
+    """Older runs wrote `val_split: val` where they found no such folder and held val out."""
     source, path, val = (find(root, ("data", key)) for key in ("source", "path", "val_split"))
     if not (source and path and val) or source.value != "image_folder" or val.place == COMMAND_LINE:
         return root

@@ -57,6 +57,9 @@ class TrainConfig(Section):
         description="steps that run without the host between, on a CPU by the same graph; auto: log_every on an Ascend",
     )
     ema_decay: float | None = Field(None, gt=0, lt=1, description="moving average of the weights, evaluated and saved")
+    ema_warmup: bool = Field(
+        True, description="let the average follow quickly at first: its n-th update has the decay n / (9 + n) at most"
+    )
     bn_sync: Literal["none", "average", "sync"] = Field(
         "none", description="BatchNorm statistics over ranks: left local, averaged before saving, or SyncBatchNorm"
     )

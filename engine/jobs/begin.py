@@ -11,7 +11,7 @@ from engine.config import Config
 from engine.run.best_link import mend_best
 from engine.run.lock import RunLock
 from engine.run.records import Progress
-from engine.run.resume import ResumePoint, cut_metrics, find_resume_point
+from engine.run.resume import ResumePoint, cut_metrics, find_resume_point, with_average_of
 from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
 from engine.runtime.start import Runtime, describe_environment
@@ -37,8 +37,8 @@ class Beginning:
         self._point: ResumePoint | None = None
         self._lock: RunLock | None = None
 
-    def find(self, resume: str | None, force: bool) -> Path | None:
-        """Return the checkpoint to go on from, or None.
+    def find(self, resume: str | None, force: bool) -> tuple[Path | None, Config]:
+        """Return the checkpoint to go on from, or None, and the recipe to go on with.
 
         Args:
             resume: `auto`, a run folder, a checkpoint, or None for a new run.
@@ -49,7 +49,12 @@ class Beginning:
             self._lock = None if self._point is None else self._point.lock
         checkpoint = None if self._point is None else self._point.checkpoint
         path = self._runtime.from_main("" if checkpoint is None else str(checkpoint))
-        return Path(path) if path else None
+        if not path:
+            return None, self._config
+        config = with_average_of(RunFolder(Path(path).absolute().parent.parent).read_config(), self._config)
+        if config is not self._config:
+            logger.info("train.ema_warmup false: the run was begun without")
+        return Path(path), config
 
     def begin(self, config: Config) -> RunFolder:
         """Make the run's folder, or clear the one it goes on in, and say who holds it.

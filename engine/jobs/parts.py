@@ -23,6 +23,7 @@ from engine.run.records import Progress
 from engine.run.run_folder import RunFolder
 from engine.step.learning_rate import Schedule, make_schedule, peak_lr
 from engine.step.loss import NetworkWithLoss, class_weights
+from engine.step.moving_average import warmup_updates
 from engine.step.optimizer import GroupedOptimizer, lr_multipliers
 from engine.step.train_step import TrainStep
 from netzoo.blocks import depth_of
@@ -51,6 +52,7 @@ def make_step(
         clip_norm=optim.clip_norm,
         accumulate_steps=optim.accumulate_steps,
         ema_decay=config.train.ema_decay,
+        ema_warmup=config.train.ema_warmup,
         ranks=world_size,
         allreduce_mib=config.runtime.allreduce_mib,
     )
@@ -108,11 +110,14 @@ def describe_length(config: Config, splits: Splits, progress: Progress) -> str:
 
 
 def describe_average(config: Config) -> str | None:
-    """One line on averaged weights, whose scores lag behind training at first; None where weights are as they train."""
+    """One line on averaged weights: over how many updates, and how they begin; None where weights are as they train."""
     decay = config.train.ema_decay
     if decay is None:
         return None
+    beginning = "it lags behind training in the first epochs"
+    if config.train.ema_warmup and (quick := warmup_updates(decay)):
+        beginning = f"over fewer in the first {quick} (train.ema_warmup)"
     return (
-        f"val is scored with the weights' average over about {1 / (1 - decay):.0f} steps (train.ema_decay {decay:g}): "
-        "it lags behind training in the first epochs"
+        f"val is scored with the weights' average over about {1 / (1 - decay):.0f} updates "
+        f"(train.ema_decay {decay:g}): {beginning}"
     )

@@ -18,6 +18,7 @@ from engine.run.records import Progress
 from engine.run.summary import Stopwatch
 from engine.runtime.start import Runtime
 from engine.step.evaluation import Evaluator
+from engine.step.moving_average import share_of_start
 from engine.step.optimizer import GroupedOptimizer
 from engine.step.train_step import TrainStep
 from netzoo.count import count_parameters
@@ -99,14 +100,18 @@ def warn_of_slow_average(config: Config, steps: int) -> None:
         steps: of the whole run.
     """
     decay, updates = config.train.ema_decay, steps // config.optimizer.accumulate_steps
-    if decay is None or not updates or (start := decay**updates) <= SHARE_OF_START:
+    if decay is None or not updates:
+        return
+    start = share_of_start(decay, updates, warmup=config.train.ema_warmup)
+    if start <= SHARE_OF_START:
         return
     logger.warning(
         "train.ema_decay %g over %d updates: %.0f %% of the evaluated weights are still those of the start; "
-        "%.3g would leave %.0f %%",
+        "%.3g would leave %.0f %%%s",
         decay,
         updates,
         100 * start,
         SHARE_OF_START ** (1 / updates),
         100 * SHARE_OF_START,
+        "" if config.train.ema_warmup else ", and train.ema_warmup true next to nothing",
     )

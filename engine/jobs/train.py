@@ -121,7 +121,7 @@ def train_on(splits: Splits, config: Config, runtime: Runtime, start: Start) -> 
     try:
         with log_kept() as messages:
             watch = Stopwatch()
-            checkpoint = beginning.find(start.resume, start.resume_force)
+            checkpoint, config = beginning.find(start.resume, start.resume_force)
             prepared = prepare_run(config, splits, network, runtime, checkpoint, watch)
             if start.profile is not None:
                 start.profile.check(prepared.progress.step, prepared.progress.steps_per_epoch, config.train.epochs)

@@ -113,6 +113,7 @@ def find_resume_point(wanted: str, config: Config, force: bool, data: RunData | 
 
 def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]:
     """Return the keys that change a run's result and differ: dotted path to (old, new); more epochs are no change."""
+    new = with_average_of(old, new)
     before, after = (dict(_flat(config.model_dump(mode="json"))) for config in (old, new))
     different = {
         key: (before.get(key), after.get(key))
@@ -127,6 +128,14 @@ def different_keys(old: Config, new: Config) -> dict[str, tuple[object, object]]
         if was != now:
             logger.warning("runtime.%s: %s, was %s; what follows is rounded in another way", key, now, was)
     return different
+
+
+def with_average_of(old: Config, new: Config) -> Config:
+    """The new recipe, with the average's warm-up as the run has it where nothing is said: older versions had none."""
+    warmup = old.train.ema_warmup
+    if warmup == new.train.ema_warmup or "ema_warmup" in new.train.model_fields_set:
+        return new
+    return new.model_copy(update={"train": new.train.model_copy(update={"ema_warmup": warmup})})
 
 
 def cut_metrics(path: Path, step: int) -> list[EpochRecord]:

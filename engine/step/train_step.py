@@ -32,6 +32,8 @@ class TrainStep(nn.Cell):
         clip_norm: largest global norm of the gradient, or None.
         accumulate_steps: steps whose gradients are averaged into one update.
         ema_decay: decay of the moving average of the weights, or None.
+        ema_warmup: let the average follow quickly at first: its n-th update has the decay min(ema_decay, n / (9 + n)),
+            as TensorFlow's ExponentialMovingAverage with `num_updates`.
         ranks: number of processes whose gradients are averaged.
         allreduce_mib: size of the pieces in which they are, or None for one piece.
 
@@ -48,6 +50,7 @@ class TrainStep(nn.Cell):
         clip_norm: float | None = None,
         accumulate_steps: int = 1,
         ema_decay: float | None = None,
+        ema_warmup: bool = False,
         ranks: int = 1,
         allreduce_mib: float | None = None,
     ) -> None:
@@ -72,8 +75,11 @@ class TrainStep(nn.Cell):
             self.gradient_sums = self.weights.clone("gradient_sums", init="zeros")
             self.micro_step = Parameter(Tensor(0, ms.int32), name="micro_step", requires_grad=False)
         self.ema_decay = ema_decay
+        self.ema_warmup = ema_warmup
         if ema_decay is not None:
             self.ema = self.weights.clone("ema")
+            if ema_warmup:
+                self.ema_updates = Parameter(Tensor(0, ms.int32), name="ema_updates", requires_grad=False)
         self.value_and_grad = ops.value_and_grad(self._scaled_loss, None, weights=self.weights, has_aux=True)
 
     def _scaled_loss(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,6 +134,16 @@ class TrainStep(nn.Cell):
             gradients = ops.clip_by_global_norm(gradients, self.clip_norm)
         done = self.optimizer(gradients)
         if self.ema_decay is not None:
+            kept, taken = self._ema_shares(self.ema_decay)
             for average, weight in zip(self.ema, self.weights):  # noqa: B905 (graph mode knows no strict=)
-                done = ops.depend(done, ops.assign(average, average * self.ema_decay + weight * (1 - self.ema_decay)))
+                done = ops.depend(done, ops.assign(average, average * kept + weight * taken))
         return done
+
+    def _ema_shares(self, decay: float) -> tuple[float | Tensor, float | Tensor]:
+        """What this update keeps of the average, and what it takes from the weights."""
+        if not self.ema_warmup:
+            return decay, 1 - decay
+        ops.assign_add(self.ema_updates, Tensor(1, ms.int32))
+        count = ops.cast(self.ema_updates, ms.float32)
+        # Each has its bound, so that an average after its warm-up is one without to the bit.
+        return ops.minimum(count / (9 + count), decay), ops.maximum(9 / (9 + count), 1 - decay)

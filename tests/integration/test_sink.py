@@ -139,6 +139,27 @@ def test_sigterm_ends_it_at_a_boundary_and_it_goes_on_unsunk_to_the_same_bits(
     assert_same(saved(host), saved(run))
 
 
+def test_a_run_whose_version_knew_no_warmup_of_the_average_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    undisturbed = train(tmp_path / "undisturbed", "off", **{"train.ema_warmup": "false"})
+    fit = job.fit
+    monkeypatch.setattr(job, "fit", lambda config, parts, callbacks: fit(
+        config, parts, [*callbacks, Terminator(parts.progress, 65)]
+    ))  # fmt: skip
+    with pytest.raises(RunStopped):
+        train(tmp_path / "older", "off", **{"train.ema_warmup": "false"})
+    monkeypatch.setattr(job, "fit", fit)
+    recipe = next((tmp_path / "older").glob("*/config.yaml"))
+    recipe.write_text(recipe.read_text().replace("  ema_warmup: false\n", ""))
+
+    with caplog.at_level("INFO"):
+        run = train(tmp_path / "older", "off", resume="auto")
+
+    assert "train.ema_warmup false: the run was begun without" in caplog.text
+    assert_same(saved(undisturbed), saved(run))
+
+
 @given(st.integers(1, 60), st.integers(1, 400), st.data())
 def test_the_length_fills_epochs_exactly_and_is_the_largest_that_does(wanted: int, steps: int, data: Any) -> None:
     done = data.draw(st.integers(0, steps - 1))

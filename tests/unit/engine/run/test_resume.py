@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from common.errors import RunError
 from engine.config import Config, load_config
 from engine.run.checkpoint import CheckpointStore, Snapshot
-from engine.run.resume import cut_metrics, different_keys, find_resume_point
+from engine.run.resume import cut_metrics, different_keys, find_resume_point, with_average_of
 from engine.run.run_folder import RunFolder
 
 RECIPE = Path(__file__).resolve().parents[4] / "config" / "lenet5_digits.yaml"
@@ -135,6 +136,45 @@ def test_another_recipe_needs_force(tmp_path: Path) -> None:
     point = find_resume_point(str(run.path), other, force=True)
     assert point is not None
     assert point.checkpoint is not None
+
+
+def older_run(tmp_path: Path) -> RunFolder:
+    """A run of a version that knew no warm-up of the average."""
+    run = make_run(tmp_path, epochs=[1], train__ema_decay="0.9")
+    recipe = run.path / "config.yaml"
+    recipe.write_text(re.sub("  ema_warmup: .*\n", "", recipe.read_text()))
+    return run
+
+
+def test_an_older_runs_average_had_no_warmup_and_goes_on_without(tmp_path: Path) -> None:
+    run = older_run(tmp_path)
+    now = config(tmp_path, train__ema_decay="0.9")
+
+    point = find_resume_point(str(run.path), now, force=False)
+
+    assert point is not None
+    assert now.train.ema_warmup
+    assert not run.read_config().train.ema_warmup
+    assert not with_average_of(run.read_config(), now).train.ema_warmup
+
+
+def test_a_warmup_that_is_asked_for_is_another_recipe_to_an_older_run(tmp_path: Path) -> None:
+    run = older_run(tmp_path)
+
+    with pytest.raises(RunError, match=r"train.ema_warmup: was False, now True"):
+        find_resume_point(
+            str(run.path), config(tmp_path, train__ema_decay="0.9", train__ema_warmup="true"), force=False
+        )
+
+
+def test_without_an_average_an_older_run_differs_in_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path, train__ema_decay="null")
+    recipe = run.path / "config.yaml"
+    recipe.write_text(recipe.read_text().replace("  ema_warmup: true\n", ""))
+
+    asked = config(tmp_path, train__ema_decay="null", train__ema_warmup="true")
+
+    assert different_keys(run.read_config(), asked) == {}
 
 
 def test_metrics_are_cut_after_the_step_and_torn_lines_go(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from mindspore import Parameter, Tensor, nn
 
 from engine.config.optimizer_section import AmpConfig, OptimizerConfig
+from engine.runtime.parameters import assign
 from engine.step.optimizer import GroupedOptimizer
 from engine.step.train_step import TrainStep
 
@@ -31,6 +32,7 @@ def gradient(weight: np.ndarray, x: np.ndarray = X, y: np.ndarray = Y) -> np.nda
 
 
 def make(optimizer: OptimizerConfig | None = None, **options: Any) -> tuple[Line, GroupedOptimizer, TrainStep]:
+    ms.set_context(mode=ms.GRAPH_MODE)  # as a run does
     line = Line()
     grouped = GroupedOptimizer(optimizer or OptimizerConfig(name="sgd", momentum=0.0, lr=0.1), [line.weight], [1.0])
     step = TrainStep(line, grouped, **options)
@@ -112,6 +114,49 @@ def test_the_moving_average_follows_the_weights() -> None:
     run(step)
 
     assert step.ema[0].asnumpy()[0] == pytest.approx(0.9 * before + 0.1 * weight_of(line), rel=1e-6)
+
+
+def followed(averages: np.ndarray, weights: list[np.ndarray], keeps: list[float]) -> np.ndarray:
+    """The average of these weights, where each update keeps such a share of what it was."""
+    for weight, keep in zip(weights, keeps, strict=True):
+        averages = keep * averages + (1 - keep) * weight
+    return averages
+
+
+def test_the_moving_average_is_quick_at_first_and_then_as_slow_as_its_decay() -> None:
+    line, _, step = make(ema_decay=0.3, ema_warmup=True)
+    start, weights = weight_of(line).astype(np.float64), []
+    for _ in range(6):
+        run(step)
+        weights.append(weight_of(line).astype(np.float64))
+
+    # As TensorFlow's ExponentialMovingAverage for num_updates 0, 1, 2, ...: (1 + n) / (10 + n) up to the decay.
+    expected = followed(start, weights, [1 / 10, 2 / 11, 3 / 12, 0.3, 0.3, 0.3])
+    assert step.ema[0].asnumpy()[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_after_its_warmup_the_average_is_that_without_one_to_the_bit() -> None:
+    slow, warm = (make(ema_decay=0.98, ema_warmup=warmup)[2] for warmup in (False, True))
+    assign(warm.ema_updates, 440)  # (1 + 440) / (10 + 440) = 0.98
+    for _ in range(5):
+        run(slow)
+        run(warm)
+
+    assert slow.ema[0].asnumpy().tobytes() == warm.ema[0].asnumpy().tobytes()
+
+
+def test_the_averages_warmup_counts_updates_and_neither_steps_nor_overflows() -> None:
+    amp = AmpConfig(loss_scale="fixed", init_scale=256)
+    line, _, step = make(ema_decay=0.9, ema_warmup=True, accumulate_steps=2, amp=amp)
+    start, weights = weight_of(line).astype(np.float64), []
+    for _ in range(2):
+        run(step)
+        run(step, X * np.float32(3e38))
+        run(step)
+        weights.append(weight_of(line).astype(np.float64))
+
+    assert int(step.ema_updates.asnumpy()) == 2
+    assert step.ema[0].asnumpy()[0] == pytest.approx(followed(start, weights, [1 / 10, 2 / 11]), rel=1e-5)
 
 
 def test_an_overflow_skips_the_step_and_halves_the_scale_then_it_grows() -> None:
