@@ -69,7 +69,8 @@ def write_board(run: Path) -> None:
 def _scores(run: Run) -> Iterator[tuple[str, float]]:
     """Scores of the best checkpoint, by tag."""
     for evaluation in run.evaluations:
-        name = f"best/{evaluation.split}{'_leaking' if evaluation.leaking else ''}"
+        marks = f"{'_leaking' if evaluation.leaking else ''}{'_chosen_on' if evaluation.chosen_on else ''}"
+        name = f"best/{evaluation.split}{marks}"
         measured = {"top1": evaluation.top1, "loss": evaluation.loss, "macro_f1": evaluation.macro_f1}
         yield from ((f"{name}_{key}", value) for key, value in measured.items() if value is not None)
 

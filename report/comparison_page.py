@@ -31,8 +31,8 @@ def comparison_html(comparison: Comparison, folder: Path | None = None, lang: La
         lang: of its words.
     """
     word = words(lang)
-    over = columns(comparison.leaking_splits, word)
-    tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished))
+    over = columns(comparison, word)
+    tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished, word))
     return render(
         "comparison.html.j2",
         lang,
@@ -75,7 +75,7 @@ def _link(row: Row, folder: Path | None) -> str | None:
 
 
 def _test_lines(comparison: Comparison, word: Words) -> list[str]:
-    tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished))
+    tests, untested = paired_tests(comparison.finished, tell_apart(comparison.finished, word))
     if not tests and not untested:
         return []
     lines = [
@@ -103,7 +103,7 @@ def _how_far(run: Run, word: Words) -> str:
     done = run.epochs[-1].epoch if run.epochs else 0
     reason = f" ({run.state_reason})" if run.state_reason else ""
     so_far = word["val_so_far"].format(formats.percent(run.val_top1)) if run.val_top1 is not None else ""
-    return word["how_far"].format(run.label, run.path, word.get(run.state, run.state), reason, done, so_far)
+    return word["how_far"].format(run.label(word), run.path, word.get(run.state, run.state), reason, done, so_far)
 
 
 def _charts(comparison: Comparison, word: Words) -> dict[str, Element | None]:

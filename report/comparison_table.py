@@ -56,8 +56,8 @@ class Row:
     folder: Path | None = None
 
 
-def columns(leaking_splits: Sequence[str], word: Words = ENGLISH) -> tuple[Column, ...]:
-    """The columns, with one more for every split that leaks, titled in the language of the words."""
+def columns(comparison: Comparison, word: Words = ENGLISH) -> tuple[Column, ...]:
+    """The columns, with more for splits that are no evidence, titled in the language of the words."""
     show = LocalFormats(word)
 
     def column(key: str, title: str, value: Callable[[Run], float | None], write: Callable[..., str]) -> Column:
@@ -73,13 +73,17 @@ def columns(leaking_splits: Sequence[str], word: Words = ENGLISH) -> tuple[Colum
 
         return Column(key, title, value, show.percent, evaluation)
 
+    def doubtful(mark: str, split: str) -> Column:
+        def evaluation(run: Run) -> Evaluation | None:
+            return next((e for e in run.evaluations if e.split == split and getattr(e, mark)), None)
+
+        return accuracy(f"{split}_top1_{mark}", word[f"column_{mark}"].format(word.get(split, split)), evaluation)
+
     return (
         accuracy("test_top1", word["test top-1"], lambda run: run.clean_test),
         Column("val_top1", word["val top-1"], lambda run: run.val_top1, show.percent, lambda run: run.val),
-        *(
-            accuracy(f"{split}_top1_leaking", word["column_leaking"].format(word.get(split, split)), _leaking(split))
-            for split in leaking_splits
-        ),
+        *(doubtful("leaking", split) for split in comparison.leaking_splits),
+        *(doubtful("chosen_on", split) for split in comparison.choosing_splits),
         column("test_macro_f1", "test macro F1", _macro_f1, show.decimal),
         summary("trainable_parameters", "trainable parameters", show.count),
         summary("total_parameters", "all parameters", show.count),
@@ -97,7 +101,7 @@ def columns(leaking_splits: Sequence[str], word: Words = ENGLISH) -> tuple[Colum
 
 def rows(comparison: Comparison, over: Sequence[Column], word: Words = ENGLISH) -> Iterator[Row]:
     """Every recipe's row; below the mean of several runs, each of them."""
-    labels = tell_apart(comparison.finished)
+    labels = tell_apart(comparison.finished, word)
     for group in comparison.groups:
         if len(group.runs) > 1:
             seeds = word["n_seeds"].format(group.seeds) if group.seeds > 1 else word["one_seed"]
@@ -105,13 +109,15 @@ def rows(comparison: Comparison, over: Sequence[Column], word: Words = ENGLISH) 
         kind = "run" if len(group.runs) == 1 else "seed"
         for run in group.runs:
             seed = word["seed_unknown"] if run.seed is None else word["seed"].format(run.seed)
-            twin = labels[run.path].removeprefix(run.label)  # the folder, where name and seed are another run's too
+            twin = labels[run.path].removeprefix(
+                run.label(word)
+            )  # the folder, where name and seed are another run's too
             yield Row(kind, run.name, seed + twin, tuple(_run_cell(run, column, word) for column in over), run.path)
 
 
 def markdown_table(comparison: Comparison, word: Words = ENGLISH) -> str:
     """The table in Markdown."""
-    over = columns(comparison.leaking_splits, word)
+    over = columns(comparison, word)
     lines = [
         [word["recipe"], word["seeds"], *(column.title for column in over)],
         ["---", "---", *("---:" for _ in over)],
@@ -133,7 +139,7 @@ def markdown_text(text: str) -> str:
 
 def csv_table(comparison: Comparison) -> str:
     """The plain numbers: shares of 0..1, seconds, bytes; one line per run, and a mean line per several seeds."""
-    over = columns(comparison.leaking_splits)
+    over = columns(comparison)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     head = ["kind", "name", "seed", "state", "runs", "folder"]
@@ -207,10 +213,6 @@ def _mean_cell(group: Group, column: Column, word: Words) -> Cell:
         span = LocalFormats(word).interval((spread.low, spread.high))
         part = part or word["n_runs"].format(spread.runs)
     return Cell(column.show(spread.mean), ", ".join(filter(None, (span, part))))
-
-
-def _leaking(split: str) -> Callable[[Run], Evaluation | None]:
-    return lambda run: next((e for e in run.evaluations if e.split == split and e.leaking), None)
 
 
 def _macro_f1(run: Run) -> float | None:

@@ -15,6 +15,7 @@ COMPARISON_WORDS = {
     "n_runs": ("{} runs", "{} 次训练"),
     "part_of_runs": ("{} of {} runs", "{1} 次训练中的 {0} 次"),
     "column_leaking": ("{} top-1 LEAKING", "{} top-1（泄漏）"),
+    "column_chosen_on": ("{0} top-1 CHOSEN ON {0}", "{0} top-1（用{0}选的模型）"),
     "test top-1": ("test top-1", "测试 top-1"),
     "val top-1": ("val top-1", "验证 top-1"),
     "test macro F1": ("test macro F1", "测试宏平均 F1"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from report.flat_config import flat_config
 from report.run_values import Note, Run
+from report.words import ENGLISH, Words
 
 # Keys that may differ between the seeds of one recipe.
 _OWN_TO_A_RUN = ("train.seed", "output_dir", "runtime.threads")
@@ -67,16 +68,22 @@ class Comparison:
         """Names of the splits that leak in some run."""
         return tuple(sorted({e.split for run in self.finished for e in run.evaluations if e.leaking}))
 
+    @property
+    def choosing_splits(self) -> tuple[str, ...]:
+        """Names of the splits other than val on which some run chose its checkpoint."""
+        return tuple(sorted({e.split for run in self.finished for e in run.evaluations if e.chosen_on}))
 
-def tell_apart(runs: Sequence[Run]) -> dict[Path, str]:
+
+def tell_apart(runs: Sequence[Run], word: Words = ENGLISH) -> dict[Path, str]:
     """Name every run: its name and seed, and as much of its folder as tells it from runs of the same name and seed."""
     labels: dict[Path, str] = {}
     for run in runs:
-        twins = [other.path for other in runs if other.label == run.label and other.path != run.path]
+        label = run.label(word)
+        twins = [other.path for other in runs if other.label(word) == label and other.path != run.path]
         parts, depth = run.path.parts, 1
         while any(twin.parts[-depth:] == parts[-depth:] for twin in twins) and depth < len(parts):
             depth += 1
-        labels[run.path] = f"{run.label} ({Path(*parts[-depth:])})" if twins else run.label
+        labels[run.path] = f"{label} ({Path(*parts[-depth:])})" if twins else label
     return labels
 
 
@@ -101,7 +108,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     names = dict.fromkeys(run.name for run in runs if run.finished)
     groups = [Group(name, tuple(sorted(_finished(runs, name), key=_seed_order))) for name in names]
     ordered = tuple(sorted(groups, key=_rank))
-    unfinished = tuple(sorted((run for run in runs if not run.finished), key=lambda run: run.label))
+    unfinished = tuple(sorted((run for run in runs if not run.finished), key=Run.label))
     return Comparison(ordered, unfinished, tuple(_notes(ordered, unfinished)))
 
 

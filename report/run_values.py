@@ -171,10 +171,9 @@ class Run:
         """Whether training ended by itself, so that its numbers may be compared."""
         return self.state == "finished"
 
-    @property
-    def label(self) -> str:
-        """Name and seed, as people say it."""
-        return self.name if self.seed is None else f"{self.name} seed {self.seed}"
+    def label(self, word: Words = ENGLISH) -> str:
+        """Name and seed, as people say it in the language of the words."""
+        return self.name if self.seed is None else f"{self.name} {word['seed'].format(self.seed)}"
 
     @property
     def model(self) -> str | None:

@@ -56,6 +56,13 @@ def test_a_leaking_score_says_so(make_run: MakeRun, evaluation: Callable[..., An
     assert "best/test_top1" not in read.Tags()["scalars"]
 
 
+def test_a_score_that_chose_its_checkpoint_says_so(make_run: MakeRun, evaluation: Callable[..., Any]) -> None:
+    read = events(make_run(evaluations=[evaluation("val"), evaluation("test") | {"chosen_on": True}]))
+
+    assert "best/test_chosen_on_top1" in read.Tags()["scalars"]
+    assert "best/test_top1" not in read.Tags()["scalars"]
+
+
 def test_the_hparams_page_shows_what_was_tried_and_what_came_of_it(make_run: MakeRun, tmp_path: Path) -> None:
     write_board(make_run("head"))
     write_board(make_run("full", config={"optimizer": {"name": "adamw", "lr": 0.5, "betas": [0.9, 0.99]}}))

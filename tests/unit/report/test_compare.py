@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from report.compare import main, write_comparison
 from report.comparison_page import comparison_markdown
 from report.groups import clean_test_top1, compare_runs
 from report.run_folder import read_run
-from report.words import words
+from report.words import Lang, words
 from tests.unit.report.test_words import visible
 
 MakeRun = Callable[..., Path]
@@ -119,6 +120,37 @@ def test_all_columns_of_the_contract_are_in_all_three_files(
     ):
         assert text in markdown
         assert text in page
+
+
+@pytest.mark.parametrize(
+    ("lang", "title"), [("en", "test top-1 CHOSEN ON test"), ("zh", "测试 top-1（用测试选的模型）")]
+)
+def test_a_score_that_chose_its_checkpoint_has_a_column_of_its_own(
+    make_run: MakeRun, tmp_path: Path, evaluation: Callable[..., Any], lang: Lang, title: str
+) -> None:
+    clean = make_run("clean", evaluations=[evaluation("test")])
+    chosen = make_run("chosen", evaluations=[evaluation("test") | {"chosen_on": True}, evaluation("val")])
+
+    write_comparison([clean, chosen], tmp_path, lang)
+
+    first, second = table(tmp_path)
+    assert (first["test_top1"], first["test_top1_chosen_on"]) == ("0.8", "")
+    assert (second["test_top1"], second["test_top1_chosen_on"]) == ("", "0.8")
+    for name in ("comparison.md", "comparison.html"):
+        assert title in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_a_chinese_comparison_names_seeds_in_chinese(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = [make_run("a", 0), make_run("a", 0, folder="again"), make_run("b", 3), make_run("c", state="stopped")]
+
+    write_comparison(runs, tmp_path, "zh")
+
+    for name in ("comparison.md", "comparison.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "a 种子 0 (again)" in text
+        assert "b 种子 3" in text
+        assert "c 种子 0" in text
+        assert not re.search(r"seed \d", text)
 
 
 def test_curves_of_all_runs_are_drawn_over_each_other(make_run: MakeRun, tmp_path: Path) -> None:

@@ -68,6 +68,13 @@ def test_a_chinese_page_says_nothing_in_english(make_run: MakeRun) -> None:
     assert {"曲线", "资源占用", "复现方法", "混淆矩阵"} <= set(visible(page))
 
 
+def test_a_chinese_page_names_its_seed_in_chinese(make_run: MakeRun) -> None:
+    page = page_module.write_report(make_run("head", 3), "zh").read_text(encoding="utf-8")
+
+    assert "head 种子 3" in visible(page)
+    assert "<title>head 种子 3 · 训练报告</title>" in page
+
+
 def test_the_command_line_takes_the_language(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     assert page_module.main([str(make_run()), "--lang", "zh"]) == 0
 
