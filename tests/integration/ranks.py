@@ -14,8 +14,8 @@ from common.launcher_protocol import read_ranks
 from tests.integration.jobs import DIGITS, FAST, ROOT, environment, finish
 
 # One process, and several ranks with the same global batch.
-LENET = (*FAST, "--train.epochs", "2", "--data.batch_size", "32")
-TWO = (*FAST, "--train.epochs", "2", "--data.batch_size", "16")
+LENET = (*FAST, "--train.epochs", "2", "--train.ema_warmup", "true", "--data.batch_size", "32")
+TWO = (*FAST, "--train.epochs", "2", "--train.ema_warmup", "true", "--data.batch_size", "16")
 # BatchNorm and dropout; three blocks on 32-pixel pictures.
 MOBILENET = (
     "--model", "{name: mobilenetv2, width_mult: 0.25, last_channel: 64, "

@@ -14,7 +14,8 @@ from tests.integration.jobs import FAST, finish, interrupt, largest_difference, 
 EPOCHS = ("--train.epochs", "4")
 # Everything that keeps a state: dropout, BatchNorm, Adam's moments, EMA, loss scale, gradient sums.
 STATEFUL = (
-    "--model", "{name: lenet5_improved, dropout: 0.3}", "--train.ema_decay", "0.9", "--amp.loss_scale", "dynamic",
+    "--model", "{name: lenet5_improved, dropout: 0.3}", "--train.ema_decay", "0.9", "--train.ema_warmup", "true",
+    "--amp.loss_scale", "dynamic",
     "--amp.scale_window", "30", "--optimizer.accumulate_steps", "3",
 )  # fmt: skip
 

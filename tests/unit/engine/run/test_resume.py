@@ -17,9 +17,9 @@ RECIPE = Path(__file__).resolve().parents[4] / "config" / "lenet5_digits.yaml"
 DESCRIPTION = {"monitor": "val_top1", "classes": ["a"], "preprocessing": {}, "model": {}, "parameters": {}}
 
 
-def config(tmp_path: Path, **overrides: Any) -> Config:
+def config(tmp_path: Path, recipe: Path = RECIPE, **overrides: Any) -> Config:
     pairs = {"output_dir": str(tmp_path), "name": "run", **{k.replace("__", "."): v for k, v in overrides.items()}}
-    return load_config(RECIPE, {key: str(value) for key, value in pairs.items()})
+    return load_config(recipe, {key: str(value) for key, value in pairs.items()})
 
 
 def make_run(tmp_path: Path, state: str = "failed", epochs: Sequence[int] = (), **overrides: Any) -> RunFolder:
@@ -140,15 +140,19 @@ def test_another_recipe_needs_force(tmp_path: Path) -> None:
 
 def older_run(tmp_path: Path) -> RunFolder:
     """A run of a version that knew no warm-up of the average."""
-    run = make_run(tmp_path, epochs=[1], train__ema_decay="0.9")
-    recipe = run.path / "config.yaml"
-    recipe.write_text(re.sub("  ema_warmup: .*\n", "", recipe.read_text()))
+    run = make_run(tmp_path, epochs=[1])
+    forget_warmup(run.path / "config.yaml", run.path / "config.yaml")
     return run
+
+
+def forget_warmup(recipe: Path, without: Path) -> Path:
+    without.write_text(re.sub("  ema_warmup: .*\n", "", recipe.read_text()))
+    return without
 
 
 def test_an_older_runs_average_had_no_warmup_and_goes_on_without(tmp_path: Path) -> None:
     run = older_run(tmp_path)
-    now = config(tmp_path, train__ema_decay="0.9")
+    now = config(tmp_path, forget_warmup(RECIPE, tmp_path / "recipe.yaml"))
 
     point = find_resume_point(str(run.path), now, force=False)
 
@@ -162,15 +166,12 @@ def test_a_warmup_that_is_asked_for_is_another_recipe_to_an_older_run(tmp_path: 
     run = older_run(tmp_path)
 
     with pytest.raises(RunError, match=r"train.ema_warmup: was False, now True"):
-        find_resume_point(
-            str(run.path), config(tmp_path, train__ema_decay="0.9", train__ema_warmup="true"), force=False
-        )
+        find_resume_point(str(run.path), config(tmp_path, train__ema_warmup="true"), force=False)
 
 
 def test_without_an_average_an_older_run_differs_in_nothing(tmp_path: Path) -> None:
     run = make_run(tmp_path, train__ema_decay="null")
-    recipe = run.path / "config.yaml"
-    recipe.write_text(recipe.read_text().replace("  ema_warmup: true\n", ""))
+    forget_warmup(run.path / "config.yaml", run.path / "config.yaml")
 
     asked = config(tmp_path, train__ema_decay="null", train__ema_warmup="true")
 
