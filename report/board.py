@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from report.comparison_table import markdown_text
-from report.confusion_picture import confusion_picture
+from report.confusion_picture import confusion_picture, count_numbered
 from report.flat_config import flat_config
 from report.kept_pictures import Look, read_kept_pictures
 from report.mistakes import class_names
@@ -21,6 +22,8 @@ from report.predictions import read_predictions
 from report.run_folder import read_run
 from report.run_values import Evaluation, Run
 from report.wrong_pictures import choose
+
+logger = logging.getLogger(__name__)
 
 # What one tries out; where files are and how often something is logged is no hyperparameter.
 _HYPERPARAMETERS = re.compile(
@@ -59,6 +62,12 @@ def write_board(run: Path) -> None:
             names = class_names(values, shown)
             if shown.confusion:
                 matrix = confusion_picture(names, shown.confusion)
+                if lacking := count_numbered(names):
+                    logger.info(
+                        "TensorBoard's confusion matrix calls %d of %d classes by their number, which its text "
+                        "`classes` explains: no font here writes them (apt-get install fonts-noto-cjk)",
+                        lacking, len(names),
+                    )  # fmt: skip
                 board.add_image(f"{shown.split}/confusion_matrix", np.asarray(matrix), step, dataformats="HWC")
             numbered = [f"| {number} | {markdown_text(name)} |" for number, name in enumerate(names)]
             board.add_text("classes", "\n".join(["| number | class |", "| --- | --- |", *numbered]), step)

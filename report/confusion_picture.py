@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from report.fonts import Font, font_that_writes
+
 _RIGHT, _WRONG, _GROUND, _INK = (42, 120, 214), (217, 88, 31), (243, 245, 248), (20, 24, 31)
 _MARGIN, _LABEL, _FONT = 6, 190, 12
 _LEVELS = 15  # of a cell's shade
@@ -17,23 +19,23 @@ def confusion_picture(classes: Sequence[str], counts: Sequence[Sequence[int]]) -
     """Draw counts shaded by their share of the row, blue where right and orange where wrong; rows are true classes.
 
     Args:
-        classes: names in label order. One that the font cannot write is called by its number.
+        classes: names in label order. One that no font here can write is called by its number.
         counts: `counts[true][predicted]`.
     """
     size = len(counts)
     named = size <= _WITH_NAMES
     cell = 34 if size <= 12 else 24 if named else max(1, 1000 // size)
     font = ImageFont.load_default(_FONT)
-    labels = [_written(name, index, font) for index, name in enumerate(classes)] if named else []
-    space = _MARGIN + max((round(font.getlength(label)) for label in labels), default=0) + _MARGIN
+    labels = [_label(name, index) for index, name in enumerate(classes)] if named else []
+    space = _MARGIN + max((round(own.getlength(label)) for label, own in labels), default=0) + _MARGIN
     picture = Image.new("RGB", (space + cell * size + _MARGIN, space + cell * size + _MARGIN), "white")
     draw = ImageDraw.Draw(picture)
     draw.rectangle((space, space, space + cell * size - 1, space + cell * size - 1), fill=_GROUND)
-    for place, label in enumerate(labels):
+    for place, (label, own) in enumerate(labels):
         middle = space + cell * place + cell // 2
-        draw.text((space - _MARGIN, middle), label, _INK, font, anchor="rm")
+        draw.text((space - _MARGIN, middle), label, _INK, own, anchor="rm")
         upright = Image.new("L", (space - 2 * _MARGIN, _FONT + 4))
-        ImageDraw.Draw(upright).text((0, (_FONT + 4) // 2), label, 255, font, anchor="lm")
+        ImageDraw.Draw(upright).text((0, (_FONT + 4) // 2), label, 255, own, anchor="lm")
         turned = upright.rotate(90, expand=True)
         picture.paste(_INK, (middle - turned.width // 2, _MARGIN), turned)
     for true, row in enumerate(counts):
@@ -82,10 +84,16 @@ def _mixed(color: tuple[int, int, int], share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _written(name: str, index: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """A name as the font can write it, at most so long; Pillow's font knows Latin letters."""
-    if not (name.isascii() and name.isprintable()):
-        return str(index)
+def count_numbered(classes: Sequence[str]) -> int:
+    """How many classes `confusion_picture` calls by their number, as no font here can write their names."""
+    return sum(font_that_writes(name, _FONT) is None for name in classes) if len(classes) <= _WITH_NAMES else 0
+
+
+def _label(name: str, index: int) -> tuple[str, Font]:
+    """A name, at most so long, and the font that can write it; the class's number where none can."""
+    font = font_that_writes(name, _FONT)
+    if font is None:
+        return str(index), ImageFont.load_default(_FONT)
     while font.getlength(name) > _LABEL:
         name = name[:-2] + "~"
-    return name
+    return name, font

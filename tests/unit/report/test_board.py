@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2, backend_context, get_experiment, list_session_groups
 
+from report import fonts
 from report.board import write_board
 from report.confusion_picture import confusion_picture
 from tests.unit.report.conftest import CLASSES, CONFUSION
@@ -122,7 +123,40 @@ def test_every_count_has_its_cell(size: int) -> None:
     assert max(picture.shape) < 1700
 
 
-def test_a_name_that_the_font_cannot_write_is_a_number() -> None:
-    chinese, number = (confusion_picture(["a", name], ((1, 0), (0, 1))) for name in ("纸板", "1"))
+def with_name(name: str) -> np.ndarray:
+    return np.asarray(confusion_picture(["a", name], ((1, 0), (0, 1))))
 
-    assert np.array_equal(np.asarray(chinese), np.asarray(number))
+
+@pytest.fixture
+def no_chinese_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_CHINESE", ())
+    fonts._chinese_font.cache_clear()
+
+
+def test_a_chinese_name_is_written_where_a_font_can() -> None:
+    if fonts.font_that_writes("纸板", 12) is None:
+        pytest.skip("no Chinese font is installed (fonts-noto-cjk)")
+
+    assert with_name("纸板").shape[0] > with_name("1").shape[0]
+    assert not np.array_equal(with_name("纸板"), with_name("木板"))
+
+
+@pytest.mark.usefixtures("no_chinese_font")
+def test_a_name_that_no_font_can_write_is_a_number_and_a_line_says_so(
+    make_run: MakeRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert np.array_equal(with_name("纸板"), with_name("1"))
+
+    with caplog.at_level("INFO"):
+        write_board(make_run())
+
+    assert "calls 1 of 4 classes by their number" in caplog.text
+    assert (
+        "| 2 | 纸板 \\<b\\>& |"
+        in events(make_run("again")).Tensors("classes/text_summary")[0].tensor_proto.string_val[0].decode()
+    )
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\U0010ffff"])
+def test_what_no_font_has_is_not_drawn_as_boxes(name: str) -> None:
+    assert fonts.font_that_writes(name, 12) is None
