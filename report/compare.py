@@ -13,7 +13,7 @@ from common.names import printable
 from report.comparison_page import comparison_html, comparison_markdown
 from report.comparison_table import csv_table
 from report.groups import Comparison, compare_runs
-from report.run_folder import read_run
+from report.run_folder import read_run_with_warnings
 from report.words import Lang
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def write_comparison(runs: Sequence[Path], output: Path, lang: Lang = "en") -> C
     paths = list({path.resolve(): path for path in reversed(runs)}.values())[::-1]
     if len(paths) < len(runs):
         logger.warning("%d run folder(s) were named twice and count once", len(runs) - len(paths))
-    comparison = compare_runs([read_run(path) for path in paths])
+    comparison = compare_runs([read_run_with_warnings(path) for path in paths])
     try:
         output.mkdir(parents=True, exist_ok=True)
         write_text(output / "comparison.md", comparison_markdown(comparison, lang))

@@ -20,7 +20,7 @@ from report.origin import commands, sections, surroundings
 from report.predictions import read_predictions
 from report.render import render
 from report.run_checks import how_best_was_chosen, read_export, read_split_facts
-from report.run_folder import read_run
+from report.run_folder import read_run_with_warnings
 from report.run_values import Evaluation, Run
 from report.words import Lang, Words, words
 from report.wrong_pictures import WrongPictures, wrong_pictures
@@ -41,7 +41,7 @@ def write_report(run: Path, lang: Lang = "en") -> Path:
     Raises:
         ReportError: the folder is not a run, or a file in it is damaged.
     """
-    values, word = read_run(run), words(lang)
+    values, word = read_run_with_warnings(run), words(lang)
     shown = values.clean_test or values.val or next(iter(values.evaluations), None)
     names = class_names(values, shown) if shown else ()
     predictions = read_predictions(values.path, shown.split) if shown else None

@@ -40,6 +40,14 @@ def read_run(path: Path) -> Run:
     return _Reader(path).read()
 
 
+def read_run_with_warnings(path: Path) -> Run:
+    """Read a run folder as `read_run` does, and say in the log what is missing or odd."""
+    run = read_run(path)
+    for note in (*(f"{name} is missing" for name in run.missing), *run.notes):
+        logger.warning("%s: %s", run.path, note)
+    return run
+
+
 class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,8 +84,6 @@ class _Reader:
                 raise
             what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise ReportError(f"{self.path}: a value of the run is damaged: {what}") from error
-        for note in (*(f"{name} is missing" for name in run.missing), *run.notes):
-            logger.warning("%s: %s", self.path, note)
         return run
 
     def _text(self, name: str) -> str | None:

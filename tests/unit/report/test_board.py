@@ -18,6 +18,7 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, get_experiment
 from report import fonts
 from report.board import write_board
 from report.confusion_picture import confusion_picture
+from report.page import write_report
 from tests.unit.report.conftest import CLASSES, CONFUSION
 from tests.unit.report.test_kept_pictures import keep
 
@@ -160,3 +161,15 @@ def test_a_name_that_no_font_can_write_is_a_number_and_a_line_says_so(
 @pytest.mark.parametrize("name", ["a\nb", "\U0010ffff"])
 def test_what_no_font_has_is_not_drawn_as_boxes(name: str) -> None:
     assert fonts.font_that_writes(name, 12) is None
+
+
+def test_what_a_run_lacks_is_said_once(make_run: MakeRun, caplog: pytest.LogCaptureFixture) -> None:
+    run = make_run()
+    (run / "resources.jsonl").unlink()
+
+    write_board(run)  # as train.py does
+    write_report(run)
+
+    assert [message for message in caplog.messages if "resources.jsonl is missing" in message] == [
+        f"{run}: resources.jsonl is missing"
+    ]
