@@ -9,6 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from common.decode import open_picture, to_rgb
+
 THUMBNAIL_SIDE = 112
 """Pixels of a thumbnail's longer side."""
 
@@ -40,9 +42,16 @@ def thumbnail(picture: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def thumbnail_address(picture: Image.Image) -> str:
-    """Return the thumbnail of an upright RGB picture, as an address that holds it."""
-    return data_address(thumbnail(picture), "image/jpeg")
+def file_thumbnail(content: bytes) -> str:
+    """Return the thumbnail of a picture file's content, decoded as training decodes it, as an address that holds it.
+
+    Raises:
+        DataError, OSError: not a picture, or one that training refuses.
+    """
+    image = open_picture(io.BytesIO(content))
+    if image.format == "JPEG":
+        image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return data_address(thumbnail(to_rgb(image)), "image/jpeg")
 
 
 def data_address(content: bytes, kind: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from common.errors import ReportError
-from common.pages import THUMBNAIL_SIDE, data_address, thumbnail_address
+from common.pages import data_address, file_thumbnail
 from report.activation_map import ActivationMap, overlay
 
 
@@ -89,11 +89,6 @@ def read_kept_pictures(run: Path, split: str, sha256: str | None) -> KeptPicture
 def _thumbnail(path: Path) -> str | None:
     """A small copy of a file; None where it is no picture that can be read."""
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16 bits, of which Pillow would keep the low 8
-                upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-            return thumbnail_address(upright.convert("RGB"))
+        return file_thumbnail(path.read_bytes())
     except Exception:  # whatever is wrong with a file, the page says that it cannot be shown
         return None

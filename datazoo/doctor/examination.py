@@ -13,9 +13,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from common.decode import open_picture, reason_of, to_rgb
 from datazoo.doctor.examine import png_damage
 from datazoo.photos.look import Look, look_into
-from datazoo.pipeline.decode import JPEG_ENDINGS, open_picture, read_file, reason_of, to_rgb
+from datazoo.pipeline.decode import JPEG_ENDINGS, read_file
 
 TINY = 32  # pixels of the shorter side
 HUGE = 20_000_000  # pixels

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import PIL
 
+from common import decode
+from common.decode import open_picture, reason_of, to_rgb
 from common.errors import DataError
 from common.files import sha256_of
 from datazoo.doctor.png_proof import proven_size
-from datazoo.pipeline import decode, picture_bytes
-from datazoo.pipeline.decode import open_picture, reason_of, to_rgb
+from datazoo.pipeline import picture_bytes
 from datazoo.pipeline.picture_bytes import FileKey, Identity, identity_of, read_identified
 from datazoo.pipeline.pillow_path import resized_size
 

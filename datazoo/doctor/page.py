@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
 from collections import Counter
@@ -13,11 +12,11 @@ from pathlib import Path
 
 from common.files import write_json, write_text
 from common.names import printable
-from common.pages import THUMBNAIL_SIDE, page_environment, thumbnail_address
+from common.pages import file_thumbnail, page_environment
 from datazoo.doctor.findings import Entry, Finding
 from datazoo.doctor.inventory import Inventory, shown
 from datazoo.doctor.words import Lang, meaning_of, title_of, words
-from datazoo.pipeline.decode import open_picture, read_file, to_rgb
+from datazoo.pipeline.decode import read_file
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _WITH_PICTURES = 48  # cases of a kind that are shown with pictures
@@ -155,9 +154,6 @@ def _thumbnails(paths: Sequence[Path]) -> list[str | None]:
 
 def _thumbnail(path: Path) -> str | None:
     try:
-        image = open_picture(io.BytesIO(read_file(path)))
-        if image.format == "JPEG":
-            image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-        return thumbnail_address(to_rgb(image))
+        return file_thumbnail(read_file(path))
     except Exception:  # a picture that is broken is named without one
         return None

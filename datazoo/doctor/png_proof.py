@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from datazoo.pipeline import decode
+from common import decode
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by color type; palettes are left to the decoder

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common import decode
 from datazoo.doctor.examine import Finding, strip_fault
-from datazoo.pipeline import decode
 
 _UNKNOWN, _UNREADABLE, _HASHED = range(3)
 _HASH = 32  # bytes of a SHA-256

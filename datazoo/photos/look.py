@@ -17,8 +17,9 @@ from itertools import chain
 import numpy as np
 from PIL import Image
 
+from common.decode import open_picture, to_rgb
 from datazoo.packed import PictureFile
-from datazoo.pipeline.decode import open_picture, read_file, to_rgb
+from datazoo.pipeline.decode import read_file
 
 BITS = 63
 ORIENTATIONS = 8

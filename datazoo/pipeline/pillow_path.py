@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from datazoo.pipeline.decode import to_rgb
+from common.decode import to_rgb
 from datazoo.pipeline.spec import PreprocessingSpec
 
 # OpenCV's fixed-point weights of R, G, B in gray (15 bits).

@@ -7,8 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from common.decode import open_picture, reason_of, to_rgb
 from common.errors import DataError
-from datazoo.pipeline.decode import open_picture, reason_of, to_rgb
 from datazoo.pipeline.pillow_path import resized, resized_size
 
 

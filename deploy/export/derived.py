@@ -113,7 +113,7 @@ def calibration_pictures(train: PictureSet) -> PictureSet:
 
 
 def rgb_pictures(pictures: PictureSet) -> Iterator[Image.Image]:
-    """Decode a set one by one, by the rule of `datazoo.pipeline.decode`."""
+    """Decode a set one by one, by the rule of `common.decode`."""
     if pictures.arrays is not None:
         for array in pictures.arrays:
             yield Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from common.decode import to_rgb
 from common.errors import DataError
-from datazoo.pipeline.decode import to_rgb
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.bundle.manifest import OutputKind

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from common.decode import MAX_PIXELS, open_picture, reason_of
 from common.errors import DataError
-from datazoo.pipeline.decode import EXTENSIONS, MAX_PIXELS, open_picture, read_file, reason_of
+from datazoo.pipeline.decode import EXTENSIONS, read_file
 from datazoo.pipeline.pillow_path import resized_size
 from datazoo.pipeline.spec import PreprocessingSpec
 

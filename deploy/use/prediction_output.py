@@ -13,9 +13,9 @@ from typing import Protocol
 from PIL import Image, ImageDraw, ImageFont
 
 from common.columns import cells, padded
+from common.decode import to_rgb
 from common.files import atomic_path
 from common.names import printable, table_cell
-from datazoo.pipeline.decode import to_rgb
 from deploy.use.prediction import Prediction
 
 THUMBNAIL = 128

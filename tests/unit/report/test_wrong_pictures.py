@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from sklearn.calibration import calibration_curve
 
+from common.decode import decode
 from common.errors import ReportError
 from report.calibration import expected_calibration_error, reliability
 from report.page import write_report
 from report.predictions import Prediction, read_predictions
 from report.wrong_pictures import A_PAIR, SUREST, wrong_pictures
+from tests.unit.datazoo.pipeline.test_deep_pictures import encoded, packed_tiff, png48
 
 CLASSES = ("Banana Peel", "Cans", "纸板 <b>&", "Seashell")
 
@@ -61,13 +63,28 @@ def test_a_picture_is_shown_upright_and_small(tmp_path: Path) -> None:
     assert shown.size == (28, 112)
 
 
-def test_a_picture_of_16_bits_of_an_older_run_is_not_white(tmp_path: Path) -> None:
-    Image.fromarray(np.full((20, 20), 100 * 256, np.uint16)).save(tmp_path / "deep.png")
-    found = wrong_pictures([Prediction(str(tmp_path / "deep.png"), "Cans", "Seashell", 0.9)], CLASSES)
+DEEP = (np.full((20, 20), 100) + np.arange(20) * 3).astype(np.uint16)  # of 8 bits
+
+
+@pytest.mark.parametrize(
+    "content",
+    [encoded(DEEP * 256, "PNG"), encoded(DEEP * 256, "TIFF"), png48(DEEP * 256), packed_tiff(DEEP * 16)],
+    ids=["16 bits", "16 bits of a TIFF", "16 bits in colour", "12 bits"],
+)
+def test_a_deep_picture_of_an_older_run_is_shown_as_training_sees_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "deep").write_bytes(content)
+    found = wrong_pictures([Prediction(str(tmp_path / "deep"), "Cans", "Seashell", 0.9)], CLASSES)
     address = found.surest[0].look.image
     assert address is not None
     shown = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
-    assert np.abs(np.asarray(shown, float) - 100).max() < 4
+    assert np.abs(np.asarray(shown, float) - np.asarray(decode(content), float)).max() < 6
+    assert np.abs(np.asarray(decode(content))[..., 0] - DEEP.astype(int)).max() == 0
+
+
+def test_a_picture_that_training_refuses_is_not_shown_black(tmp_path: Path) -> None:
+    Image.fromarray(np.full((20, 20), 900, np.uint16)).save(tmp_path / "dark.png")
+
+    assert wrong_pictures([Prediction(str(tmp_path / "dark.png"), "Cans", "Seashell", 0.9)], CLASSES).unreadable == 1
 
 
 def test_files_that_are_gone_are_named_and_counted(make_run: Callable[..., Path]) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common import decode
 from common.door import run_door
 from common.errors import DataError
 from datazoo.doctor.__main__ import main
 from datazoo.doctor.check import check_pictures, check_splits
 from datazoo.doctor.copies import drop_leaks, leaks_between, refuse_leaks, unseen_part
-from datazoo.pipeline import decode
 from datazoo.sources.splits import load_splits
 
 

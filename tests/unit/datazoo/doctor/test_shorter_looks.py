@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from common.decode import decode
 from common.errors import DataError
 from datazoo.doctor.examine import examine, png_damage
 from datazoo.doctor.png_proof import proven_size
-from datazoo.pipeline.decode import decode
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

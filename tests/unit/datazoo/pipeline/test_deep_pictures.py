@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.decode import decode
 from common.errors import DataError
-from datazoo.pipeline.decode import decode
 
 RAMP = np.linspace(0, 1, 96).reshape(8, 12)
 

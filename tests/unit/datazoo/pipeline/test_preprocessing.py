@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.decode import open_picture, to_rgb
 from common.errors import DataError
 from datazoo.pictures import PictureSet
-from datazoo.pipeline.decode import open_picture, to_rgb
 from datazoo.pipeline.loader import evaluation_inputs
 from datazoo.pipeline.pillow_path import preprocess
 from datazoo.pipeline.spec import PreprocessingSpec

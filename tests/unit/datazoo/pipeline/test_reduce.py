@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.decode import decode
 from common.errors import DataError
-from datazoo.pipeline.decode import decode
 from datazoo.pipeline.pillow_path import resized, resized_size
 from datazoo.pipeline.reduce import decode_reduced, decoded_bytes, reduced_size
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datazoo.pipeline.decode import to_rgb
+from common.decode import to_rgb
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.lite.compile import decoder_options
 from deploy.lite.samples import classify

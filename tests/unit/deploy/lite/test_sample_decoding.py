@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from common.decode import decode
 from common.errors import DataError
-from datazoo.pipeline.decode import decode
 from deploy.lite.samples.classify import to_rgb
 
 RAMP = np.linspace(0, 1, 96).reshape(8, 12)
