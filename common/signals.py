@@ -103,6 +103,25 @@ def let_signals_end() -> None:
 
 
 @contextlib.contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Inside the block the stop signals end the process by themselves.
+
+    For a library that keeps the interpreter while it waits: no handler of Python's would be called before it is back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    let_signals_end()
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        restore(handlers)
+
+
+@contextlib.contextmanager
 def handling(handler: Callable[[int, FrameType | None, Any], None]) -> Iterator[None]:
     """Answer the stop signals by `handler(number, frame, previous)` inside the block; ignored ones stay ignored.
 

@@ -72,7 +72,6 @@ def make_plan(request: JobRequest, log_dir: Path, port: int, environ: Mapping[st
         "MS_WORKER_NUM": str(request.world_size),
         "MS_SCHED_HOST": request.master_addr,
         "MS_SCHED_PORT": str(port),
-        "MS_TOPO_TIMEOUT": str(request.cluster_timeout),
         "RANK_SIZE": str(request.world_size),
         **({"RANK_TABLE_FILE": str(request.rank_table)} if request.rank_table else {}),
     }
@@ -122,6 +121,8 @@ def _shared_environment(request: JobRequest, log_dir: Path, environ: Mapping[str
         "PATH": _path_with(Path(sys.executable).parent, environ.get("PATH", "")),
         "GLOG_v": "3",
     }
+    if request.world_size > 1:
+        values["MS_TOPO_TIMEOUT"] = str(request.cluster_timeout)
     if request.platform == "Ascend":
         # Ranks that compile longer than others must not be taken for dead.
         values |= {"HCCL_CONNECT_TIMEOUT": "600"}
@@ -129,7 +130,7 @@ def _shared_environment(request: JobRequest, log_dir: Path, environ: Mapping[str
             values[VISIBLE] = request.devices
     elif request.world_size > 1:
         values["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // request.workers))
-    ours = ("PATH", FOLDER_VARIABLE, VISIBLE)
+    ours = ("PATH", FOLDER_VARIABLE, VISIBLE, "MS_TOPO_TIMEOUT")
     return {name: value for name, value in values.items() if name in ours or name not in environ}
 
 

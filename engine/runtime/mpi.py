@@ -14,6 +14,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from common.environment import whole_number
+from common.errors import RuntimeUnavailableError
 from common.launcher_protocol import launcher_folder
 
 # What Open MPI and MPICH (and its descendants) set in every process that they start.
@@ -35,10 +36,19 @@ def join_mpi(environ: MutableMapping[str, str]) -> list[str]:
 
     Returns:
         One line for the user, from rank 0 only.
+
+    Raises:
+        RuntimeUnavailableError: mpirun and mpi4py are of different MPIs, so every process believes to be alone.
     """
     from mpi4py import MPI
 
     world = MPI.COMM_WORLD
+    name, said = next((name, size) for name in _SIZE_VARIABLES if (size := whole_number(name, environ)))
+    if world.size != said:
+        raise RuntimeUnavailableError(
+            f"{name}={said}, but MPI counts {world.size} rank(s): mpi4py belongs to another MPI than mpirun; take "
+            "--launcher msrun, or unset the variable if no mpirun has started this process"
+        )
     hosts = world.allgather(socket.gethostname())
     local_rank = world.Split_type(MPI.COMM_TYPE_SHARED).rank
     address = world.bcast(_scheduler_address(hosts, environ) if world.rank == 0 else None)

@@ -19,6 +19,7 @@ from common.cards import card_files
 from common.environment import whole_number
 from common.errors import JoinError, RuntimeUnavailableError
 from common.log import log_to_console, mute_console
+from common.signals import ending_at_once
 from engine.config.optimizer_section import AmpConfig
 from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.ascend import describe_ascend
@@ -145,10 +146,15 @@ def _join_ranks(device: str) -> Runtime:
 
     from engine.runtime.collectives import all_gather
 
+    master = f"{os.environ.get('MS_SCHED_HOST')}:{os.environ.get('MS_SCHED_PORT')}"
+    role = os.environ.get("MS_ROLE", "")
+    if role == "MS_WORKER" and os.environ.get("RANK_ID", "0") == "0":
+        count, wait = (os.environ.get(name, "?") for name in ("MS_WORKER_NUM", "MS_TOPO_TIMEOUT"))
+        print(f"waiting for {count} rank(s) at {master}, for {wait} s at the most (MS_ROLE={role})", flush=True)
     try:
-        init()
+        with ending_at_once():  # there is nothing to save, and MindSpore keeps the interpreter
+            init()
     except RuntimeError as error:
-        master = f"{os.environ.get('MS_SCHED_HOST')}:{os.environ.get('MS_SCHED_PORT')}"
         raise JoinError(
             f"rank {os.environ.get('RANK_ID', '?')} on {platform.node()} could not join the job at {master}: is that "
             "the first node's address, is the port free there and open to here, did every node start its ranks, with "

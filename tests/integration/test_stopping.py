@@ -114,6 +114,24 @@ def test_ctrl_c_in_a_launchers_terminal_stops_the_ranks_in_good_order(tmp_path: 
     assert seconds_until_gone(tmp_path) < 1
 
 
+@pytest.mark.parametrize("node", ["0", "1"])
+def test_a_node_that_waits_for_the_others_can_be_stopped(node: str, tmp_path: Path) -> None:
+    """MindSpore keeps the interpreter until all ranks have met, or ten minutes are over."""
+    job = two_ranks(tmp_path, "--nodes", "2", "--node_rank", node, "--master_addr", "127.0.0.2", "--master_port",
+                    "8981", "--skip_preflight")  # fmt: skip
+    logs = tmp_path / "logs" / f"node{node}" / "attempt_1"
+    while len(read_ranks(logs)) < 2:
+        assert job.poll() is None
+        time.sleep(0.1)
+    time.sleep(5)  # into MindSpore, or on the way there: both have to end
+
+    job.send_signal(signal.SIGTERM)
+    said, _ = job.communicate(timeout=60)
+
+    assert job.returncode == 143, said
+    assert seconds_until_gone(tmp_path) < 1
+
+
 @pytest.mark.parametrize("processes", [2, 4], ids=["scheduler", "ranks"])
 def test_a_launcher_that_is_killed_early_takes_everything_with_it(tmp_path: Path, processes: int) -> None:
     """When only so many processes have been started; one that is killed in training is in test_distributed.py."""

@@ -106,6 +106,24 @@ def test_no_library_keeps_the_process_from_ending(body: str) -> None:
     assert time.monotonic() - clock < 10
 
 
+def test_a_library_that_keeps_the_interpreter_can_be_ended_where_that_was_said() -> None:
+    program = start(
+        "from common.signals import ending_at_once\nwith ending_at_once(): ready(); ctypes.PyDLL(None).sleep(60)"
+    )
+
+    program.send_signal(signal.SIGTERM)
+
+    assert end(program) == (-signal.SIGTERM, "")
+
+
+def test_afterwards_signals_have_their_line_again() -> None:
+    program = start("from common.signals import ending_at_once\nwith ending_at_once(): pass\nready(); time.sleep(60)")
+
+    program.send_signal(signal.SIGTERM)
+
+    assert end(program) == (143, "stopped by SIGTERM\n")
+
+
 def test_files_that_were_being_written_are_removed(tmp_path: Path) -> None:
     program = start(f"import pathlib\nwith atomic_path(pathlib.Path({str(tmp_path)!r}) / 'x') as p:\n"
                     "    p.touch(); ready(); time.sleep(60)")  # fmt: skip

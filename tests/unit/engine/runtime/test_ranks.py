@@ -1,5 +1,8 @@
 """Ranks played by threads: what they tell each other goes through a real rendezvous."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +14,7 @@ import pytest
 from common.errors import ConfigError
 from engine.runtime.mpi import started_by_mpirun, worker_variables
 from engine.runtime.start import Runtime
+from launch.plan import ROOT
 
 T = TypeVar("T")
 
@@ -104,3 +108,15 @@ def test_a_rank_with_other_pictures_is_named_on_every_rank() -> None:
     assert len(set(messages)) == 1
     assert "train split of rank 2" in messages[0]
     assert "rank 0: 10 pictures; rank 2: 9 pictures" in messages[0]
+
+
+@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_a_rank_that_mpi_does_not_know_of_is_refused(name: str) -> None:
+    """mpirun of one MPI and mpi4py of another: each process would train for itself."""
+    code = "import os\nfrom engine.runtime.mpi import join_mpi\njoin_mpi(os.environ)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, name: "4"}, capture_output=True, text=True
+    )
+
+    assert f"{name}=4, but MPI counts 1 rank(s): mpi4py belongs to another MPI" in done.stderr
