@@ -17,6 +17,7 @@ from datazoo.doctor.picture_check import PictureCheck
 from datazoo.doctor.verdicts import Verdicts
 from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet, Splits
+from datazoo.sources.split_names import TRAIN
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def check_splits(
         The splits without bad pictures, and with their content hashes.
 
     Raises:
-        DataError: bad pictures under `fail`; under `skip`, a class of a split that has no good picture.
+        DataError: bad pictures under `fail`; under `skip`, a class of train or a whole split without a good picture.
     """
     check = check or PictureCheck(PictureMemory(None))
     checked = {part.split: _check_split(part, on_bad_image, check) for part in splits}
@@ -92,8 +93,16 @@ def _check_split(pictures: PictureSet, on_bad_image: str, check: PictureCheck) -
         raise DataError(f"{pictures.split}: {report.summary()}. Repair them, or set data.on_bad_image: skip")
     left_out = {path for path, _ in bad}
     kept = pictures.subset([index for index, path in enumerate(pictures.files or ()) if path not in left_out])
-    for name, count in kept.class_counts().items():
-        if count == 0 and pictures.class_counts()[name]:
-            raise DataError(f"{pictures.split}: class {name!r} has no decodable picture")
+    before = pictures.class_counts()
+    emptied = [printable(name) for name, count in kept.class_counts().items() if count == 0 and before[name]]
+    if emptied and (pictures.split == TRAIN or not len(kept)):
+        raise DataError(
+            f"{pictures.split}: no picture of {', '.join(emptied[:_NAMED])} can be decoded: {report.summary()}\n"
+            "repair or replace them, or remove the class; python -m datazoo.doctor shows them all"
+        )
     _log.warning("%s: %s; left out", pictures.split, report.summary())
+    if emptied:  # it has few pictures, and the hold-out took a bad one
+        _log.warning(
+            "%s: no picture of %s is left, which its scores say nothing about", pictures.split, ", ".join(emptied)
+        )
     return kept

@@ -99,11 +99,29 @@ def test_bad_pictures_can_be_left_out(dataset: Path, caplog: pytest.LogCaptureFi
     assert "train: 1 of 8 pictures cannot be decoded" in caplog.text
 
 
-def test_class_without_good_pictures_is_refused(dataset: Path) -> None:
-    for path in (dataset / "test/a").iterdir():
+def test_a_class_without_good_pictures_to_train_on_is_refused(dataset: Path) -> None:
+    for path in (dataset / "train/a").iterdir():
         damage(path, "text")
 
-    with pytest.raises(DataError, match="class 'a' has no decodable picture"):
+    with pytest.raises(DataError, match=r"train: no picture of a can be decoded: 4 of 8 .*0\.png \(not a picture"):
+        check_splits(load_splits("image_folder", dataset), "skip")
+
+
+def test_a_held_out_class_without_good_pictures_is_said(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for path in (dataset / "val/a").iterdir():
+        damage(path, "text")
+
+    splits = check_splits(load_splits("image_folder", dataset), "skip")
+
+    assert splits.val.class_counts() == {"a": 0, "b": 4}
+    assert "val: no picture of a is left, which its scores say nothing about" in caplog.text
+
+
+def test_a_split_without_good_pictures_is_refused(dataset: Path) -> None:
+    for path in (dataset / "test").rglob("*.png"):
+        damage(path, "text")
+
+    with pytest.raises(DataError, match="test: no picture of a, b can be decoded"):
         check_splits(load_splits("image_folder", dataset), "skip")
 
 
