@@ -109,9 +109,7 @@ def _cell(
     ]  # fmt: skip
     if cell >= 20:
         size = min(12.0, 1.7 * inner / max(2, len(str(count))))
-        number = text(
-            x + cell / 2, y + cell / 2 + size * 0.36, str(count), "dark" if share < 0.55 else "bright", "middle"
-        )
+        number = text(x + cell / 2, y + cell / 2 + size * 0.36, str(count), "number", "middle")
         number.set("style", f"font-size:{size:.1f}px")
         drawn.append(number)
     return drawn

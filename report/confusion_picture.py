@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from report.fonts import Font, font_that_writes
 
-_RIGHT, _WRONG, _GROUND, _INK = (42, 120, 214), (217, 88, 31), (243, 245, 248), (20, 24, 31)
+_RIGHT, _WRONG, _GROUND, _INK = (58, 131, 224), (217, 88, 31), (243, 245, 248), (20, 24, 31)
 _MARGIN, _LABEL, _FONT = 6, 190, 12
 _LEVELS = 15  # of a cell's shade
 _WITH_NAMES = 60  # classes; of more only the cells are drawn
@@ -47,7 +47,7 @@ def confusion_picture(classes: Sequence[str], counts: Sequence[Sequence[int]]) -
                 _draw_cell(draw, corner, cell, _mixed(_RIGHT if true == predicted else _WRONG, share))
                 if named:
                     centre = (corner[0] + cell / 2, corner[1] + cell / 2)
-                    draw.text(centre, str(count), "white" if share > 0.6 else _INK, font, anchor="mm")
+                    draw.text(centre, str(count), _INK, font, anchor="mm")
     return picture
 
 

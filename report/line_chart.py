@@ -101,13 +101,20 @@ def line_chart(
     chart = picture(WIDTH, y.start + BOTTOM, title)
     for row, entries in enumerate(legend):
         chart.extend(part for entry in entries for part in _legend_entry(*entry, 10.0 + LEGEND_ROW * row))
-    chart.extend(_bands(bands, x, top))
+    shades, names = _bands(bands, x, top)
+    chart.extend(shades)
     for tick in ticks:
         chart.append(line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "axis" if tick == ticks[0] else "grid"))
         chart.append(text(LEFT - 6, y(tick) + 4, y_axis.tick(tick), "tick", "end"))
-    chart.extend(_x_axis(x, y, x_label, x_mark))
+    x_ticks = (low,) if low == high else tuple(tick for tick in nice_ticks(low, high) if low <= tick <= high)
+    chart.extend(_x_axis(x, y, x_label, x_ticks))
+    if x_mark:
+        chart.append(line(x(x_mark[0]), y.end, x(x_mark[0]), y.start, "mark"))
     for one in series:
         chart.extend(_curve(one, x, y))
+    chart.extend(names)
+    if x_mark:
+        chart.append(_mark_text(x, y, *x_mark))
     chart.extend(_end_labels(series, x, y, y_axis.value or y_axis.tick))
     return chart
 
@@ -127,15 +134,15 @@ def thin_out(points: Sequence[tuple[float, float | None]], limit: int = MAX_POIN
     return kept
 
 
-def _x_axis(x: Scale, y: Scale, label: str, mark: tuple[float, str] | None) -> list[Element]:
-    ticks = [tick for tick in nice_ticks(x.low, x.high) if x.low <= tick <= x.high]
+def _x_axis(x: Scale, y: Scale, label: str, ticks: Sequence[float]) -> list[Element]:
     drawn = [text(x(tick), y.start + 17, tick_text(tick), "tick", "middle") for tick in ticks]
     drawn.append(text((x.start + x.end) / 2, y.start + 34, label, "label", "middle"))
-    if mark:
-        place, late = x(mark[0]), mark[0] > (x.low + x.high) / 2  # a late mark has its text on the left
-        drawn.append(line(place, y.end, place, y.start, "mark"))
-        drawn.append(text(place + (-5 if late else 5), y.start - 7, mark[1], "tick", "end" if late else "start"))
     return drawn
+
+
+def _mark_text(x: Scale, y: Scale, value: float, content: str) -> Element:
+    late = value > (x.low + x.high) / 2  # a late mark has its text on the left
+    return text(x(value) + (-5 if late else 5), y.start - 7, content, "tick over", "end" if late else "start")
 
 
 def _style(one: Series) -> str:
@@ -176,16 +183,17 @@ def _end_labels(series: Sequence[Series], x: Scale, y: Scale, value_format: Call
     return drawn
 
 
-def _bands(bands: Sequence[Band], x: Scale, top: float) -> list[Element]:
-    drawn = []
+def _bands(bands: Sequence[Band], x: Scale, top: float) -> tuple[list[Element], list[Element]]:
+    """Shades, and the names that stand over the curves."""
+    shades, names = [], []
     for index, band in enumerate(bands):
         start, end = max(x(band.start), x.start), min(x(band.end), x.end)
         width = max(0.0, end - start)
         shade = "band" if index % 2 == 0 else "band other"
-        drawn.append(element("rect", x=start, y=top, width=width, height=PLOT_HEIGHT, class_=shade))
+        shades.append(element("rect", x=start, y=top, width=width, height=PLOT_HEIGHT, class_=shade))
         if text_width(band.label, 11) + 8 <= width:
-            drawn.append(text(start + 4, top + 13, band.label, "tick"))
-    return drawn
+            names.append(text(start + 4, top + 13, band.label, "tick over"))
+    return shades, names
 
 
 def _legend(series: Sequence[Series], width: float) -> list[list[tuple[Series, float]]]:

@@ -176,6 +176,11 @@ class Run:
         return self.name if self.seed is None else f"{self.name} {word['seed'].format(self.seed)}"
 
     @property
+    def has_curves(self) -> bool:
+        """Whether there is more than a solved head, scored once as epoch 0; so too where nothing is known of epochs."""
+        return bool(self.steps) or not self.epochs or any(point.epoch for point in self.epochs)
+
+    @property
     def model(self) -> str | None:
         """Name of the network, where the config says it."""
         model = self.config.get("model")

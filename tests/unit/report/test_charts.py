@@ -15,7 +15,7 @@ from PIL import Image
 
 from report.bar_chart import Bar, bar_chart
 from report.confusion_matrix import confusion_matrix
-from report.line_chart import MAX_POINTS, Series, line_chart, thin_out
+from report.line_chart import MAX_POINTS, Band, Series, line_chart, thin_out
 from report.markup import to_text
 from report.svg import nice_ticks, shorten, text_width, tick_text
 
@@ -71,6 +71,24 @@ def test_points_lie_where_their_values_say() -> None:
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.11)
     assert y0 - y1 == pytest.approx(y1 - y2, abs=0.11)
     assert y0 > y2  # larger values stand higher
+
+
+def test_a_single_epoch_has_a_single_tick() -> None:
+    chart = parsed(line_chart("t", [Series("a", ((3.0, 0.5),))], x_label="epoch"))
+
+    bottom = max(float(node.get("y", 0)) for node in found(chart, "text", "tick"))
+    assert [node.text for node in found(chart, "text", "tick") if float(node.get("y", 0)) == bottom] == ["3"]
+
+
+def test_what_stands_in_a_chart_is_drawn_over_its_curves() -> None:
+    series = [Series("a", ((0.0, 1.0), (9.0, 2.0)))]
+    bands = [Band("training", 0, 9)]
+    chart = parsed(line_chart("t", series, x_label="x", x_mark=(5.0, "best"), bands=bands))
+
+    order = list(chart)
+    (curve,) = found(chart, "polyline", "series")
+    assert [text.text for text in found(chart, "text", "over")] == ["training", "best"]
+    assert all(order.index(text) > order.index(curve) for text in found(chart, "text", "over"))
 
 
 def test_a_missing_value_breaks_the_line() -> None:

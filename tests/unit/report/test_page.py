@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -89,6 +90,17 @@ def test_a_leaking_split_is_marked_and_stands_last(make_run: MakeRun, evaluation
 def test_a_split_that_chose_the_checkpoint_is_marked(make_run: MakeRun, evaluation: Callable[..., Any]) -> None:
     splits = [evaluation("test") | {"chosen_on": True}, evaluation("val")]
     assert "CHOSEN ON test" in read(write_report(make_run(evaluations=splits))).words
+
+
+def test_a_solved_head_has_no_curves(make_run: MakeRun) -> None:
+    run = make_run()
+    solved = {"kind": "epoch", "epoch": 0, "step": 0, "val_top1": 0.9, "val_loss": 0.4}
+    (run / "metrics.jsonl").write_text(json.dumps(solved) + "\n")
+
+    words = read(write_report(run)).words
+
+    assert "Curves" not in words
+    assert "Where it errs" in words
 
 
 def test_classes_are_listed_from_the_worst_f1(make_run: MakeRun) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from report.svg import COLORS
 
 MakeRun = Callable[..., Path]
 STYLE = Path(shared_pages.__file__).parent / "templates" / "style.css"
+THEMES = (r":root \{(.*?)\}", r"prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}")
 HOSTILE = "<script>'\"&纸板\x00\x1b"
 
 
@@ -60,7 +61,30 @@ def test_pages_stand_alone(make_run: MakeRun) -> None:
         assert not re.search(r"url\(|@import|<script|<link|<img|src=|href=", page)
 
 
-@pytest.mark.parametrize("block", [r":root \{(.*?)\}", r"prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}"])
+def luminance(color: Sequence[float]) -> float:
+    """Relative luminance of WCAG 2.1 of an RGB colour, each 0..255."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("fill", ["hit", "miss"])
+@pytest.mark.parametrize("block", THEMES)
+def test_a_number_in_the_confusion_matrix_can_be_read_on_every_shade(block: str, fill: str) -> None:
+    found = re.search(block, STYLE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    colors = {
+        name: [int(digits[i : i + 2], 16) for i in (0, 2, 4)]
+        for name, digits in re.findall(r"--([\w-]+): #(\w{6})", found[1])
+    }
+    for opacity in (0.15 + 0.85 * percent / 100 for percent in range(101)):  # as confusion_matrix draws shares
+        shade = [
+            own * opacity + ground * (1 - opacity) for own, ground in zip(colors[fill], colors["band"], strict=True)
+        ]
+        dark, light = sorted((luminance(colors["ink"]), luminance(shade)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("block", THEMES)
 def test_light_and_dark_have_a_colour_for_every_series(block: str) -> None:
     style = STYLE.read_text(encoding="utf-8")
     palette = re.search(block, style, re.DOTALL)
