@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.arguments import number_above_zero, whole_number
 from common.door import EXIT_OK, open_door
 from common.errors import BundleError
 from common.names import printable
@@ -97,13 +98,17 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         help="also pack model.ms with this sample client, without training pictures, beside the bundle",
     )
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="pictures of the proof")
-    parser.add_argument("--pictures", type=int, metavar="N", help="use N of them, evenly spread (default: all)")
-    parser.add_argument("--batch", type=int, metavar="N", help="fixed batch size (default: any)")
+    parser.add_argument(
+        "--pictures", type=whole_number(1), metavar="N", help="use N of them, evenly spread (default: all)"
+    )
+    parser.add_argument("--batch", type=whole_number(1), metavar="N", help="fixed batch size (default: any)")
     parser.add_argument("--fold_batch_norm", action="store_true", help="fold BatchNorm into convolutions")
     parser.add_argument(
         "--sensitivity", action="store_true", help="with onnx_int8: how much each layer by itself suffers from it"
     )
-    parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of an output (default: 1e-3)")
+    parser.add_argument(
+        "--tolerance", type=number_above_zero, default=1e-3, help="largest difference of an output (default: 1e-3)"
+    )
     parser.add_argument(
         "--local_names", nargs="+", default=[], metavar="LANG=FILE", help="class names in other languages"
     )

@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.arguments import whole_number
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
 from common.environment import compute_threads
 from common.errors import BundleError
@@ -25,14 +27,14 @@ def main(argv: Sequence[str]) -> int:
     """Predict every picture; print, and write what was asked for."""
     # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
     from deploy.opening import open_classifier
-    from deploy.use.picture_files import find_pictures
+    from deploy.use.picture_files import describe_others, find_pictures
     from deploy.use.prediction import predict_files
     from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
 
     options = _parse(argv)
     classifier = open_classifier(options.model, options.format, options.batch_size, threads=1)
     top_k = min(options.top_k, len(classifier.classes))
-    failed, count = [], 0
+    failed, count, others = [], 0, Counter[str]()
     with contextlib.ExitStack() as stack:
         outputs = [] if options.quiet else [console(classifier.classes)]
         if options.json:
@@ -41,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
             outputs.append(stack.enter_context(csv_file(options.csv, top_k)))
         if options.contact_sheet:
             outputs.append(stack.enter_context(contact_sheet(options.contact_sheet)))
-        pictures = find_pictures(options.pictures)
+        pictures = find_pictures(options.pictures, others)
         for prediction in predict_files(classifier, pictures, top_k, options.batch_size, compute_threads()):
             count += 1
             if prediction.error is not None:
@@ -49,8 +51,11 @@ def main(argv: Sequence[str]) -> int:
             for output in outputs:
                 output(prediction)
         if not count:
-            raise BundleError(f"no pictures: {', '.join(options.pictures)} hold or match none")
+            left_out = f"; {describe_others(others)}" if others else ""
+            raise BundleError(f"no pictures: {', '.join(options.pictures)} hold or match none{left_out}")
     print(f"{count - len(failed)} of {count} pictures predicted with {classifier.origin}")
+    if others:
+        print(describe_others(others), file=sys.stderr)
     for prediction in failed:
         print(f"failed: {printable(prediction.path)}: {printable(prediction.error)}", file=sys.stderr)
     return EXIT_FAILED if failed else EXIT_OK
@@ -61,20 +66,17 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files, folders, or patterns in quotes")
     parser.add_argument("--model", type=Path, required=True, metavar="SOURCE", help="run folder, .ckpt file, or bundle")
     parser.add_argument("--format", metavar="NAME", help="which model of the bundle (default: onnx, or its first)")
-    parser.add_argument("--top_k", type=_positive, default=1, metavar="K", help="answers per picture (default: 1)")
-    parser.add_argument("--batch_size", type=_positive, default=4, metavar="N", help="pictures per call (default: 4)")
+    parser.add_argument(
+        "--top_k", type=whole_number(1), default=1, metavar="K", help="answers per picture (default: 1)"
+    )
+    parser.add_argument(
+        "--batch_size", type=whole_number(1), default=4, metavar="N", help="pictures per call (default: 4)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the answers as JSON")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the answers as a table")
     parser.add_argument("--contact_sheet", type=Path, metavar="FILE.png", help="draw all pictures with their answers")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 if __name__ == "__main__":

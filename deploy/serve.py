@@ -8,13 +8,13 @@ behind a proxy that has before others reach it, and name with --allow_host what 
 from __future__ import annotations
 
 import argparse
-import math
 import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from common.arguments import number_above_zero, whole_number
 from common.door import EXIT_OK, DoorParser, open_door
 from common.errors import ConfigError
 
@@ -83,7 +83,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder made by export.py")
     parser.add_argument("--format", metavar="NAME", help="which model of the bundle (default: onnx, or its first)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+    parser.add_argument("--port", type=whole_number(0, 65535), default=8000, help="0 takes a free one (default: 8000)")
     parser.add_argument(
         "--allow_host",
         action="append",
@@ -91,16 +91,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help="further name to answer to; may be given again (default: this machine's, or any with another --host)",
     )
-    parser.add_argument("--max_megabytes", type=_megabytes, default=16, help="largest upload (default: 16)")
-    parser.add_argument("--max_pixels", type=int, default=50_000_000, help="largest picture (default: 50,000,000)")
+    parser.add_argument("--max_megabytes", type=number_above_zero, default=16, help="largest upload (default: 16)")
+    parser.add_argument(
+        "--max_pixels", type=whole_number(1), default=50_000_000, help="largest picture (default: 50,000,000)"
+    )
     return parser.parse_args(argv)
-
-
-def _megabytes(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value <= 0:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from common.arguments import number_above_zero, whole_number
 from common.door import DoorParser
 from common.errors import ConfigError
 from launch.supervisor import DEFAULT_PORT
@@ -63,26 +63,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--workers",
-        type=_whole(1),
+        type=whole_number(1),
         metavar="N",
         help="processes on this node, one a card (default: the scheduler's, or as many as --devices, or 1)",
     )
     add(
         "--nodes",
-        type=_whole(1),
+        type=whole_number(1),
         metavar="N",
         help="machines, each with as many workers (default: the scheduler's, or 1)",
     )
     add(
         "--node_rank",
-        type=_whole(0),
+        type=whole_number(0),
         metavar="I",
         help="which of them this is, from 0 (default: the scheduler's, or 0)",
     )
     add("--master_addr", metavar="ADDRESS", help="node 0, as the others see it (default: the scheduler's)")
     add(
         "--master_port",
-        type=_whole(1, 65535),
+        type=whole_number(1, 65535),
         metavar="PORT",
         help=f"of the scheduler on node 0 (default: a free one; several nodes: {DEFAULT_PORT})",
     )
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--cards_per_node",
-        type=_whole(1),
+        type=whole_number(1),
         metavar="N",
         help="Ascend: cards of this node (default: as many as are found)",
     )
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bind_cores", action="store_true", help="msrun: give every process cores of its own")
     add(
         "--cluster_timeout",
-        type=_whole(1),
+        type=whole_number(1),
         metavar="S",
         help="wait so long for all ranks (default: MS_TOPO_TIMEOUT, or 600)",
     )
@@ -116,34 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--max_restarts",
-        type=_whole(0),
+        type=whole_number(0),
         default=0,
         metavar="N",
         help="start again so often when it dies (default: 0)",
     )
-    add("--hang_seconds", type=_seconds, metavar="S", help="take a job without a step for so long for dead")
+    add("--hang_seconds", type=number_above_zero, metavar="S", help="take a job without a step for so long for dead")
     add("--skip_preflight", action="store_true", help="start without checking the machine")
     add("--dry_run", action="store_true", help="print the exact commands and environment of every process, then exit")
     return parser
-
-
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    limits = f"at least {least}" if most is None else f"{least} to {most}"
-
-    def read(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-        if not least <= number <= (number if most is None else most):
-            raise argparse.ArgumentTypeError(f"{text}: a whole number is expected, {limits}")
-        return number
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: seconds are expected, more than 0")
-    return seconds

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.arguments import whole_number
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser, open_door
 from common.errors import DataError
 from common.names import printable
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
                         "in it")  # fmt: skip
     parser.add_argument("--fix_by", choices=("copy", "hardlink", "symlink"), default="copy", help="(default: copy)")
     parser.add_argument("--archive_dir", type=Path, default=Path("cache/archives"), help="where an archive is unpacked")
-    parser.add_argument("--workers", type=int, default=None, help="threads")
+    parser.add_argument("--workers", type=whole_number(1), help="threads")
     return EXIT_OK if _report(parser.parse_args(argv)) else EXIT_FAILED
 
 

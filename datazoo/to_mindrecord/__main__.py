@@ -14,8 +14,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.arguments import whole_number
 from common.door import EXIT_OK, DoorParser, open_door
-from common.errors import ConfigError
 from common.log import log_to_console
 from common.names import printable
 
@@ -26,12 +26,9 @@ def main(argv: Sequence[str]) -> int:
     parser = DoorParser(prog="python -m datazoo.to_mindrecord", description=__doc__)
     parser.add_argument("data", type=Path, help="whatever data.path takes")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the shards")
-    parser.add_argument("--shards", type=int, default=1, metavar="N", help="of each split (default: 1)")
+    parser.add_argument("--shards", type=whole_number(1), default=1, metavar="N", help="of each split (default: 1)")
     parser.add_argument("--cache_dir", type=Path, default=Path("cache"), help="where indices of shards are remembered")
-    options = parser.parse_args(argv)
-    if options.shards < 1:
-        raise ConfigError(f"--shards {options.shards}: there has to be at least one")
-    _pack(options)
+    _pack(parser.parse_args(argv))
     return EXIT_OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from common.names import printable
@@ -44,7 +43,9 @@ def readme_text(manifest: Manifest, target: Path) -> str:
     if manifest.lite_readers:
         lines += ["## MindSpore Lite", "", "Which Lite reads which file:", ""]
         lines += [f"- `{file}`: {reader}" for file, reader in manifest.lite_readers.items()]
-    return "\n".join(lines).rstrip() + "\n\n" + _COMMANDS.format(bundle=shlex.quote(str(target)))
+    lines = ["\n".join(lines).rstrip(), *([_ALONE] if "onnx" in manifest.models else [])]
+    lines += [_PICTURE] if "onnx_picture" in manifest.models else []
+    return "\n\n".join([*lines, _COMMANDS])
 
 
 def _smaller_files(manifest: Manifest) -> list[str]:
@@ -97,16 +98,49 @@ _FILES = """\
   pictures (training pictures: see to it that you may pass them on)
 """
 
-_COMMANDS = """\
-## Commands
+_ALONE = """\
+## Without the training kit
 
-From the folder of the training kit:
+On any machine with Python, from this folder:
 
 ```sh
-python predict.py {bundle}/lite/calibration/0000.png --model {bundle} --top_k 3
-python -m deploy.lite check {bundle}
-python -m deploy.serve {bundle}
-python -m deploy.lite device {bundle} --client cpp
+pip install onnxruntime numpy pillow
+python lite/classify.py . model.onnx lite/calibration/0000.png 3
+```
+
+Its `preprocess` and `open_model` are short, and made to be taken over into a program. `lite/README.md`: MindSpore Lite
+in Python, C++ and Java."""
+
+_PICTURE = """\
+`model_picture.onnx` needs no preprocessing: it takes the upright picture's RGB bytes, height x width x 3.
+
+```python
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+picture = ImageOps.exif_transpose(Image.open("lite/calibration/0000.png")).convert("RGB")
+session = onnxruntime.InferenceSession("model_picture.onnx")
+(outputs,) = session.run(None, {session.get_inputs()[0].name: np.asarray(picture)})
+print(open("labels.txt", encoding="utf-8").read().split("\\n")[outputs[0].argmax()])
+```"""
+
+_COMMANDS = """\
+## With the training kit
+
+First, in this folder:
+
+```sh
+export BUNDLE="$PWD"
+```
+
+Then, in the folder of the training kit:
+
+```sh
+python predict.py "$BUNDLE/lite/calibration/0000.png" --model "$BUNDLE" --top_k 3
+python -m deploy.lite check "$BUNDLE"
+python -m deploy.serve "$BUNDLE"
+python -m deploy.lite device "$BUNDLE" --client cpp
 ```
 
 The last one packs a `.ms` file (`export.py --formats ms`) and one client for a device, without training pictures.
@@ -116,7 +150,7 @@ and writes what came out in `manifest.json`; `--run RUN --split test` or `--pict
 sample clients then run on Lite's own Python, or compiled:
 
 ```sh
-.lite/venv/bin/python {bundle}/lite/classify.py {bundle} {bundle}/lite/fp32.ms {bundle}/lite/calibration/0000.png
+.lite/venv/bin/python "$BUNDLE/lite/classify.py" "$BUNDLE" "$BUNDLE/lite/fp32.ms" "$BUNDLE/lite/calibration/0000.png"
 ```
 
 With an unpacked MindSpore Lite release, its `converter_lite` and `benchmark` on the PATH, from this folder:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import onnx
 
+from common.arguments import whole_number
 from common.door import EXIT_FAILED, EXIT_OK, DoorParser
 from common.errors import BundleError
 from deploy.bundle.bundle import Bundle, read_bundle
@@ -72,14 +73,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     source.add_argument("--run", type=Path, metavar="DIR", help="run folder that the bundle was made from")
     source.add_argument("--pictures", type=Path, metavar="DIR", help="folder of pictures; class folders give labels")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="of the run (default: test)")
-    parser.add_argument("--count", type=int, metavar="N", help="most pictures, evenly spread (default: 512)")
+    parser.add_argument(
+        "--count", type=whole_number(1), metavar="N", help="most pictures, evenly spread (default: 512)"
+    )
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, metavar="NAME", help=", ".join(VARIANTS))
     parser.add_argument("--language", choices=("python", "cpp"), help="what runs the files (default: what is there)")
     parser.add_argument("--target", choices=("aarch64",), help="run the files for this processor, under qemu")
-    options = parser.parse_args(argv)
-    if options.count is not None and options.count < 1:
-        parser.error("--count must be at least 1")
-    return options
+    return parser.parse_args(argv)
 
 
 def _pictures(bundle: Bundle, options: argparse.Namespace) -> pictures.CheckPictures:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mindspore import save_checkpoint
 
+from common.arguments import number_above_zero, whole_number
 from common.door import EXIT_OK, DoorParser, open_door
 from common.errors import WeightsError
 from common.files import atomic_path
@@ -59,8 +60,8 @@ def main(argv: Sequence[str]) -> int:
         "source", type=Path, help="torchvision, timm, mindcv or ModelZoo weights: .safetensors, .ckpt, .pth"
     )
     parser.add_argument("target", type=Path, help="checkpoint to write: .ckpt or .safetensors")
-    parser.add_argument("--num_classes", type=int, help="number of classes expected; default: the file's")
-    parser.add_argument("--width_mult", type=float, help="width of the network; default: the file's")
+    parser.add_argument("--num_classes", type=whole_number(1), help="number of classes expected; default: the file's")
+    parser.add_argument("--width_mult", type=number_above_zero, help="width of the network; default: the file's")
     options = parser.parse_args(argv)
     report = convert(options.source, options.target, num_classes=options.num_classes, width_mult=options.width_mult)
     print(f"{options.target}: {report}")

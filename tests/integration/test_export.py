@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -120,16 +121,32 @@ def test_a_bad_file_among_good_ones_is_named(digits_bundle: Path, digits_picture
     assert "bad.png: empty file" in done.stderr
 
 
-def test_commands_of_the_readme_run_as_they_stand(digits_bundle: Path) -> None:
-    lines = (digits_bundle / "README.md").read_text(encoding="utf-8").splitlines()
-    commands = [line for line in lines if line.startswith("python ") and ".ms" not in line]
+def test_commands_of_the_readme_run_as_they_stand(digits_bundle: Path, tmp_path: Path) -> None:
+    """In a copy under another name: who receives a bundle puts it where he likes."""
+    moved = tmp_path / "a bundle, \u6539\u540d"
+    shutil.copytree(digits_bundle, moved)
+    alone, setting, kit, *_ = re.findall(r"```sh\n(.+?)```", (moved / "README.md").read_text("utf-8"), re.DOTALL)
+    (snippet,) = re.findall(r"```python\n(.+?)```", (moved / "README.md").read_text("utf-8"), re.DOTALL)
+    commands = kit.splitlines()
     # The server does not end; test_lite_device.py makes folders for devices.
-    assert [word.split()[1:4] for word in commands[2:]] == [
-        ["-m", "deploy.serve", str(digits_bundle)],
+    assert [command.split()[1:4] for command in commands[2:]] == [
+        ["-m", "deploy.serve", '"$BUNDLE"'],
         ["-m", "deploy.lite", "device"],
     ]
 
-    for command in commands[:2]:
-        done = run(*shlex.split(command)[1:])
+    def shell(text: str, folder: Path) -> str:
+        done = subprocess.run(["bash", "-euc", text], cwd=folder, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "not run here (MindSpore Lite is not set up" in done.stdout or "fp32: " in done.stdout
+        return done.stdout
+
+    by_client = shell(alone.replace("pip install onnxruntime numpy pillow\n", ""), moved)
+    by_kit = shell(f"{setting}\ncd {shlex.quote(str(ROOT))}\n{commands[0]}", moved)
+    by_check = shell(f"{setting}\ncd {shlex.quote(str(ROOT))}\n{commands[1]}", moved)
+    by_snippet = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=moved, env=environment(), capture_output=True, text=True, check=True
+    ).stdout
+
+    best = by_client.splitlines()[0].split()
+    assert by_kit.split()[:2] == best
+    assert by_snippet.strip() == best[1]
+    assert "not run here (MindSpore Lite is not set up" in by_check or "fp32: " in by_check

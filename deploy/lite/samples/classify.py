@@ -1,18 +1,22 @@
-"""Name what a picture shows with MindSpore Lite: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K].
+"""Name what a picture shows: python classify.py BUNDLE MODEL PICTURE [TOP_K].
 
-Needs Python 3.7 or later, mindspore_lite (2.0.0 on PyPI is for 3.7), numpy and Pillow; nothing of the training kit.
+MODEL is a .ms file, run by MindSpore Lite (mindspore_lite; 2.0.0 on PyPI is for Python 3.7), or a .onnx file, run by
+onnxruntime. Needs Python 3.7 or later, numpy and Pillow too; nothing of the training kit.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
+_PACKAGES = "pip install mindspore-lite==2.0.0 for a .ms file (Python 3.7), onnxruntime for a .onnx file; numpy, pillow"
 BICUBIC = getattr(Image, "Resampling", Image).BICUBIC  # its place before Pillow 9.1
 
 
@@ -65,18 +69,39 @@ def preprocess(image: Image.Image, spec: dict[str, Any]) -> np.ndarray:
     return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
 
 
-def open_model(path: Path) -> Any:
-    """Load a .ms model for the CPU."""
+def open_model(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Load a model for the CPU; what comes back turns an input (1, C, H, W) into outputs (1, num_classes)."""
+    return _open_onnx(path) if path.suffix == ".onnx" else _open_lite(path)
+
+
+def _open_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (tensor,) = session.get_inputs()
+    if tensor.type != "tensor(float)":
+        raise ValueError(f"{path.name} wants {tensor.type}, the picture itself: see the bundle's README.md")
+    fixed = tensor.shape[0]
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        rows = fixed if isinstance(fixed, int) else 1
+        outputs: np.ndarray = session.run(None, {tensor.name: np.repeat(batch, rows, axis=0)})[0][:1]
+        return outputs
+
+    return run
+
+
+def _open_lite(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     import mindspore_lite  # type: ignore[import-not-found]
 
     context = mindspore_lite.Context()
     context.target = ["cpu"]
     model = mindspore_lite.Model()
     model.build_from_file(str(path), mindspore_lite.ModelType.MINDIR_LITE, context)
-    return model
+    return partial(run_lite, model)
 
 
-def run(model: Any, batch: np.ndarray) -> np.ndarray:
+def run_lite(model: Any, batch: np.ndarray) -> np.ndarray:
     """Return the outputs (1, num_classes) of an input (1, C, H, W)."""
     (tensor,) = model.get_inputs()
     if tensor.shape[-1] == batch.shape[1] and tensor.shape[1] != batch.shape[1]:
@@ -89,23 +114,36 @@ def run(model: Any, batch: np.ndarray) -> np.ndarray:
     return outputs.copy()  # what Lite gives is a view of its buffer, which the next call overwrites
 
 
-def main() -> None:
-    """Print the best classes of one picture."""
-    if len(sys.argv) < 4:
-        sys.exit("usage: python classify.py BUNDLE MODEL.ms PICTURE [TOP_K]")
-    bundle, model, picture = map(Path, sys.argv[1:4])
-    top_k = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+def main(arguments: list[str]) -> int:
+    """Print the best classes of one picture; 2 says that something given cannot be used."""
+    if len(arguments) not in (3, 4) or not all(word.isdigit() and int(word) for word in arguments[3:]):
+        print("usage: python classify.py BUNDLE MODEL PICTURE [TOP_K]", file=sys.stderr)
+        return 2
+    try:
+        answers = classify(*map(Path, arguments[:3]))
+    except ImportError as error:
+        print(f"error: {error}: {_PACKAGES}", file=sys.stderr)
+        return 2
+    except Exception as error:  # decoders and runtimes raise almost anything on what they cannot use
+        print(f"error: {arguments[1]}, {arguments[2]}: {error}", file=sys.stderr)
+        return 2
+    for probability, label in answers[: int(arguments[3]) if len(arguments) == 4 else 5]:
+        print(f"{probability:7.2%}  {label}")
+    return 0
+
+
+def classify(bundle: Path, model: Path, picture: Path) -> list[tuple[float, str]]:
+    """Return every class with its probability, the best first."""
     spec = json.loads((bundle / "preprocessing.json").read_text(encoding="utf-8"))
     labels = (bundle / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
     kind = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["output_kind"]
     with Image.open(picture) as image:
-        outputs = run(open_model(model), preprocess(image, spec))[0]
+        outputs = open_model(model)(preprocess(image, spec))[0]
     if kind == "logits":
         outputs = np.exp(outputs - outputs.max())
         outputs /= outputs.sum()
-    for place in np.argsort(-outputs, kind="stable")[:top_k]:
-        print(f"{outputs[place]:7.2%}  {labels[place]}")
+    return [(float(outputs[place]), labels[place]) for place in np.argsort(-outputs, kind="stable")]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,7 @@ from tests.unit.launch.plans import request
     ],
 )
 def test_numbers_that_cannot_be_are_refused_in_one_line(flag: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=rf"argument {flag}: {value}: .* expected, .*--help\)$") as refused:
+    with pytest.raises(ConfigError, match=rf"argument {flag}: {value}: a .* is expected \(see .* --help\)$") as refused:
         parse_flags([f"{flag}={value}"])
 
     assert "\n" not in str(refused.value)

@@ -103,7 +103,7 @@ class _BufferedModel:
 def test_python_client_keeps_outputs_that_the_next_call_overwrites() -> None:
     model = _BufferedModel()
 
-    outputs = [classify.run(model, np.full((1, 3, 2, 2), value, np.float32)) for value in (1, 2)]
+    outputs = [classify.run_lite(model, np.full((1, 3, 2, 2), value, np.float32)) for value in (1, 2)]
 
     assert [output.item() for output in outputs] == [12, 24]
 

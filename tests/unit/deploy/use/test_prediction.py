@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from datazoo.pipeline.spec import PreprocessingSpec
 from deploy.use.classifier import Classifier, softmax
-from deploy.use.picture_files import PictureError, find_pictures, open_checked
+from deploy.use.picture_files import PictureError, describe_others, find_pictures, open_checked
 from deploy.use.prediction import predict_files
 from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
 
@@ -49,6 +50,17 @@ def test_folder_is_read_in_order_of_name(pictures: Path, classifier: Classifier)
         ("b.png", "blue"),
         ("c.jpg", "green"),
     ]
+
+
+def test_files_that_are_no_pictures_by_name_are_counted(pictures: Path) -> None:
+    (pictures / "README").touch()
+    others: Counter[str] = Counter()
+
+    list(find_pictures([str(pictures)], others))
+
+    text = describe_others(others)
+    assert text.startswith("2 file(s) left out by their names (1 no extension, 1 .txt); read are .avif, .bmp, ")
+    assert describe_others(Counter()) == ""
 
 
 def test_pattern_and_name_with_a_star_are_told_apart(pictures: Path) -> None:
