@@ -75,12 +75,13 @@ def confusion_matrix(
 
 def _points(counts: Sequence[Sequence[int]], word: Words) -> Element:
     """A point for every cell, without names and numbers."""
-    left, top = 26.0, 22.0
+    left, top = 32.0, 28.0
     chart = picture(left + POINTS_SIDE + 2, top + POINTS_SIDE + 2, word["confusion_chart"])
+    chart.set("class", "chart points")
     chart.set("style", f"max-width:{1.4 * POINTS_SIDE:.0f}px")
-    chart.append(text(left + POINTS_SIDE / 2, 14, word["predicted"], "axis-title", "middle"))
+    chart.append(text(left + POINTS_SIDE / 2, 19, word["predicted"], "axis-title", "middle"))
     side_title = text(0, 0, word["true"], "axis-title", "middle")
-    side_title.set("transform", f"translate(14 {top + POINTS_SIDE / 2:.1f}) rotate(-90)")
+    side_title.set("transform", f"translate(22 {top + POINTS_SIDE / 2:.1f}) rotate(-90)")
     ground = element("rect", x=left, y=top, width=POINTS_SIDE, height=POINTS_SIDE, class_="ground")
     points = element("image", x=left, y=top, width=POINTS_SIDE, height=POINTS_SIDE, style="image-rendering:pixelated")
     points.set("href", data_address(confusion_points(counts), "image/png"))

@@ -1,4 +1,4 @@
-"""A recipe's nested sections as one level of keys."""
+"""A recipe's nested sections as one level of keys, and its values as people read them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,17 @@ def flat_config(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat |= flat_config(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
+
+
+def shown_value(value: Any) -> str:
+    """Write a value as a recipe does; a dash for nothing.
+
+    Example:
+        >>> shown_value(True), shown_value([0.35, 1.0]), shown_value(None)
+        ('true', '0.35, 1.0', '–')
+    """
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(shown_value, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report.flat_config import flat_config
+from report.flat_config import flat_config, shown_value
 from report.run_values import Note, Run
 from report.words import ENGLISH, Words
 
@@ -88,10 +88,11 @@ def tell_apart(runs: Sequence[Run], word: Words = ENGLISH) -> dict[Path, str]:
 
 
 def recipe_differences(groups: Sequence[Group]) -> list[tuple[str, tuple[str, ...]]]:
-    """The keys in which recipes differ, each with its value in every group's first run; "–" where it is not there."""
+    """The keys in which recipes differ, each with its value in every group's first run; "–" where there is none."""
     configs = [flat_config(group.runs[0].config) for group in groups]
     keys = sorted({key for config in configs[1:] for key in _differences(configs[0], config)} - {"name"})
-    return [(key, tuple(str(config.get(key, "–")) for config in configs)) for key in keys]
+    rows = [(key, tuple(shown_value(config.get(key)) for config in configs)) for key in keys]
+    return [(key, values) for key, values in rows if len(set(values)) > 1]  # null is as good as not there
 
 
 def clean_test_top1(run: Run) -> float | None:
@@ -140,7 +141,9 @@ def _notes(groups: Sequence[Group], unfinished: Sequence[Run]) -> Iterator[Note]
             yield Note("without_clean_test", (group.name, count, len(group.runs)))
     sizes = {(run.clean_test.split, run.clean_test.n) for group in groups for run in group.runs if run.clean_test}
     if len(sizes) > 1:
-        yield Note("other_pictures", (", ".join(f"{split} n={n}" for split, n in sorted(sizes)),))
+        several = len({split for split, _ in sizes}) > 1
+        named = (f"{split} n={n}" if several else f"n={n}" for split, n in sorted(sizes))
+        yield Note("other_pictures", (", ".join(named),))
 
 
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

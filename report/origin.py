@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from report.flat_config import shown_value
 from report.run_values import Run
 from report.words import ENGLISH, Words
 
@@ -23,7 +24,7 @@ def commands(run: Run, word: Words = ENGLISH) -> list[str]:
 
 def sections(values: Mapping[str, Any], name: str = "", title: str = "") -> Iterator[tuple[str, Mapping[str, str]]]:
     """Break nested values into named flat ones: a section's own keys first, then the sections inside it."""
-    own = {key: _shown(value) for key, value in values.items() if not isinstance(value, dict)}
+    own = {key: shown_value(value) for key, value in values.items() if not isinstance(value, dict)}
     if own:
         yield name or title, own
     for key, value in values.items():
@@ -41,9 +42,3 @@ def surroundings(run: Run, word: Words = ENGLISH) -> list[tuple[str, Mapping[str
     }
     parts = {"environment": run.environment, "checkpoint": checkpoint, "preprocessing": run.preprocessing}
     return [section for name, values in parts.items() for section in sections(values, word[name])]
-
-
-def _shown(value: Any) -> str:
-    if value is None or value == []:
-        return "–"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

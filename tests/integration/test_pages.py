@@ -65,6 +65,14 @@ CUT = """
 }).map(e => `${e.closest("svg").querySelector("title").textContent}: ${e.textContent}`)
 """
 
+# Tables of which one sees the first column alone.
+FIRST_COLUMN_ALONE = """
+[...document.querySelectorAll("table")].filter(e => e.rows[0].cells.length > 1 && e.offsetParent).filter(e => {
+  const second = e.rows[0].cells[1].getBoundingClientRect(), shown = e.closest(".card").getBoundingClientRect();
+  return second.left > shown.right - 40;
+}).map(e => e.textContent.trim().slice(0, 60))
+"""
+
 # Contrast ratio of WCAG 2.1, the lowest over all texts that are shown.
 LOWEST_CONTRAST = """
 (() => {
@@ -188,6 +196,7 @@ def assert_well_set(browser: Browser, page: Path, width: int, scheme: str, pictu
     assert browser.value(SPILLS) == []
     assert browser.value(OVERLAPS) == []
     assert browser.value(CUT) == []
+    assert browser.value(FIRST_COLUMN_ALONE) == []
     assert (browser.value("document.querySelectorAll('img').length") > 0) == pictures
     assert browser.value("[...document.images].every(i => i.loading === 'lazy' || i.naturalWidth > 0)")
     assert browser.value(LOWEST_CONTRAST) >= 4.5

@@ -14,7 +14,7 @@ import pytest
 from common.door import run_door
 from report.compare import main, write_comparison
 from report.comparison_page import comparison_markdown
-from report.groups import clean_test_top1, compare_runs
+from report.groups import clean_test_top1, compare_runs, recipe_differences
 from report.run_folder import read_run
 from report.words import Lang, words
 from tests.unit.report.test_words import visible
@@ -82,7 +82,7 @@ def test_a_seed_without_a_number_is_counted_beside_the_mean(make_run: MakeRun) -
     [
         ({}, {"config": {"optimizer": {"lr": 0.5}}}, "differ in more than the seed: optimizer.lr, optimizer.name"),
         ({}, {"seed": 0, "folder": "again"}, "2 runs but 1 seed(s)"),
-        ({"evaluations": counts(8, 10)}, {"evaluations": counts(80)}, "not the same pictures (test n=10, test n=100)"),
+        ({"evaluations": counts(8, 10)}, {"evaluations": counts(80)}, "not the same pictures (n=10, n=100)"),
     ],
 )
 def test_doubts_about_a_mean_are_said(
@@ -138,6 +138,19 @@ def test_a_score_that_chose_its_checkpoint_has_a_column_of_its_own(
     assert (second["test_top1"], second["test_top1_chosen_on"]) == ("", "0.8")
     for name in ("comparison.md", "comparison.html"):
         assert title in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_values_of_recipes_are_written_as_recipes_write_them(make_run: MakeRun) -> None:
+    one = {"data": {"mean": [0.5], "cached": True, "path": None, "workers": None}}
+    other = {"data": {"mean": [0.4, 0.6], "cached": False, "path": "x"}}
+    runs = [make_run("a", config=one), make_run("b", config=other)]
+
+    differences = dict(recipe_differences(compare_runs([read_run(path) for path in runs]).groups))
+
+    assert differences["data.mean"] == ("0.5", "0.4, 0.6")
+    assert differences["data.cached"] == ("true", "false")
+    assert differences["data.path"] == ("–", "x")
+    assert "data.workers" not in differences
 
 
 def test_a_chinese_comparison_names_seeds_in_chinese(make_run: MakeRun, tmp_path: Path) -> None:

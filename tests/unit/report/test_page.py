@@ -103,6 +103,18 @@ def test_a_solved_head_has_no_curves(make_run: MakeRun) -> None:
     assert "Where it errs" in words
 
 
+@pytest.mark.parametrize(("size", "said"), [(5, False), (6, True)])
+def test_top5_is_said_where_it_can_be_wrong(
+    make_run: MakeRun, evaluation: Callable[..., Any], size: int, said: bool
+) -> None:
+    names = [f"c{index}" for index in range(size)]
+    counts = [[2 if row == column else 0 for column in range(size)] for row in range(size)]
+
+    words = read(write_report(make_run(classes=names, evaluations=[evaluation("test", counts, names)]))).words
+
+    assert ("top-5" in words) == said
+
+
 def test_classes_are_listed_from_the_worst_f1(make_run: MakeRun) -> None:
     words = read(write_report(make_run())).words
     table = words[words.index("Per class, worst first") : words.index("Resources")]
