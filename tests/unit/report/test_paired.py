@@ -98,7 +98,7 @@ def test_the_comparison_leads_to_reports_tests_pairs_and_names_what_differs(make
     page, text = ((output / f"comparison.{end}").read_text(encoding="utf-8") for end in ("html", "md"))
     (link,) = re.findall(r'href="([^"]*)"', page)
     assert os.path.samefile(output / unquote(link), one / "report.html")
-    for written in (page, text):
+    for written in (page.replace("<wbr>", ""), text):
         assert "optimizer.name" in written
         assert "optimizer.lr" not in written
         assert "Is the difference chance?" in written
