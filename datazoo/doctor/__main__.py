@@ -11,6 +11,7 @@ be read.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,14 +53,16 @@ def _report(options: argparse.Namespace) -> bool:
     from datazoo.doctor.findings import find_problems
     from datazoo.doctor.inventory import take_inventory
     from datazoo.doctor.page import Verdict, write_verdict_json, write_verdict_page
+    from datazoo.doctor.trainable import find_refusal
     from datazoo.sources.dataset_root import level_hint
 
     inventory = take_inventory(options.data, options.archive_dir)
     if not inventory.items:
         raise DataError(f"{printable(options.data)}: no pictures in class folders{level_hint(inventory.root)}")
-    clear = _print_understood(inventory)
+    _print_understood(inventory)
     examined = examine([item.path for item in inventory.items], options.workers)
-    verdict = Verdict(inventory, tuple(find_problems(inventory, examined)))
+    refused = find_refusal(options.data, options.archive_dir, inventory, examined)
+    verdict = Verdict(inventory, (*refused, *find_problems(inventory, examined)))
     _print_verdict(verdict)
 
     output = options.output or Path("runs/doctor") / options.data.resolve().name
@@ -74,24 +77,17 @@ def _report(options: argparse.Namespace) -> bool:
         left = choose_left_out(inventory, examined, verdict.findings)
         kept = write_clean(inventory, left, options.fix, options.fix_by)
         print(f"clean copy: {printable(options.fix)}: {kept} pictures; {len(left)} left out, see {MANIFEST} there")
-    return clear and verdict.passes
+    return verdict.passes
 
 
-def _print_understood(inventory: Inventory) -> bool:
-    """Print which folders a recipe that names none would take; return False where it would have to name one."""
+def _print_understood(inventory: Inventory) -> None:
+    """Print which folders a recipe that names none would take."""
     for note in inventory.notes:
         print(note)
-    if not inventory.has_split_folders:
-        return True
-    clear = True
-    for split in SPLITS:
-        try:
+    for split in SPLITS if inventory.has_split_folders else ():
+        with contextlib.suppress(DataError):  # two to choose from: told as what training would refuse
             _, notes = find_split(inventory.root, SplitName(split, split, chosen=False))
-        except DataError as error:
-            notes, clear = (str(error),), False
-        for note in notes:
-            print(note)
-    return clear
+            print(*notes, sep="\n", end="\n" if notes else "")
 
 
 def _print_verdict(verdict: Verdict) -> None:

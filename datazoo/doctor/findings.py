@@ -12,7 +12,7 @@ from datazoo.photos.near_copies import near_copies
 from datazoo.sources.split_names import HELD_OUT, split_meant_by
 
 # In the order of the report. Problems keep a data set from passing; the others are for the eye.
-PROBLEMS = ("broken", "leak", "other_label", "empty_class", "other_classes")
+PROBLEMS = ("refused", "broken", "leak", "other_label", "empty_class", "other_classes")
 REMARKS = (
     "unscored_class", "near_leak", "near_label", "copy", "near_copy",
     "rotated", "tiny", "huge", "animated", "gray", "cmyk", "ending", "stray",

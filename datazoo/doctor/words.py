@@ -8,6 +8,10 @@ Lang = Literal["en", "zh"]
 
 # Kind: its title, and what it means and what to do.
 _ENGLISH = {
+    "refused": (
+        "Training would refuse these data",
+        "A recipe that names them and nothing else ends with this message.",
+    ),
     "broken": ("Cannot be decoded", "Training stops at these, or leaves them out with data.on_bad_image: skip."),
     "leak": (
         "Copies across splits",
@@ -40,6 +44,7 @@ _ENGLISH = {
     "stray": ("Left out", "Files and folders that are no pictures, or lie in no class."),
 }
 _CHINESE = {
+    "refused": ("训练会拒绝这份数据", "只给出数据路径的配方会以这条信息结束。"),
     "broken": ("无法解码", "训练遇到它们会停止；设 data.on_bad_image: skip 则跳过。"),
     "leak": ("跨划分的相同文件", "同一个文件同时出现在两个划分里：后一个划分的精度有一部分其实是训练图片的精度。"),
     "other_label": ("标签不同的相同文件", "同一个文件放在两个类别里：至少有一个标签是错的。"),

@@ -46,8 +46,6 @@ def flat_notes(folder: Path) -> list[str]:
             f"{printable(folder)} is taken for a whole data set, but {', '.join(map(printable, beside))} lie side by "
             f"side: --data.path {printable(folder.parent)} takes them all"
         )
-    if stray := pictures_in(folder):
-        notes.append(f"{stray} pictures in {printable(folder)} are in no class folder and left out")
     return notes
 
 

@@ -78,6 +78,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
+def _is_dangling(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not os.path.exists(entry.path)
+
+
 def _suffix(name: str) -> str:
     """Return what `Path.suffix` does, in lower case, without making a Path."""
     dot = name.rfind(".")
@@ -111,14 +115,14 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     paths: list[str] = []
     labels: list[int] = []
     left_out: Counter[str] = Counter()
-    dangling: list[str] = []
+    dangling = [printable(entry.name) for entry in _entries(folder) if _is_dangling(entry)]
     for label, name in enumerate(names):
         before, place = len(paths), folder / folders.get(name, name)
         for entry in _entries(place) if name in folders else ():
             suffix = _suffix(entry.name)
             if entry.name.startswith("."):
                 left_out["hidden"] += 1
-            elif entry.is_symlink() and not os.path.exists(entry.path):
+            elif _is_dangling(entry):
                 dangling.append(printable(f"{name}/{entry.name}"))
             elif not entry.is_file():  # known without a look at the file, but for links
                 left_out["folder"] += 1
@@ -134,6 +138,8 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     if not paths:
         raise DataError(f"{split}: no pictures in {printable(folder)}{level_hint(folder)}")
     notes = []
+    if stray := pictures_in(folder):
+        notes.append(f"{stray} pictures in {printable(folder)} are in no class folder and left out")
     if left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left_out.items()))
         notes.append(f"{split}: {sum(left_out.values())} entries in {folder} are not pictures and left out ({kinds})")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import DataError
+from common.names import printable
 from datazoo.photos.groups import photo_groups
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.ranks import ALONE, Ranks
@@ -22,7 +23,7 @@ from datazoo.sources.picture_list import load_list
 from datazoo.sources.shards import holds_shards, is_glob, load_shards
 from datazoo.sources.split_names import SplitName
 
-__all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits"]
+__all__ = ["PictureSet", "SplitChoice", "Splits", "load_splits", "refuse_one_class"]
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +113,24 @@ def load_splits(
     for note in splits.notes:
         _log.info(note)
     return splits
+
+
+def refuse_one_class(splits: Splits, where: object) -> None:
+    """Refuse what nothing can be learnt from.
+
+    Args:
+        splits: of a source.
+        where: its place, or its name.
+
+    Raises:
+        DataError: there is one class only.
+    """
+    if len(splits.train.classes) < 2:
+        raise DataError(
+            f"{printable(where)}: one class only ({splits.train.classes[0]}), and there is nothing to tell apart\n"
+            "is data.path one level off? Pictures are looked for in <data.path>/<class>/ and "
+            "<data.path>/<split>/<class>/"
+        )
 
 
 def _load_files(

@@ -22,7 +22,7 @@ from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.picture_list import write_list
 from datazoo.sources.split_links import write_links
 from datazoo.sources.split_names import SPLITS
-from datazoo.sources.splits import SplitChoice, load_splits
+from datazoo.sources.splits import SplitChoice, load_splits, refuse_one_class
 from engine.config.data_section import DataConfig
 from engine.config.schema import Config
 from engine.jobs.agreement import failing_together
@@ -125,13 +125,7 @@ def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -
     with PictureMemory(config.cache_dir / "pictures.sqlite") as memory:
         check = PictureCheck(memory, config.check, needed, config.preprocessing.resize, ranks=ranks)
         splits = listed_splits(config, check.hashed, ranks)
-        if len(splits.train.classes) < 2:
-            where = config.path if config.path is not None else config.source
-            raise DataError(
-                f"{where}: one class only ({', '.join(splits.train.classes)}), and there is nothing to tell apart\n"
-                "is data.path one level off? Pictures are looked for in <data.path>/<class>/ and "
-                "<data.path>/<split>/<class>/"
-            )
+        refuse_one_class(splits, config.path if config.path is not None else config.source)
         readable = check_splits(splits, config.on_bad_image, check)
     if config.on_leak == "fail":
         refuse_leaks(readable)

@@ -168,6 +168,17 @@ def test_pictures_beside_the_class_folders_are_counted(tmp_path: Path) -> None:
     )
 
 
+def test_pictures_and_broken_links_beside_the_classes_of_a_split_are_said(tmp_path: Path) -> None:
+    write_flat(tmp_path / "train", photos=5)
+    photo(7).save(tmp_path / "train/cover.png")
+    (tmp_path / "train/fox").symlink_to(tmp_path / "nowhere")
+
+    notes = load_splits("image_folder", tmp_path).notes
+
+    assert f"1 pictures in {tmp_path / 'train'} are in no class folder and left out" in notes
+    assert "train: 1 dangling links left out: fox" in notes
+
+
 def test_a_class_folder_says_one_level_too_deep(tmp_path: Path) -> None:
     write_flat(tmp_path, photos=5)
 

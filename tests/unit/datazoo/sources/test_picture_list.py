@@ -117,7 +117,7 @@ def test_a_picture_under_two_labels_is_refused_however_it_is_written(pictures: P
             ["path,label", '"img/0.png,cat', *(f"img/{i}.png,cat" for i in range(500))],
             "line 2: unexpected end of data; a",
         ),
-        (["path,label", '"' + "x" * 200_000], r"line 2: field larger than field limit \(131072\); a quote that begins"),
+        (["path,label", '"' + "x" * 200_000], "line 2: .*; a quote that begins"),
         (["x" * 5000 + ".png"], r"line 1: no label \(x{80}\)"),
         (["cat,img/0.png", "dog,img/1.png"], r"are the columns the other way round\? a first line .*: label,path"),
         (["path,label,fold", "img/0.png,cat,3"], "3 is no split .*; a column that means something else needs another"),
