@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.decoded_cache import DecodedCache, DecodedCacheChoice, open_decoded
-from datazoo.pipeline.pillow_path import square
 from datazoo.pipeline.reader import Opener, View, opener
 from datazoo.pipeline.reduce import decoded_bytes
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import evaluation_view
+from datazoo.pipeline.window import Picture, size_of
 
 
 def crop_source(pictures: PictureSet, augment: AugmentationConfig, choice: DecodedCacheChoice) -> Opener:
@@ -44,12 +43,13 @@ def square_source(pictures: PictureSet, spec: PreprocessingSpec, choice: Decoded
     if cache is None:
         return evaluation_view(spec), decoded
 
-    def as_it_is(image: Image.Image, position: int) -> np.ndarray:
+    def as_it_is(picture: Picture, position: int) -> np.ndarray:
         # The reader's blank is a pixel, and no square.
-        return np.asarray(image) if image.size == (side, side) else np.zeros((side, side, 3), np.uint8)
+        return np.asarray(picture) if size_of(picture) == (side, side) else np.zeros((side, side, 3), np.uint8)
 
-    return as_it_is, _kept(cache, lambda index: square(decoded(index), spec))
+    whole = evaluation_view(spec)
+    return as_it_is, _kept(cache, lambda index: whole(decoded(index), index))
 
 
 def _kept(cache: DecodedCache, make: Callable[[int], np.ndarray]) -> Opener:
-    return lambda index: Image.fromarray(cache.get(index, lambda: make(index)))
+    return lambda index: cache.get(index, lambda: make(index))

@@ -16,6 +16,7 @@ from datazoo.pipeline.order import WHOLE, Shard, epoch_order, evaluation_rows, r
 from datazoo.pipeline.reader import OnBadPicture, Opener, PictureReader, View, dataset_of, naming_bad_pictures
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import apply_evaluation, apply_training, clamp_workers, evaluation_view, training_view
+from datazoo.pipeline.window import Resize, resize_by_pillow
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class TrainLoader:
         workers: dataset threads; None takes the number of cores.
         on_bad: what becomes of a picture that cannot be read any more: fail, or replace.
         decoded: whether and where decoded pictures are kept, which changes no pixel.
+        resize: makes squares of random crops.
 
     Raises:
         DataError: the global batch is larger than the data.
@@ -96,6 +98,7 @@ class TrainLoader:
         workers: int | None = None,
         on_bad: OnBadPicture = "fail",
         decoded: DecodedCacheChoice = NOT_KEPT,
+        resize: Resize = resize_by_pillow,
     ) -> None:
         self._positions = rank_positions(len(pictures), batch_size, shard)
         self._pictures, self._spec, self._augment = pictures, spec, augment
@@ -103,7 +106,7 @@ class TrainLoader:
         self._workers, self._on_bad = clamp_workers(workers), on_bad
         self._inputs: tuple[np.ndarray, np.ndarray] | None = None
         self._squares: PictureSet | None = None
-        self._decoded = decoded
+        self._decoded, self._resize = decoded, resize
 
     @property
     def steps_per_epoch(self) -> int:
@@ -155,7 +158,7 @@ class TrainLoader:
         spec, augment = self._spec, self._augment
         square_bytes = len(self._pictures) * spec.image_size**2 * 3
         if augment.random_resized_crop:
-            view = training_view(spec, augment, self._seed, epoch)
+            view = training_view(spec, augment, self._seed, epoch, self._resize)
             reader = PictureReader(self._pictures, view, self._on_bad, self._crop_source)
         elif square_bytes <= MEMORY_LIMIT:
             if self._squares is None:

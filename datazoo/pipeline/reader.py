@@ -18,16 +18,17 @@ from datazoo.pictures import PictureSet
 from datazoo.pipeline.decode import decode_file
 from datazoo.pipeline.pillow_path import resized
 from datazoo.pipeline.reduce import decode_reduced, reduced_size
+from datazoo.pipeline.window import Picture
 
 if TYPE_CHECKING:
     from mindspore.dataset import Dataset
 
 _log = logging.getLogger(__name__)
 
-View = Callable[[Image.Image, int], np.ndarray]
+View = Callable[[Picture, int], np.ndarray]
 """Makes uint8 (H, W, 3) of an RGB picture and its position in the epoch; the shape never varies."""
 
-Opener = Callable[[int], Image.Image]
+Opener = Callable[[int], Picture]
 """Gives the RGB picture at a place of a set."""
 
 OnBadPicture = Literal["fail", "replace", "blank"]
@@ -39,7 +40,7 @@ _MOST_IN_A_ROW = 20  # pictures that cannot be read one after the other: the fol
 _DECODED = "common.errors.DataError: "
 
 
-def opener(pictures: PictureSet, reduce_to: int | None = None) -> Opener:
+def opener(pictures: PictureSet, reduce_to: int | None = None) -> Callable[[int], Image.Image]:
     """Return what decodes the pictures of a set.
 
     Args:

@@ -12,6 +12,7 @@ from datazoo.pipeline.augment import RandomChange, RandomCrop
 from datazoo.pipeline.pillow_path import square
 from datazoo.pipeline.reader import View
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from datazoo.pipeline.window import Resize, image_of, resize_by_pillow
 
 
 def clamp_workers(workers: int | None) -> int:
@@ -22,13 +23,15 @@ def clamp_workers(workers: int | None) -> int:
 
 def evaluation_view(spec: PreprocessingSpec) -> View:
     """Return what makes the square the network sees of a picture: resized, padded, cropped in the centre."""
-    return lambda image, position: square(image, spec)
+    return lambda picture, position: square(image_of(picture), spec)
 
 
-def training_view(spec: PreprocessingSpec, augment: AugmentationConfig, seed: int, epoch: int) -> View:
+def training_view(
+    spec: PreprocessingSpec, augment: AugmentationConfig, seed: int, epoch: int, resize: Resize = resize_by_pillow
+) -> View:
     """Return what makes a training square of a picture: a random window, or the square that is evaluated."""
     if augment.random_resized_crop:
-        return RandomCrop(augment, augment.train_size or spec.image_size, seed, epoch, spec.interpolation)
+        return RandomCrop(augment, augment.train_size or spec.image_size, seed, epoch, spec.interpolation, resize)
     return evaluation_view(spec)
 
 

@@ -24,7 +24,9 @@ class RuntimeConfig(Section):
         description="what evaluates a checkpoint on a CPU; onnxruntime's answers are first compared with mindspore's",
     )
     kernels: bool = Field(
-        True, description="on a CPU, train on the project's own kernels (kernels/) where a C++ compiler is there"
+        True,
+        description="use the project's own kernels (kernels/) where a C++ compiler is there: to train on a CPU, and to "
+        "resize random crops",
     )
     jit_level: Literal["O0", "O1", "O2"] | None = Field(
         None,

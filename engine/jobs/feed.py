@@ -25,6 +25,7 @@ from datazoo.pipeline.loader import TrainLoader, eval_dataset
 from datazoo.pipeline.order import Shard
 from datazoo.pipeline.reader import OnBadPicture
 from engine.config.schema import Config
+from engine.jobs.crop_resize import crop_resize
 from engine.jobs.feature_extractor import FeatureExtractor, extractor_id
 from engine.runtime.start import Runtime
 
@@ -118,6 +119,7 @@ def make_feed(config: Config, splits: Splits, runtime: Runtime, front: nn.Cell |
         workers=data.workers,
         on_bad="fail" if data.on_bad_image == "fail" else "replace",
         decoded=decoded,
+        resize=crop_resize(data.augmentation, config.runtime.kernels),
     )
     on_bad: OnBadPicture = "fail" if data.on_bad_image == "fail" else "blank"
     return Feed(
