@@ -11,7 +11,7 @@ def warmup_updates(decay: float) -> int:
     Args:
         decay: what an update keeps at most; the n-th keeps n / (9 + n) until that is more.
     """
-    return math.ceil(9 * decay / (1 - decay)) - 1
+    return math.ceil(round(9 * decay / (1 - decay), 6)) - 1  # 0.9 makes 81.00000000000001 of 81
 
 
 def share_of_start(decay: float, updates: int, *, warmup: bool) -> float:

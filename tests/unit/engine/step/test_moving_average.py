@@ -27,6 +27,6 @@ def test_without_a_warmup_every_update_keeps_the_decay() -> None:
     assert share_of_start(0.9, 20, warmup=False) == pytest.approx(0.9**20)
 
 
-@pytest.mark.parametrize(("decay", "updates"), [(0.05, 0), (0.3, 3), (0.98, 440), (0.995, 1790)])
+@pytest.mark.parametrize(("decay", "updates"), [(0.05, 0), (0.3, 3), (0.9, 80), (0.98, 440), (0.995, 1790)])
 def test_the_warmup_ends_with_the_first_update_that_keeps_the_decay(decay: float, updates: int) -> None:
     assert warmup_updates(decay) == sum(share < decay * (1 - 1e-12) for share in shares(decay, 3000)) == updates
