@@ -124,7 +124,7 @@ _WORDS = {
         "numbers of the most frequent mistakes stand below.",
         "{} 个类别：每个格子一个点，深浅为占该行的比例。蓝色：正确，橙色：错误。最常见错误的名称与数量见下。",
     ),
-    "confusion_links": ("Framed cells lead to their pictures.", "带框的格子可点击，跳到相应图片。"),
+    "confusion_links": (" Framed cells lead to their pictures.", "带框的格子可点击，跳到相应图片。"),
     "predicted": ("predicted", "预测"),
     "true": ("true", "真实"),
     "cell": ("{}: {} ({} of the row)", "{}：{}（占该行 {}）"),

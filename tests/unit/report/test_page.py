@@ -56,7 +56,7 @@ def test_result_stands_first_with_interval_and_n(make_run: MakeRun) -> None:
     words = " ".join(read(write_report(make_run())).words.split())
     head = words[: words.index("Curves")]
     assert "test top-1 80.0 % 95 % interval 65.2 to 89.5 % 32 of n = 40" in head
-    assert "trainable 33,306 (1.5%)" in head
+    assert "trainable 33,306 (1.5 %)" in head
 
 
 def test_the_page_loads_nothing_and_runs_nothing(make_run: MakeRun) -> None:
