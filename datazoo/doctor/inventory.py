@@ -10,10 +10,9 @@ from pathlib import Path
 from common.errors import DataError
 from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS
-from datazoo.sources.archive import inside, is_archive, unpack
+from datazoo.sources.archive import inside, is_archive, no_data_file, unpack
 from datazoo.sources.dataset_root import dataset_root
 from datazoo.sources.list_file import LIST_ENDINGS, file_of, read_entries
-from datazoo.sources.missing import no_data_file
 from datazoo.sources.shards import holds_shards, is_glob
 from datazoo.sources.split_names import SPLITS, split_meant_by, sub_folders
 

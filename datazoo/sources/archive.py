@@ -7,6 +7,7 @@ import errno
 import gzip
 import logging
 import lzma
+import shlex
 import shutil
 import tarfile
 import time
@@ -36,6 +37,8 @@ _UTF8_NAME = 0x800  # flag of a zip member
 _ZEROS = bytes(tarfile.BLOCKSIZE)  # a block of these ends every tar file
 _BY_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)  # what names cause that do not fit the disk
 
+# Archives that Python does not open, and the programs that do.
+_UNPACKED_BY = {".zst": "tar --zstd -xf", ".lz4": "lz4 -d", ".7z": "7z x", ".rar": "unrar x", ".gz": "gunzip -k"}
 _ENDINGS_SAID = f"they end in {', '.join(sorted(EXTENSIONS))}"
 
 _DAMAGED = (  # what damaged, encrypted and unknown archives raise
@@ -63,6 +66,20 @@ class _Member:
 def is_archive(path: Path) -> bool:
     """Whether a file's name ends like an archive's."""
     return path.name.lower().endswith(ARCHIVE_ENDINGS)
+
+
+def no_data_file(path: Path) -> DataError:
+    """Say that a file is neither a list nor an archive that can be opened, and how to unpack it if it is another."""
+    command = _UNPACKED_BY.get(path.suffix.lower())
+    if command is not None:
+        return DataError(
+            f"data.path {printable(path)} is an archive of a kind that is not read here\n"
+            f"unpack it ({command} {shlex.quote(printable(path))}) and name the folder"
+        )
+    lists, archives = ", ".join(sorted(LIST_ENDINGS)), ", ".join(ARCHIVE_ENDINGS)
+    return DataError(
+        f"data.path {printable(path)} is no folder, no list of pictures ({lists}) and no archive ({archives})"
+    )
 
 
 def unpack(path: Path, cache: Path) -> Path:

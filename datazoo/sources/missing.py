@@ -1,4 +1,4 @@
-"""What to say where there is no data: the command that fetches or unpacks it."""
+"""What to say where there is no data: the command that fetches it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from pathlib import Path
 
 from common.errors import DataError
 from common.names import printable
-from datazoo.sources.archive import ARCHIVE_ENDINGS
-from datazoo.sources.list_file import LIST_ENDINGS
 
 # What the folders that the recipes name are fetched with; those of other names may hold anything.
 _FETCHED = {"mnist": "mnist", "garbage26_official": "garbage26", "garbage26_clean": "garbage26 --clean"}
-# Archives that Python does not open, and the programs that do.
-_UNPACKED_BY = {".zst": "tar --zstd -xf", ".lz4": "lz4 -d", ".7z": "7z x", ".rar": "unrar x", ".gz": "gunzip -k"}
 
 
 def fetch_hint(source: str, folder: Path | None = None) -> str:
@@ -31,17 +27,3 @@ def fetch_hint(source: str, folder: Path | None = None) -> str:
 def no_folder(source: str, folder: Path) -> DataError:
     """Say that a dataset folder is not there, and how to get one."""
     return DataError(f"dataset folder {printable(folder)} does not exist\n{fetch_hint(source, folder)}")
-
-
-def no_data_file(path: Path) -> DataError:
-    """Say that a file is neither a list nor an archive that can be opened, and how to unpack it if it is another."""
-    command = _UNPACKED_BY.get(path.suffix.lower())
-    if command is not None:
-        return DataError(
-            f"data.path {printable(path)} is an archive of a kind that is not read here\n"
-            f"unpack it ({command} {shlex.quote(printable(path))}) and name the folder"
-        )
-    lists, archives = ", ".join(sorted(LIST_ENDINGS)), ", ".join(ARCHIVE_ENDINGS)
-    return DataError(
-        f"data.path {printable(path)} is no folder, no list of pictures ({lists}) and no archive ({archives})"
-    )

@@ -15,9 +15,9 @@ from datazoo.photos.groups import photo_groups
 from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources import digits, image_folder, mnist
-from datazoo.sources.archive import inside, is_archive, unpack
+from datazoo.sources.archive import inside, is_archive, no_data_file, unpack
 from datazoo.sources.list_file import LIST_ENDINGS
-from datazoo.sources.missing import fetch_hint, no_data_file
+from datazoo.sources.missing import fetch_hint
 from datazoo.sources.missing_splits import Shares
 from datazoo.sources.picture_list import load_list
 from datazoo.sources.shards import holds_shards, is_glob, load_shards
