@@ -59,7 +59,7 @@ class DataConfig(Section):
         description="the same for test; null: 0.2 where the data bring neither val nor test, else none",
     )
     split_seed: int = Field(
-        0, description="seed of these hold-outs; kept apart from train.seed so splits stay the same"
+        0, ge=0, description="seed of these hold-outs; kept apart from train.seed so splits stay the same"
     )
     classes: tuple[str, ...] | None = Field(None, description="class names in label order; null sorts the folder names")
     classes_file: Path | None = Field(None, description="UTF-8 text file with one class name a line, in label order")

@@ -17,6 +17,8 @@ Json = dict[str, "Json"] | list["Json"] | Scalar
 
 # pydantic's words, in the words of a recipe
 _PLAINER = {
+    r"String should match pattern '^[\w.\-]+$'": "should be letters, digits, dots, - and _ alone",
+    r"String should match pattern '^[ -~]*$'": "should be ASCII text on one line",
     "an object": "a mapping of keys",
     "a valid array": "a list",
     "a valid string": "text",
@@ -69,6 +71,8 @@ def unknown_key_message(key: str, extra: Sequence[str] = ()) -> str:
         key: dotted path as the user wrote it.
         extra: further valid names, such as a door's own flags.
     """
+    if key.endswith("<<"):
+        return f"{key}: values are not merged; name the keys, or share a whole recipe by extends: FILE"
     near = nearest_keys(key, extra)
     hint = f"did you mean {' or '.join(near)}?" if near else "--help lists every key"
     return f"{key}: unknown key; {hint}"

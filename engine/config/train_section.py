@@ -47,7 +47,10 @@ class TrainConfig(Section):
     """The length and the habits of a run."""
 
     epochs: int = Field(
-        10, ge=0, description="passes over the training pictures; 0 keeps the head that finetune.head_init solved"
+        10,
+        ge=0,
+        le=100_000,
+        description="passes over the training pictures; 0 keeps the head that finetune.head_init solved",
     )
     seed: int = Field(0, ge=0, description="same seed, same machine, same result")
     eval_every: int = Field(1, ge=1, description="epochs between two evaluations on val")

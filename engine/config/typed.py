@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 
 from common.errors import ConfigError
-from common.names import encoding_problem, readable
+from common.names import encoding_problem, printable, readable
 from engine.config.entries import COMMAND_LINE, Entry
 from engine.config.keys import annotation_of, union_parts
 from engine.config.yaml_source import parse_value
@@ -47,12 +47,15 @@ def check_text(text: str, key: str, place: str, *, is_path: bool = False) -> str
         is_path: whether it is a path, which is never empty.
 
     Raises:
-        ConfigError: it is not UTF-8, or an empty path, which would be the current folder.
+        ConfigError: it is not UTF-8, an empty path, which would be the current folder, or one with a variable that a
+            shell would have replaced.
     """
     if problem := encoding_problem(text):
         raise ConfigError(f"{place}: {key}: {readable(text)} {problem}")
     if is_path and not text:
         raise ConfigError(f"{place}: {key}: is empty; write . for the current folder")
+    if is_path and (replaced := os.path.expandvars(text)) != text and not os.path.lexists(text):
+        raise ConfigError(f"{place}: {key}: {readable(text)} is taken as it is written; write {printable(replaced)}")
     return text
 
 

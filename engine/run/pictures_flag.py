@@ -14,10 +14,16 @@ def add_pictures_flag(parser: argparse.ArgumentParser) -> None:
     """Add `--pictures`."""
     parser.add_argument(
         "--pictures",
-        type=Path,
+        type=_folder,
         metavar="FOLDER",
         help="pictures of your own, a folder a class; without --config, config/own_pictures.yaml is the recipe",
     )
+
+
+def _folder(text: str) -> Path:
+    if not text:  # a variable that is not set
+        raise argparse.ArgumentTypeError("it is empty; write . for the current folder")
+    return Path(text)
 
 
 def recipe_for_pictures(options: argparse.Namespace) -> Path | None:

@@ -252,3 +252,40 @@ def test_a_wrong_value_under_the_older_name_is_refused_at_its_place(
     path = recipe("model: {name: mobilenetv2, head: {init: zeros}}\n")
     (line,) = refusal(path)
     assert line.startswith(f"{path}:1: finetune.head_init: should be 'random', 'class_means' or 'linear_probe'")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("train.seed", "4294967296", "train: seed 4294967296 is too large; 4294967295 is the most"),
+        ("data.batch_size", "1" + "0" * 30, "is too large; 4294967295 is the most"),
+        ("data.split_seed", "-1", "data.split_seed: should be >= 0, not -1"),
+        ("train.epochs", "99999999", "train.epochs: should be <= 100000, not 99999999"),
+    ],
+)
+def test_numbers_that_no_library_below_holds_are_refused(recipe: Recipe, key: str, value: str, says: str) -> None:
+    (line,) = refusal(recipe(GRAY), {key: value})
+    assert says in line
+
+
+def test_a_name_is_refused_in_words_and_not_by_a_pattern(recipe: Recipe) -> None:
+    (line,) = refusal(recipe(GRAY), {"name": "a/b"})
+    assert line == 'command line: name: should be letters, digits, dots, - and _ alone, not "a/b"'
+
+
+def test_merged_values_of_yaml_are_refused_with_what_does_the_same(recipe: Recipe) -> None:
+    (line,) = refusal(recipe(GRAY + "optimizer: {<<: {lr: 0.1}}\n"))
+    assert "optimizer.<<: values are not merged; name the keys, or share a whole recipe by extends: FILE" in line
+
+
+@pytest.mark.parametrize("written", ["$STUDENT_HOME/runs", "${STUDENT_HOME}/runs"])
+def test_a_variable_in_a_path_is_refused_with_what_it_stands_for(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str
+) -> None:
+    monkeypatch.setenv("STUDENT_HOME", "/home/li")
+    (line,) = refusal(recipe(GRAY + f"output_dir: {written}\n"))
+    assert f"recipe.yaml:2: output_dir: '{written}' is taken as it is written; write /home/li/runs" in line
+
+    monkeypatch.chdir(tmp_path)
+    Path(written).mkdir(parents=True)
+    assert load_config(recipe(GRAY + f"output_dir: {written}\n")).output_dir == Path(written)

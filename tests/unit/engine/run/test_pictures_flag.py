@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import ConfigError
 from engine.config import Config, parse_command_line
 from engine.config.load import load_config
 from engine.run.pictures_flag import OWN_PICTURES, add_pictures_flag, implied_by_pictures, recipe_for_pictures, run_name
@@ -57,3 +58,8 @@ def test_without_pictures_nothing_is_implied() -> None:
     options = argparse.Namespace(pictures=None, config=None)
     assert recipe_for_pictures(options) is None
     assert list(implied_by_pictures(options)) == []
+
+
+def test_an_empty_name_is_no_folder() -> None:
+    with pytest.raises(ConfigError, match=r"--pictures: it is empty; write \. for the current folder"):
+        parse("--pictures", "")
