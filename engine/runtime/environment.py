@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from common.cards import DEVICES, card_files
 from common.environment import THREADS, check_numbers, whole_number
 from common.launcher_protocol import note_start
+from engine.runtime.cores import cores_of_rank, least_wanted
 from engine.runtime.mpi import join_mpi, started_by_mpirun
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ def _limit_threads(config: RuntimeConfig, environ: Mapping[str, str], devices: P
         return []
     if config.platform == "Ascend" or (config.platform == "auto" and card_files(devices)):
         return [f"{threads} compute thread(s): on Ascend that binds OpenMP only, all {len(cores)} core(s) stay in use"]
-    rank = whole_number("RANK_ID", environ) or whole_number("OMPI_COMM_WORLD_RANK", environ) or 0
-    mine = sorted({cores[(rank * threads + i) % len(cores)] for i in range(threads)})
+    ranks = (whole_number(name, environ) for name in ("RANK_ID", "OMPI_COMM_WORLD_RANK"))
+    rank = next((number for number in ranks if number is not None), None)
+    mine = least_wanted(cores, threads) if rank is None else cores_of_rank(cores, threads, rank)
     os.sched_setaffinity(0, mine)
     return [f"{threads} compute thread(s): this process keeps to core(s) {', '.join(map(str, mine))} of {len(cores)}"]
 
