@@ -82,7 +82,7 @@ def describe_code(code: int) -> str:
         return "no step for too long"
     if code in map(stop_code, STOP_SIGNALS):
         return f"{stop_words(code - 128)} (exit code {code})"
-    if code > 128:
+    if code - 128 in set(signal.Signals):  # mpirun also ends with 255, which is no signal's
         return f"killed by {signal.Signals(code - 128).name} (exit code {code})"
     return f"exit code {code}"
 

@@ -39,8 +39,10 @@ def main(argv: Sequence[str]) -> int:
         checks = preflight.check(request, preflight.output_dir(request.arguments))
         if any(check.state != "ok" for check in checks):
             print(preflight.table(checks))
-        if any(check.state == "fail" for check in checks):
-            raise LaunchError("preflight failed; --skip_preflight starts all the same")
+        if failed := [check.name for check in checks if check.state == "fail"]:
+            raise LaunchError(
+                f"preflight failed ({', '.join(failed)}: see above); --skip_preflight starts all the same"
+            )
     return Supervisor(request, log_dir, options.max_restarts, options.hang_seconds).run()
 
 

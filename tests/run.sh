@@ -4,8 +4,9 @@
 #   bash tests/run.sh unit            unit tests only
 #   bash tests/run.sh integration -k resume    further arguments go to pytest
 #   bash tests/run.sh checks          style, types, arrows and shell scripts only
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # started by sh
 set -euo pipefail
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
 
 what=all
 case ${1:-} in

@@ -46,7 +46,7 @@ class BoundedProtocol(H11Protocol):
 
     HEAD_SECONDS: ClassVar[float] = 10.0
     REQUEST_SECONDS: ClassVar[float] = 120.0
-    LINGER_SECONDS: ClassVar[float] = 2.0
+    LINGER_SECONDS: ClassVar[float] = 10.0
     MOST_CONNECTIONS: ClassVar[int] = 512
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-MOST_DROPPED_BYTES = 8_000_000
+MOST_DROPPED_BYTES = 64_000_000
 """A client that sends more than this after its answer does not listen; it is cut off."""
 
 

@@ -122,6 +122,24 @@ def test_every_script_shows_what_it_would_do(script: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [recipe]
 
 
+def test_a_script_may_be_started_by_sh_and_through_a_link(tmp_path: Path) -> None:
+    import sys
+
+    link = tmp_path / "train.sh"
+    link.symlink_to(ROOT / "launch" / "run_distribute_cpu.sh")
+
+    done = subprocess.run(
+        ["sh", link, "--workers", "2", "--dry_run", "--config", ROOT / "config" / "lenet5_digits.yaml"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--worker_num=2" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

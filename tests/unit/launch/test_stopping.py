@@ -146,3 +146,8 @@ def test_a_job_that_made_steps_does_not_wait_longer_and_longer(tmp_path: Path, m
 def test_stops_are_told_by_their_names(code: int, words: str) -> None:
     assert describe_code(code).startswith(f"stopped by {words}")
     assert Outcome(code).stopped
+
+
+@pytest.mark.parametrize(("code", "words"), [(137, "killed by SIGKILL (exit code 137)"), (255, "exit code 255")])
+def test_a_code_is_a_signals_only_where_there_is_such_a_signal(code: int, words: str) -> None:
+    assert describe_code(code) == words

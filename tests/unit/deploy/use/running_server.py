@@ -15,10 +15,10 @@ from deploy.use.http_protocol import BoundedProtocol
 
 
 @contextlib.contextmanager
-def running(app: FastAPI, protocol: type[BoundedProtocol] = BoundedProtocol) -> Iterator[int]:
-    """Yield the port of a running server."""
+def running(app: FastAPI, protocol: type[BoundedProtocol] = BoundedProtocol, grace: int | None = 1) -> Iterator[int]:
+    """Yield the port of a running server, which then has `grace` seconds to end its connections (None: for ever)."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    config = uvicorn.Config(app, http=protocol, ws="none", log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, http=protocol, ws="none", log_level="error", timeout_graceful_shutdown=grace)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -26,12 +26,12 @@ def running(app: FastAPI, protocol: type[BoundedProtocol] = BoundedProtocol) -> 
         time.sleep(0.005)
     yield listener.getsockname()[1]
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive(), "the server does not end"
 
 
-def talk(port: int, content: bytes, seconds: float = 5) -> tuple[bytes, bool]:
-    """Send bytes and return what comes back, and whether the server hung up."""
+def talk(port: int, content: bytes, seconds: float = 60) -> tuple[bytes, bool]:
+    """Send bytes and return what comes back until the server hangs up, and whether it did within so many seconds."""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.settimeout(seconds)
         client.sendall(content)

@@ -34,7 +34,8 @@ def client(bundle: Path) -> Iterator[TestClient]:
 
 
 def test_nothing_is_answered_that_is_not_documented(bundle: Path, tmp_path: Path) -> None:
-    options = ["--max-examples=15", "--generation-deterministic", "--no-color"]
+    # How fast a busy machine makes up requests is nothing that the server could promise.
+    options = ["--max-examples=15", "--generation-deterministic", "--no-color", "--suppress-health-check=too_slow"]
     with running(create_app(open_classifier(bundle))) as port:
         address = f"http://127.0.0.1:{port}/openapi.json"
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", address, *options]
@@ -138,10 +139,14 @@ def test_memory_returns_after_bombs(client: TestClient) -> None:
     before = process.memory_info().rss
     bombs = [_bomb(20_000), _bomb(4000), _bomb(4000)[:-40]] * 7
     statuses = [client.post("/predict", content=bomb).status_code for bomb in bombs]
-    time.sleep(2 * SWEEP_SECONDS)
 
     assert statuses == [422, 200, 422] * 7
-    assert process.memory_info().rss - before < 100 * 1024 * 1024
+    for _ in range(60):  # the sweep comes every second, on an idle machine
+        if process.memory_info().rss - before < 100 * 1024 * 1024:
+            break
+        time.sleep(SWEEP_SECONDS)
+    else:
+        pytest.fail(f"{process.memory_info().rss - before:,} bytes are not given back")
 
 
 def _bomb(side: int) -> bytes:
