@@ -20,7 +20,14 @@ from tests.unit.deploy.small_bundle import write_bundle
 def _start(bundle: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "deploy.serve", str(bundle), *words]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe, text=True, preexec_fn=_heed_signals
+    )
+
+
+def _heed_signals() -> None:
+    """Undo what a shell does to Ctrl-C where the tests run in its background: ignored signals are inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
