@@ -147,11 +147,9 @@ def load_published_weights(network: nn.Cell, config: FinetuneConfig, classes: tu
     try:
         report = load_weights(network, weights, allow=NEW_HEAD if config.new_head else ())
     except WeightsError as error:
-        if (width := width_of(weights)) is None:
-            raise
-        raise WeightsError(
-            f"{error}\n{config.pretrained} is a MobileNetV2 of width {width} (model.width_mult)"
-        ) from error
+        width = width_of(weights)
+        hint = f"\n{config.pretrained} is a MobileNetV2 of width {width} (model.width_mult)" if width else ""
+        raise WeightsError(f"{config.pretrained}: {error}{hint}") from error
     logger.info("%s: %s", config.pretrained, report)
 
 

@@ -62,6 +62,11 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         WeightsError: as `read_weights`.
     """
+    if path.is_dir():
+        names = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _OF_ENDING)
+        best = path / "checkpoints" / "best.ckpt"
+        inside = str(best) if best.is_file() else f"{path / names[0]}" if names else "it holds no weights itself"
+        raise WeightsError(f"{path}: a folder; name a weights file ({inside})")
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file\n{fetch_hint(path)}")
     tensors = _reader_of(path)(path)
@@ -112,6 +117,8 @@ def _reader_of(path: Path) -> _Reader:
     """Choose by what a file begins with, for names lie (`best.pth.tar`, a renamed download); else by its ending."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
+    if not head:
+        raise WeightsError(f"{path}: holds nothing: the download or copy failed\n{fetch_hint(path)}")
     if head.startswith(b"version https://git-lfs"):
         raise WeightsError(
             f"{path}: a pointer of Git LFS and no weights; run git lfs pull, or download the file itself"

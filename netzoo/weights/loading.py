@@ -69,13 +69,13 @@ def load_weights(net: nn.Cell, weights: Mapping[str, np.ndarray], *, allow: Sequ
     )
     declared = re.compile("|".join(f"(?:{pattern})" for pattern in allow) or r"(?!)")
     undeclared = [name for name in (*missing, *unexpected, *wrong_shape) if not declared.fullmatch(name)]
+    if not loaded:
+        raise WeightsError(f"no tensor of the weights fits, they are another network's: {report.remainder}")
     if undeclared:
         raise WeightsError(
             f"the weights do not fit the network: {report.remainder}\n"
             f"not declared: {_listed(undeclared)}; declare a new head, or check the network's width and classes"
         )
-    if not loaded:
-        raise WeightsError(f"no tensor of the weights fits the network: {report.remainder}")
     for name in loaded:
         parameter = parameters[name]
         # A half-precision file is widened to the parameter's type.

@@ -89,7 +89,7 @@ def test_absent_empty_and_foreign_files_are_refused(tmp_path: Path) -> None:
     save_file({}, tmp_path / "empty.safetensors")
     with pytest.raises(WeightsError, match="no tensors"):
         read_weights(tmp_path / "empty.safetensors")
-    (tmp_path / "net.h5").touch()
+    (tmp_path / "net.h5").write_bytes(b"\x89HDF")
     with pytest.raises(WeightsError, match=r"known: \.ckpt, \.safetensors"):
         read_weights(tmp_path / "net.h5")
 
@@ -111,6 +111,7 @@ def test_a_file_is_read_by_what_it_is_and_not_by_its_name(tmp_path: Path) -> Non
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"\n<!DOCTYPE html><title>404</title>", r"a web page .*\nfetch published ones: python -m netzoo\.fetch"),
+        (b"", r"holds nothing: the download or copy failed\nfetch published ones"),
         (b"\x08\x07onnx", r"unknown kind of weights file; known: \.ckpt"),
     ],
 )
@@ -118,3 +119,25 @@ def test_what_is_no_weights_file_says_what_it_is(tmp_path: Path, content: bytes,
     (tmp_path / "net.onnx").write_bytes(content)
     with pytest.raises(WeightsError, match=says):
         read_weights(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("checkpoints/best.ckpt", r"a folder; name a weights file \(.*checkpoints/best\.ckpt\)"),
+        ("a.safetensors", r"a folder; name a weights file \(.*/a\.safetensors\)"),
+        ("readme.txt", r"a folder; name a weights file \(it holds no weights itself\)"),
+    ],
+)
+def test_a_folder_says_which_file_in_it_was_meant(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(WeightsError, match=says):
+        read_weights(tmp_path)
+
+
+def test_weights_of_another_network_are_called_so(small_mobilenet: Callable[..., nn.Cell]) -> None:
+    with pytest.raises(
+        WeightsError, match=r"no tensor .* fits, they are another network's: .* 1 \(conv1\.weight\) unexpected"
+    ):
+        load_weights(small_mobilenet(), {"conv1.weight": np.ones((2, 3), np.float32)})
