@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -33,6 +34,7 @@ from common.streams import EXIT_READER_GONE, ReaderGone, guard_console
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 EXIT_INTERRUPTED = 130  # Ctrl-C; SIGTERM is 143, a closed terminal 129: see common.signals
 
 
@@ -152,6 +154,10 @@ def _run(main: Callable[[Sequence[str]], int], argv: Sequence[str], folder: Path
         if isinstance(error, ModuleNotFoundError) and (missing := missing_packages()):
             _say(f"error: {how_to_install(missing)}")
             return EXIT_BAD_INPUT
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _say(f"error: {error.strerror}{f' for {printable(error.filename)}' if error.filename else ''}")
+            _say("make room or write elsewhere, and start again; a training goes on from its last checkpoint: --resume")
+            return EXIT_FAILED
         if isinstance(error, OSError) and error.filename is not None:
             _say(f"error: {printable(error.filename)}: {error.strerror}")
             return EXIT_BAD_INPUT

@@ -228,8 +228,12 @@ def _write_weights(target: Path, weights: Mapping[str, np.ndarray]) -> str:
     """Write a checkpoint's tensors and return their SHA-256."""
     import mindspore as ms  # here: sidecars are read where there is no need of it
 
+    values = [{"name": name, "data": ms.Tensor(value)} for name, value in weights.items()]
     with atomic_path(target) as path:
-        ms.save_checkpoint([{"name": name, "data": ms.Tensor(value)} for name, value in weights.items()], str(path))
+        try:
+            ms.save_checkpoint(values, str(path))
+        finally:
+            path.with_suffix(".tmp").unlink(missing_ok=True)  # what MindSpore leaves where the disk is full
         return sha256_of(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,19 @@ def test_bad_input_is_2_with_its_own_message(
 def test_a_file_that_cannot_be_opened_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_door(lambda argv: bool((tmp_path / "none").read_text()), [], crash_folder=tmp_path) == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/none: No such file or directory\n"
+
+
+@pytest.mark.parametrize("path", [None, "runs/a/metrics.jsonl"])
+def test_a_full_disk_is_1_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str | None
+) -> None:
+    assert run_door(raising(OSError(errno.ENOSPC, "No space left on device", path)), [], crash_folder=tmp_path) == 1
+
+    where = f" for {path}" if path else ""
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"error: No space left on device{where}"
+    assert lines[1].startswith("make room or write elsewhere, and start again")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_message_comes_last_in_a_log_of_both_streams() -> None:

@@ -122,6 +122,32 @@ def test_tensorboard_reads_the_events(tmp_path: Path) -> None:
     assert [(e.step, round(e.value, 6)) for e in reader.Scalars("train/loss")] == [(20, 0.5)]
 
 
+def test_points_of_older_files_behind_a_resumed_step_no_longer_count(tmp_path: Path) -> None:
+    for name, done, steps in (("a", 0, (10, 20, 30)), ("b", 15, (20, 30))):
+        board = TensorBoard(tmp_path, done)
+        for step in steps:
+            board.on_window(StepRecord(step, 1, float(step + done), 0.9, 0.1, 1000.0, 64.0, 0, 0.0))
+        board.close()
+        next(tmp_path.glob("events.*")).rename(tmp_path / f"{name}.tfevents")
+
+    reader = EventAccumulator(str(tmp_path)).Reload()
+
+    assert [(e.step, e.value) for e in reader.Scalars("train/loss")] == [(10, 10.0), (20, 35.0), (30, 45.0)]
+
+
+def test_a_full_disk_ends_the_curves_and_not_the_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = TensorBoard(tmp_path)
+    monkeypatch.setattr(board._file, "_writer", open("/dev/full", "wb"))  # noqa: SIM115 (the board closes it)
+
+    for step in range(1, 5000):
+        board.on_window(StepRecord(step, 1, 0.5, 0.9, 0.1, 1000.0, 64.0, 2, 0.0))
+    board.close()
+
+    assert [record.message for record in caplog.records] == ["TensorBoard's curves end here: No space left on device"]
+
+
 def test_without_a_terminal_the_console_prints_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     state = progress(epochs=3)
     console = Console(state)
