@@ -4,7 +4,7 @@ Your own pictures:      python train.py --pictures my_photos
 The best in half an hour: python train.py --pictures my_photos --budget 30m
 One process:            python train.py --config config/lenet5_digits.yaml
 Another learning rate:  python train.py --config config/lenet5_digits.yaml --optimizer.lr 0.02 --seed 1
-Go on after a stop:     python train.py --config config/lenet5_digits.yaml --resume auto
+Go on after a stop:     python train.py --resume runs/lenet5_digits-seed0
 Only make the splits:   python train.py --config RECIPE --data.path FOLDER --write_split splits.csv
 Profile some steps:     python train.py --config config/lenet5_digits.yaml --profile steps=50:60
 Several processes:      bash launch/run_distribute_cpu.sh --workers 2 --config config/lenet5_digits.yaml
@@ -21,7 +21,9 @@ from common.door import EXIT_OK, open_door
 from common.errors import ConfigError
 from common.names import printable
 from engine.run.budget_flag import add_budget_flag
+from engine.run.output_dir import check_output_dir
 from engine.run.pictures_flag import add_pictures_flag, implied_by_pictures, recipe_for_pictures
+from engine.run.resume_flag import AUTO, recipe_of_resumed
 from engine.runtime.environment import prepare_environment
 
 
@@ -37,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         prog="train.py",
         description=__doc__ or "",
         extra=_add_flags,
-        default_recipe=recipe_for_pictures,
+        default_recipe=_default_recipe,
         implied=implied_by_pictures,
     )
     profile = StepRange.parse(options.profile) if options.profile is not None else None
@@ -54,6 +56,8 @@ def main(argv: Sequence[str]) -> int:
         log_to_console()
         print(f"splits: {printable(write_split(config.data, options.write_split))}")
         return EXIT_OK
+    if options.resume in (None, AUTO):
+        check_output_dir(config.output_dir, config.name)
     notes = prepare_environment(config.runtime)
     # MindSpore reads the environment when it is loaded, so whatever imports it is imported from here on.
     from engine.jobs.cross_validate import cross_validate
@@ -78,6 +82,13 @@ def main(argv: Sequence[str]) -> int:
         print(f"report: {printable(write_report(run, options.lang))}")
     runtime.barrier()  # a launcher ends all ranks as soon as the first has ended
     return EXIT_OK
+
+
+def _default_recipe(options: argparse.Namespace) -> Path | None:
+    """The recipe where no `--config` is given: of `--pictures`, or of the run that is gone on with."""
+    if options.pictures is None and options.budget is None and options.folds is None:
+        return recipe_of_resumed(options.resume)
+    return recipe_for_pictures(options)
 
 
 def fold_count(text: str) -> int:

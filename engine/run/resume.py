@@ -13,6 +13,7 @@ from engine.config import Config
 from engine.run.checkpoint import Sidecar, load_state, newest_first, verify, with_unreadable_sidecar
 from engine.run.lock import RunLock
 from engine.run.records import EpochRecord, whole_number
+from engine.run.resume_flag import AUTO
 from engine.run.run_data import RunData, check_same_classes, check_same_files, read_classes
 from engine.run.run_folder import RunFolder
 from engine.run.unfinished import newest_unfinished
@@ -80,7 +81,7 @@ def find_resume_point(wanted: str, config: Config, force: bool, data: RunData | 
             other pictures; other classes whatever `force` is.
     """
     path: Path | None = None
-    if wanted == "auto":
+    if wanted == AUTO:
         found = newest_unfinished(config)
         if found is None:
             logger.info("resume auto: no unfinished run of %s, seed %d: a new one", config.name, config.train.seed)
