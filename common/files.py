@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target` that becomes `target` if the block succeeds.
 
     The data is on the disk before the name changes, so a crash at any moment leaves the old file or the new one. The
-    temporary name ends like the target's.
+    temporary name ends like the target's. Devices, pipes and open streams (`/dev/stdout`) are written to, not replaced.
 
     Example:
         >>> import tempfile
@@ -32,6 +33,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
         ...     (Path(folder) / "a.txt").read_text()
         'whole'
     """
+    if _is_stream(target):
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder, target.name)
+            yield temporary
+            with temporary.open("rb") as source, target.open("wb") as stream:
+                shutil.copyfileobj(source, stream)
+        return
     temporary = _beside(target)
     try:
         yield temporary
@@ -39,8 +47,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         temporary.chmod(0o644)
         os.replace(temporary, target)
+    except OSError as error:
+        if error.filename == str(temporary):  # a name that nobody knows
+            error.filename, error.filename2 = str(target), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_stream(target: Path) -> bool:
+    if target.exists() and not target.is_file():
+        return True
+    link = os.readlink(target) if target.is_symlink() else ""
+    return link.startswith("/proc/") or os.path.realpath(target.parent).startswith("/proc/")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,3 +32,28 @@ def test_json_holds_a_name_that_is_not_utf8_and_gives_it_back(tmp_path: Path) ->
     text = (tmp_path / "a.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"file": "\udcb9\udcb7.png", "class": "狗"}
     assert "狗" in text
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_text)
+        write_json(tmp_path / "pipe", [1])
+        assert json.loads(read.result(timeout=60)) == [1]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_an_open_stream_is_written_to_and_its_name_stays(tmp_path: Path) -> None:
+    with (tmp_path / "out.json").open("w") as stream:
+        (tmp_path / "stdout").symlink_to(f"/proc/self/fd/{stream.fileno()}")  # what /dev/stdout is
+        write_json(tmp_path / "stdout", [1])
+        write_json(Path(f"/proc/self/fd/{stream.fileno()}"), [2])
+        assert (tmp_path / "stdout").is_symlink()
+    assert json.loads((tmp_path / "out.json").read_text()) == [2]
+
+
+@pytest.mark.parametrize("name", ["nowhere/a.json", "folder"])
+def test_what_cannot_be_written_is_called_by_the_name_that_was_given(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=re.escape(f"'{tmp_path / name}'")):
+        write_json(tmp_path / name, [1])
