@@ -16,6 +16,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from common.errors import DataError
 
 MAX_PIXELS = 100_000_000  # a decompression bomb is refused, not decoded
+HEIC_HINT = "HEIC, which iPhones save; export it as JPEG"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ORIENTATION_TAG = 0x0112
 _BITS_PER_SAMPLE_TAG, _MAX_SAMPLE_VALUE_TAG = 258, 281
 _BITS = "stored bits a channel"  # key in a picture's `info`, which copies keep
@@ -46,11 +48,15 @@ def open_picture(source: object) -> Image.Image:
         source: binary file object. Everything opens from memory: Pillow reads some damaged files differently by name.
 
     Raises:
-        DataError: more than `MAX_PIXELS` pixels, or a PostScript program.
-        OSError: not a picture.
+        DataError: more than `MAX_PIXELS` pixels, a PostScript program, or what else is not a picture that is read.
+        OSError: a damaged one.
     """
     try:
         image = Image.open(source)  # type: ignore[arg-type]
+    except UnidentifiedImageError as error:
+        if (kind := _kind_of_other(source)) is None:
+            raise
+        raise DataError(f"not a picture that is read here: {kind}") from error
     except Image.DecompressionBombError as error:
         raise DataError(str(error)) from error
     if image.format == "EPS":  # Pillow would hand it to Ghostscript
@@ -59,6 +65,20 @@ def open_picture(source: object) -> Image.Image:
         raise DataError(f"{image.width}x{image.height} pixels is above the limit of {MAX_PIXELS:,}")
     image.info[_BITS] = _stored_bits(image)
     return image
+
+
+def _kind_of_other(source: object) -> str | None:
+    """Say what a file is that people take for a picture, if it is one of a few kinds."""
+    if not isinstance(source, io.BytesIO):
+        return None
+    head = source.getvalue()[:64]
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return HEIC_HINT
+    if head.startswith(b"%PDF"):
+        return "a PDF file; save its page as PNG"
+    if head.lstrip()[:5].lower() in (b"<html", b"<!doc"):
+        return "a web page, as failed downloads are; fetch the picture again"
+    return "an SVG drawing; save it as PNG" if head.lstrip()[:5].lower() in (b"<svg ", b"<?xml") else None
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from common.decode import HEIC_HINT
 from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.missing import no_folder
@@ -60,7 +62,18 @@ def level_hint(folder: Path) -> str:
         )
     if any(pictures_in(folder / name) for name in sub_folders(folder)):
         return f"\nits sub-folders hold pictures: one level too high? try {printable(folder)}"
+    if others := other_kinds(entry.name for entry in folder.iterdir() if entry.is_file()):
+        return f"\nit holds {others}; pictures end in {', '.join(sorted(EXTENSIONS))}"
     return f"\na folder a class, as my_photos/cats/1.jpg; pictures end in {', '.join(sorted(EXTENSIONS))}"
+
+
+def other_kinds(names: Iterable[str]) -> str:
+    """Count files that are no pictures by their endings, for people: `3 .heic (HEIC, which ...), 1 no extension`."""
+    endings = Counter(os.path.splitext(name)[1].lower() for name in names if not name.startswith("."))
+    return ", ".join(
+        f"{count} {ending or 'no extension'}" + (f" ({HEIC_HINT})" if ending in (".heic", ".heif") else "")
+        for ending, count in sorted(endings.items())
+    )
 
 
 def class_called_like_a_split(root: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.decode import HEIC_HINT
 from common.errors import DataError
 from common.names import class_name_problem, printable, readable
 from common.suggest import did_you_mean
@@ -141,7 +142,8 @@ def scan(folder: Path, split: str, classes: tuple[str, ...] | None) -> tuple[Pic
     if stray := pictures_in(folder):
         notes.append(f"{stray} pictures in {printable(folder)} are in no class folder and left out")
     if left_out:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(left_out.items()))
+        hints = dict.fromkeys((".heic", ".heif"), f" ({HEIC_HINT})")
+        kinds = ", ".join(f"{count} {kind}{hints.get(kind, '')}" for kind, count in sorted(left_out.items()))
         notes.append(f"{split}: {sum(left_out.values())} entries in {folder} are not pictures and left out ({kinds})")
     if dangling:
         notes.append(f"{split}: {len(dangling)} dangling links left out: {', '.join(dangling[:5])}")

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.decode import decode
+from common.errors import DataError
 from datazoo.doctor.check import check_pictures
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.loader import evaluation_inputs
@@ -113,3 +115,17 @@ def test_palettes_with_transparency_do_not_warn(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert check_pictures([tmp_path / "x.png"]).bad == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC, which iPhones save; export it as JPEG"),
+        (b"%PDF-1.7\n", "a PDF file; save its page as PNG"),
+        (b"\n<!DOCTYPE html><title>404</title>", "a web page, as failed downloads are; fetch the picture again"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing; save it as PNG"),
+    ],
+)
+def test_what_people_take_for_a_picture_is_called_by_its_name(content: bytes, says: str) -> None:
+    with pytest.raises(DataError, match=f"^not a picture that is read here: {says}$"):
+        decode(content)

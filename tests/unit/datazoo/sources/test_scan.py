@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.errors import DataError
 from datazoo.pipeline.decode import decode_file
 from datazoo.sources.image_folder import _suffix, scan
 
@@ -49,3 +50,14 @@ def test_endings_that_browsers_save_under_are_pictures(tmp_path: Path, ending: s
 
     assert decode_file(pictures.paths[0]).getpixel((4, 4))[0] > 150  # type: ignore[index]
     assert notes == ()
+
+
+def test_pictures_of_an_iphone_say_what_to_do(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.heic", "b/1.HEIC"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    with pytest.raises(
+        DataError, match=r"class 'b' has no pictures .*\nit holds 1 \.heic \(HEIC, which iPhones save; export"
+    ):
+        scan(tmp_path, "train", None)
