@@ -167,13 +167,22 @@ class BatchNorm2d(nn.BatchNorm2d):
         for name in ("gamma", "beta", "moving_mean", "moving_variance"):
             setattr(self, name, getattr(layer, name))
         trains = layer.gamma.requires_grad or layer.beta.requires_grad
+        self.relu6 = relu6
         self.by_batch = batch_norm(library, relu6)
         self.by_running = frozen_batch_norm(library, relu6, trains)
         self.settings = Tensor([layer.eps, momentum], ms.float32)
         self.eps_only = Tensor([layer.eps], ms.float32)
 
     def construct(self, x: Tensor) -> Tensor:
-        if self.use_batch_statistics is False or (self.use_batch_statistics is None and not self.training):
+        return self.normalise(x)
+
+    def keeps_statistics(self) -> bool:
+        """Whether it normalises by its running statistics."""
+        return self.use_batch_statistics is False or (self.use_batch_statistics is None and not self.training)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Compute the layer."""
+        if self.keeps_statistics():
             return self.by_running(x, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.eps_only)
         out = self.by_batch(x, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.settings)
         y = ops.depend(out[0], ops.assign(self.moving_mean, ops.stop_gradient(out[3])))

@@ -36,7 +36,8 @@ def custom(
     return ops.Custom(f"{library}:{kernel}", out_shape=shapes, out_dtype=dtypes, func_type="aot", bprop=bprop)
 
 
-def _check_maps(shape: Shape, least: int = 1) -> None:
+def check_maps(shape: Shape, least: int = 1) -> None:
+    """Refuse what is not maps of at least this many pixels a side."""
     if len(shape) != 4 or min(shape[2:]) < least:
         raise ValueError(f"this layer reads maps (N, C, H, W) of at least {least}x{least}, not {tuple(shape)}")
 
@@ -51,7 +52,7 @@ def depthwise_convolution(library: Path, stride: int, padding: int) -> ops.Custo
     """
 
     def out_shape(x: Shape, weight: Shape) -> Shape:
-        _check_maps(x, 3 - 2 * padding)
+        check_maps(x, 3 - 2 * padding)
         height, width = ((size + 2 * padding - 3) // stride + 1 for size in x[2:])
         return [x[0], x[1], height, width]
 
@@ -78,7 +79,7 @@ def pointwise_convolution(library: Path) -> ops.Custom:
     """
 
     def out_shape(x: Shape, weight: Shape) -> Shape:
-        _check_maps(x)
+        check_maps(x)
         return [x[0], weight[0], x[2], x[3]]
 
     # Two operators: MindSpore leaves out the one whose gradient nobody asks for, as that of a frozen weight.
@@ -99,7 +100,7 @@ def convolution(library: Path) -> ops.Custom:
     """
 
     def out_shape(x: Shape, weight: Shape, bias: Shape) -> Shape:
-        _check_maps(x, 5)
+        check_maps(x, 5)
         return [x[0], weight[0], x[2] - 4, x[3] - 4]
 
     # Two operators, for the first layer of a network needs no gradient of its input: MindSpore then leaves it out.
@@ -146,7 +147,7 @@ def batch_norm(library: Path, relu6: bool) -> ops.Custom:
     def out_shapes(
         x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape, settings: Shape
     ) -> tuple[Shape, ...]:
-        _check_maps(x)
+        check_maps(x)
         return x, mean, variance, mean, variance
 
     return custom(
@@ -192,7 +193,7 @@ def frozen_batch_norm(library: Path, relu6: bool, trains: bool) -> ops.Custom:
         return gradients, zeros, zeros, zeros, zeros, ops.zeros_like(eps)
 
     def out_shape(x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape, eps: Shape) -> Shape:
-        _check_maps(x)
+        check_maps(x)
         return x
 
     return custom(
@@ -219,7 +220,7 @@ def pooling(library: Path, kind: str, relu: bool) -> ops.Custom:
         return (backward(dout, x),)
 
     def out_shape(x: Shape) -> Shape:
-        _check_maps(x, 2)
+        check_maps(x, 2)
         return [x[0], x[1], x[2] // 2, x[3] // 2]
 
     return custom(library, f"{name}Forward", out_shape, lambda x: x, bprop)
@@ -235,7 +236,7 @@ def zero_padding(library: Path, rows: int, columns: int) -> ops.Custom:
     """
 
     def out_shape(x: Shape) -> Shape:
-        _check_maps(x)
+        check_maps(x)
         return [x[0], x[1], x[2] + 2 * rows, x[3] + 2 * columns]
 
     def bprop(x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:

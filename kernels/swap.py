@@ -24,6 +24,7 @@ from kernels.cells import (
     suits_pointwise,
     suits_pooling,
 )
+from kernels.depthwise_block import join_depthwise_blocks
 from netzoo.compiled import forget_compiled_graphs
 from netzoo.replace import replace_cell
 
@@ -47,6 +48,7 @@ class KernelReport:
         paddings: with zeros.
         library: the compiled kernels, which can take the loss and the optimiser's step too (kernels/step.py).
         unavailable: why MindSpore's own operators run; empty if they do not.
+        blocks: of the depthwise convolutions, those that compute BatchNorm and ReLU6 before and behind them too.
     """
 
     depthwise: int = 0
@@ -60,12 +62,14 @@ class KernelReport:
     paddings: int = 0
     library: Path | None = None
     unavailable: str = ""
+    blocks: int = 0
 
     def __str__(self) -> str:
         if self.unavailable:
             return f"CPU kernels: {self.unavailable}; MindSpore's own operators run"
+        around = f" ({self.blocks} with BatchNorm and ReLU6 on both sides)" if self.blocks else ""
         counts = {
-            "depthwise convolutions": self.depthwise,
+            f"depthwise convolutions{around}": self.depthwise,
             "convolutions 1x1": self.pointwise,
             "convolutions 5x5": self.convolutions,
             f"BatchNorm layers ({self.with_relu6} with their ReLU6)": self.batch_norms,
@@ -101,6 +105,7 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
         replace_cell(place.parent, place.key, cell.set_train(place.layer.training))
         if place.activation is not None:
             replace_cell(place.parent, place.activation, nn.Identity())
+    blocks = join_depthwise_blocks(network, compiled)
     forget_compiled_graphs(network)
     kinds = Counter(place.kind for place in places)
     fused = Counter(place.kind for place in places if place.activation is not None)
@@ -115,6 +120,7 @@ def apply_kernels(network: nn.Cell) -> KernelReport:
         found - len(places),
         kinds["padding"],
         compiled,
+        blocks=blocks,
     )
 
 

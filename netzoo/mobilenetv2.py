@@ -41,7 +41,7 @@ def _convolution(in_channels: int, out_channels: int, kernel_size: int, stride: 
     )
 
 
-class _ConvBNReLU6(nn.Cell):
+class ConvBNReLU6(nn.Cell):
     """Convolution, BatchNorm, ReLU6: (B, in_channels, H, W) to (B, out_channels, H/stride, W/stride), float32 both."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, group: int = 1) -> None:
@@ -67,9 +67,9 @@ class _InvertedResidual(nn.Cell):
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = in_channels * expansion
-        layers: list[nn.Cell] = [] if expansion == 1 else [_ConvBNReLU6(in_channels, hidden, 1)]
+        layers: list[nn.Cell] = [] if expansion == 1 else [ConvBNReLU6(in_channels, hidden, 1)]
         layers += [
-            _ConvBNReLU6(hidden, hidden, 3, stride, group=hidden),
+            ConvBNReLU6(hidden, hidden, 3, stride, group=hidden),
             _convolution(hidden, out_channels, 1),
             nn.BatchNorm2d(out_channels),
         ]
@@ -100,14 +100,14 @@ class MobileNetV2Backbone(nn.Cell):
         width_mult, divisor = options.width_mult, options.round_nearest
         rows = PAPER_SETTING if options.inverted_residual_setting is None else options.inverted_residual_setting
         channels = round_channels(options.input_channel * width_mult, divisor)
-        layers: list[nn.Cell] = [_ConvBNReLU6(options.channels, channels, 3, stride=2)]
+        layers: list[nn.Cell] = [ConvBNReLU6(options.channels, channels, 3, stride=2)]
         for expansion, row_channels, repeats, first_stride in rows:
             out_channels = round_channels(row_channels * width_mult, divisor)
             for repeat in range(repeats):
                 layers.append(_InvertedResidual(channels, out_channels, first_stride if repeat == 0 else 1, expansion))
                 channels = out_channels
         self.out_channels = round_channels(options.last_channel * max(1.0, width_mult), divisor)
-        layers.append(_ConvBNReLU6(channels, self.out_channels, 1))
+        layers.append(ConvBNReLU6(channels, self.out_channels, 1))
         self.features = nn.SequentialCell(layers)
 
     def construct(self, x: Tensor) -> Tensor:

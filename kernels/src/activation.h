@@ -26,9 +26,9 @@ inline Value passed(Value gradient, Value value) {
 
 // y = the activation of x * scale + shift, over one row.
 template <bool relu6>
-void activate(const float* x, int64_t size, float scale, float shift, float* y) {
-  for_each_lanes(size, [=](int64_t i, auto kind) {
-    store(activated<relu6>(load_as(kind, x + i) * scale + shift), y + i);
+void activate(const float* x, int64_t size, float scale, float shift, float* y, bool streams) {
+  write_row(size, y, streams, [=](int64_t i, auto kind) {
+    return activated<relu6>(load_as(kind, x + i) * scale + shift);
   });
 }
 
@@ -37,11 +37,17 @@ struct GradientSums {
 };
 
 // Sums over one channel of gradient * (x - center) and of gradient, where the gradient is dy if it passes ReLU6.
-template <bool relu6>
-GradientSums gradient_sums(const Shape& shape, int64_t channel, const float* dy, const float* x, float scale,
-                           float shift, float center) {
+struct ChannelSums {
   Sum products, gradients;
-  for (int64_t picture = 0; picture < shape.batch; ++picture) {
+
+  GradientSums total() { return {products.total(), gradients.total()}; }
+  void add(const RowSum& row_products, const RowSum& row_gradients, int64_t count) {
+    products.add(row_products, count);
+    gradients.add(row_gradients, count);
+  }
+  template <bool relu6>
+  void add_plane(const Shape& shape, int64_t picture, int64_t channel, const float* dy, const float* x, float scale,
+                 float shift, float center) {
     const int64_t start = shape.start(picture, channel), ahead = shape.ahead(picture, channel);
     const float *from = dy + start, *in = x + start;
     RowSum row_products, row_gradients;
@@ -53,10 +59,17 @@ GradientSums gradient_sums(const Shape& shape, int64_t channel, const float* dy,
       row_products.add(gradient * (read - center));
       row_gradients.add(gradient);
     });
-    products.add(row_products, shape.plane());
-    gradients.add(row_gradients, shape.plane());
+    add(row_products, row_gradients, shape.plane());
   }
-  return {products.total(), gradients.total()};
+};
+
+template <bool relu6>
+GradientSums gradient_sums(const Shape& shape, int64_t channel, const float* dy, const float* x, float scale,
+                           float shift, float center) {
+  ChannelSums sums;
+  for (int64_t picture = 0; picture < shape.batch; ++picture)
+    sums.add_plane<relu6>(shape, picture, channel, dy, x, scale, shift, center);
+  return sums.total();
 }
 
 }  // namespace kernels

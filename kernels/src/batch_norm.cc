@@ -1,51 +1,15 @@
 // BatchNorm by the statistics of the batch, alone or with ReLU6 behind it, forward and backward.
 
-#include <algorithm>
-#include <cmath>
-
 #include "activation.h"
 #include "common.h"
+#include "moments.h"
 
 namespace {
 
 using kernels::Arguments;
-using kernels::for_each_lanes;
 using kernels::load_as;
 using kernels::passed;
-using kernels::RowSum;
 using kernels::Shape;
-using kernels::store;
-using kernels::Sum;
-
-struct Moments {
-  double count, mean, squares;  // of distances from the mean
-};
-
-// Moments of one channel. Distances are taken from the first plane's mean: near enough for their squares to keep their
-// digits, and known before the channel is read.
-Moments moments(const Shape& shape, int64_t channel, const float* x) {
-  const auto plane = [&](int64_t picture) { return x + shape.start(picture, channel); };
-  RowSum row;
-  for_each_lanes(shape.plane(), [&, in = plane(0)](int64_t i, auto kind) { row.add(load_as(kind, in + i)); });
-  const float center = (kernels::sum_of(row.lanes) + row.rest) / shape.plane();
-
-  Sum distances, squares;
-  for (int64_t picture = 0; picture < shape.batch; ++picture) {
-    const int64_t ahead = shape.ahead(picture, channel);
-    RowSum row_distances, row_squares;
-    for_each_lanes(shape.plane(), [&, in = plane(picture)](int64_t i, auto kind) {
-      __builtin_prefetch(in + i + ahead);
-      const auto distance = load_as(kind, in + i) - center;
-      row_distances.add(distance);
-      row_squares.add(distance * distance);
-    });
-    distances.add(row_distances, shape.plane());
-    squares.add(row_squares, shape.plane());
-  }
-  const double count = double(shape.batch) * shape.plane(), rest = distances.total();
-  // Rounding may take equal values below zero; NaN is not less, and stays.
-  return {count, center + rest / count, std::max(squares.total() - rest * rest / count, 0.0)};
-}
 
 // x, gamma, beta, moving mean, moving variance, (eps, momentum) -> y, mean, 1 / deviation, both moving ones anew
 template <bool relu6>
@@ -56,25 +20,20 @@ void forward(const Arguments& arguments) {
   arguments.expect_vectors({5}, 2);
   arguments.expect_maps(6, shape);
   const float *x = arguments.input(0), *gamma = arguments.input(1), *beta = arguments.input(2);
-  const float *moving_mean = arguments.input(3), *moving_variance = arguments.input(4);
   const float eps = arguments.input(5)[0], momentum = arguments.input(5)[1];
   float *y = arguments.output(6), *mean = arguments.output(7), *inverse_deviation = arguments.output(8);
-  float *new_mean = arguments.output(9), *new_variance = arguments.output(10);
+  const kernels::Statistics statistics = {mean, inverse_deviation, arguments.input(3), arguments.input(4),
+                                          arguments.output(9), arguments.output(10)};
 
+  const bool streams = shape.streams(y);
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
-    const Moments all = moments(shape, channel, x);
-    mean[channel] = all.mean;
-    inverse_deviation[channel] = 1 / std::sqrt(all.squares / all.count + eps);
-    // Like MindSpore's: the variance without bias, which one value alone does not have.
-    const float unbiased = all.squares / (all.count - 1);
-    new_mean[channel] = (1 - momentum) * moving_mean[channel] + momentum * mean[channel];
-    new_variance[channel] = (1 - momentum) * moving_variance[channel] + momentum * unbiased;
-
+    kernels::Moments moments = kernels::moments(shape, channel, x);
+    statistics.take(channel, moments, eps, momentum);
     const float scale = gamma[channel] * inverse_deviation[channel];
     const float shift = beta[channel] - mean[channel] * scale;
     for (int64_t picture = 0; picture < shape.batch; ++picture) {
       const int64_t start = shape.start(picture, channel);
-      kernels::activate<relu6>(x + start, shape.plane(), scale, shift, y + start);
+      kernels::activate<relu6>(x + start, shape.plane(), scale, shift, y + start, streams);
     }
   });
 }
@@ -91,6 +50,7 @@ void backward(const Arguments& arguments) {
   const float *beta = arguments.input(3), *mean = arguments.input(4), *inverse_deviation = arguments.input(5);
   float *dx = arguments.output(6), *dgamma = arguments.output(7), *dbeta = arguments.output(8);
 
+  const bool streams = shape.streams(dx);
   kernels::for_each(shape.channels, shape.batch * shape.plane(), [&](int64_t channel) {
     const float center = mean[channel], inverse = inverse_deviation[channel];
     const float scale = gamma[channel] * inverse, shift = beta[channel] - center * scale;
@@ -104,11 +64,10 @@ void backward(const Arguments& arguments) {
     for (int64_t picture = 0; picture < shape.batch; ++picture) {
       const int64_t start = shape.start(picture, channel);
       const float *from = dy + start, *in = x + start;
-      float* out = dx + start;
-      for_each_lanes(shape.plane(), [=](int64_t i, auto kind) {
+      kernels::write_row(shape.plane(), dx + start, streams, [=](int64_t i, auto kind) {
         const auto read = load_as(kind, in + i);
         const auto gradient = passed<relu6>(load_as(kind, from + i), read * scale + shift);
-        store(gradient * scale + by_mean + by_deviation * (read - center), out + i);
+        return gradient * scale + by_mean + by_deviation * (read - center);
       });
     }
   });

@@ -15,6 +15,8 @@
 #include <omp.h>
 #endif
 
+#include "lanes.h"
+
 namespace kernels {
 
 // What a kernel returns; kernels/operators.py says them in words.
@@ -35,6 +37,12 @@ struct Shape {
     const int64_t here = start(picture, channel);
     if (picture + 1 < batch) return start(picture + 1, channel) - here;
     return start(0, channel + 1 < channels ? channel + 1 : channel) - here;
+  }
+  // Whether these maps are written past the caches: they are more than stays there, and planes are whole cache lines.
+  bool streams(const float* maps) const {
+    constexpr int64_t kMany = 1 << 20, kLine = 64;
+    return planes() * plane() >= kMany && plane() * sizeof(float) % kLine == 0 &&
+           reinterpret_cast<uintptr_t>(maps) % kLine == 0;
   }
   bool operator==(const Shape& other) const {
     return batch == other.batch && channels == other.channels && height == other.height && width == other.width;
@@ -131,8 +139,12 @@ constexpr int64_t kWorthSharing = 1 << 15;
 // Calls body(i) for every i below count. What one i writes no other reads, so any number of threads gives the same.
 template <class Body>
 void for_each(int64_t count, int64_t floats_each, Body body) {
-#pragma omp parallel for schedule(static) if (count * floats_each > kWorthSharing)
-  for (int64_t i = 0; i < count; ++i) body(i);
+#pragma omp parallel if (count * floats_each > kWorthSharing)
+  {
+#pragma omp for schedule(static) nowait
+    for (int64_t i = 0; i < count; ++i) body(i);
+    finish_streams();
+  }
 }
 
 // Working memory for each thread, zeros at first; made before the threads start, where running out of memory would end

@@ -41,21 +41,23 @@ void forward(const Arguments& arguments) {
   const float* x = arguments.input(0);
   float* y = arguments.output(6);
 
+  const bool streams = shape.streams(y);
   kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
     const float scale = parameters.scale(plane % shape.channels), shift = parameters.shift(plane % shape.channels);
-    kernels::activate<relu6>(x + plane * shape.plane(), shape.plane(), scale, shift, y + plane * shape.plane());
+    const int64_t start = plane * shape.plane();
+    kernels::activate<relu6>(x + start, shape.plane(), scale, shift, y + start, streams);
   });
 }
 
 template <bool relu6>
 void input_gradient(const Shape& shape, const Parameters& parameters, const float* dy, const float* x, float* dx) {
+  const bool streams = shape.streams(dx);
   kernels::for_each(shape.planes(), shape.plane(), [&](int64_t plane) {
     const float scale = parameters.scale(plane % shape.channels), shift = parameters.shift(plane % shape.channels);
     const float *from = dy + plane * shape.plane(), *in = x + plane * shape.plane();
-    float* out = dx + plane * shape.plane();
-    kernels::for_each_lanes(shape.plane(), [=](int64_t i, auto kind) {
+    kernels::write_row(shape.plane(), dx + plane * shape.plane(), streams, [=](int64_t i, auto kind) {
       const auto value = load_as(kind, in + i) * scale + shift;
-      kernels::store(passed<relu6>(load_as(kind, from + i) * scale, value), out + i);
+      return passed<relu6>(load_as(kind, from + i) * scale, value);
     });
   });
 }

@@ -17,6 +17,14 @@ DECLARE(DepthwiseBackwardStride1Padding0)
 DECLARE(DepthwiseBackwardStride1Padding1)
 DECLARE(DepthwiseBackwardStride2Padding0)
 DECLARE(DepthwiseBackwardStride2Padding1)
+DECLARE(DepthwiseBlockForwardStride1)
+DECLARE(DepthwiseBlockForwardStride2)
+DECLARE(DepthwiseBlockBackwardStride1)
+DECLARE(DepthwiseBlockBackwardStride2)
+DECLARE(FrozenDepthwiseBlockForwardStride1)
+DECLARE(FrozenDepthwiseBlockForwardStride2)
+DECLARE(FrozenDepthwiseBlockBackwardStride1)
+DECLARE(FrozenDepthwiseBlockBackwardStride2)
 DECLARE(PointwiseForward)
 DECLARE(PointwiseInputGradient)
 DECLARE(PointwiseWeightGradient)
@@ -80,6 +88,14 @@ static void depthwise(Kernel forward, Kernel backward, Sizes x, int stride, int 
   run(backward, {y, weight, x, x, weight});
 }
 
+static void depthwise_block(Kernel forward, Kernel backward, Sizes x, int stride, bool live) {
+  const Sizes y = {x[0], x[1], (x[2] - 1) / stride + 1, (x[3] - 1) / stride + 1}, weight = {x[1], 1, 3, 3}, c = {x[1]};
+  std::vector<Sizes> shapes = {x, weight, c, c, c, c, c, c, c, c, {4}, y, y};
+  if (live) shapes.insert(shapes.end(), 8, c);
+  run(forward, shapes);
+  run(backward, {y, x, y, weight, c, c, c, c, c, c, c, c, {4}, x, weight, c, c, c, c});
+}
+
 static void pointwise(Sizes x, int64_t outputs) {
   const Sizes y = {x[0], outputs, x[2], x[3]}, weight = {outputs, x[1], 1, 1};
   run(PointwiseForward, {x, weight, y});
@@ -103,6 +119,10 @@ int main() {
       depthwise(DepthwiseForwardStride1Padding1, DepthwiseBackwardStride1Padding1, x, 1, 1);
       depthwise(DepthwiseForwardStride2Padding0, DepthwiseBackwardStride2Padding0, x, 2, 0);
       depthwise(DepthwiseForwardStride2Padding1, DepthwiseBackwardStride2Padding1, x, 2, 1);
+      depthwise_block(DepthwiseBlockForwardStride1, DepthwiseBlockBackwardStride1, x, 1, true);
+      depthwise_block(DepthwiseBlockForwardStride2, DepthwiseBlockBackwardStride2, x, 2, true);
+      depthwise_block(FrozenDepthwiseBlockForwardStride1, FrozenDepthwiseBlockBackwardStride1, x, 1, false);
+      depthwise_block(FrozenDepthwiseBlockForwardStride2, FrozenDepthwiseBlockBackwardStride2, x, 2, false);
       for (int64_t outputs : {1, 6, 15}) convolution(x, outputs);
       for (int64_t outputs : {1, 8, 101}) pointwise(x, outputs);
       for (Kernel kernel : {BatchNormForward, BatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {2}, x, c, c, c, c});

@@ -38,6 +38,11 @@ def test_gradients_are_the_same_by_any_number_of_threads(
             *run("Convolution5x5WeightGradient", [maps, x, kernels], [kernels.shape, (3,)]),
             *run("Convolution5x5InputGradient", [maps, kernels, x], [x.shape]),
             *run("BatchNormRelu6Backward", [dy, x, ones, ones, mean, ones], [x.shape, (5,), (5,)]),
+            *run(
+                "DepthwiseBlockBackwardStride1",
+                [dy, x, dy + x, weight, ones, ones, mean, ones, ones, ones, mean, ones, np.full(4, 0.1)],
+                [x.shape, weight.shape, *[(5,)] * 4],
+            ),
         ]
 
     set_threads(1)
