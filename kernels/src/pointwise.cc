@@ -37,24 +37,38 @@ void copy_panel(const float* from, int64_t pitch, int64_t rows, float* panel) {
     for (int j = 0; j < kRegisters; ++j) kernels::store(kernels::load(from + j * kLanes), panel + j * kLanes);
 }
 
-// out[row][column] = sum over k of factors[k][row] * panel[k][column]
-void multiply(const float* factors, const float* panel, int64_t depth, float* out, int64_t out_pitch) {
+// Where the panel begins that will be multiplied next.
+struct Next {
+  const float* from;
+  int64_t pitch;
+};
+
+// out[row][column] = sum over k of factors[k][row] * panel[k][column]; `asks` for the next panel meanwhile.
+template <bool asks>
+void multiply(const float* factors, const float* panel, int64_t depth, Next next, float* out, int64_t out_pitch,
+              bool streams) {
   Lanes sums[kRows][kRegisters] = {};
   for (int64_t k = 0; k < depth; ++k, factors += kRows, panel += kColumns) {
     Lanes read[kRegisters];
     for (int j = 0; j < kRegisters; ++j) read[j] = kernels::load(panel + j * kLanes);
+    if constexpr (asks)
+      for (int j = 0; j < kRegisters; ++j) __builtin_prefetch(next.from + k * next.pitch + j * kLanes, 0, 2);
     for (int row = 0; row < kRows; ++row) {
       const Lanes factor = kernels::in_register(factors[row] - Lanes{});
       for (int j = 0; j < kRegisters; ++j) sums[row][j] += factor * read[j];
     }
   }
-  for (int row = 0; row < kRows; ++row)
-    for (int j = 0; j < kRegisters; ++j) kernels::store(sums[row][j], out + row * out_pitch + j * kLanes);
+  for (int row = 0; row < kRows; ++row) {
+    for (int j = 0; j < kRegisters; ++j) {
+      if (streams) kernels::stream(sums[row][j], out + row * out_pitch + j * kLanes);
+      else kernels::store(sums[row][j], out + row * out_pitch + j * kLanes);
+    }
+  }
 }
 
 // y = factors * x, for the columns first ... first + count - 1 of all pictures.
 void multiply_panel(const std::vector<float>& factors, const float* x, const Shape& in, float* y, const Shape& out,
-                    int64_t first, int64_t count, float* panel) {
+                    int64_t first, int64_t count, float* panel, bool streams) {
   const int64_t place = first % out.plane();
   const bool in_one_plane = count == kColumns && place + count <= out.plane();
   const float* from = x + first / in.plane() * in.channels * in.plane() + place;
@@ -65,11 +79,12 @@ void multiply_panel(const std::vector<float>& factors, const float* x, const Sha
     const int64_t rows = std::min<int64_t>(kRows, out.channels - row);
     if (in_one_plane && rows == kRows) {
       float* to = y + (first / out.plane() * out.channels + row) * out.plane() + place;
-      multiply(tile, panel, in.channels, to, out.plane());
+      const auto kernel = row == 0 ? multiply<true> : multiply<false>;
+      kernel(tile, panel, in.channels, {from + kColumns, in.plane()}, to, out.plane(), streams);
       continue;
     }
     float sums[kRows * kColumns];
-    multiply(tile, panel, in.channels, sums, kColumns);
+    multiply<false>(tile, panel, in.channels, {}, sums, kColumns, false);
     kernels::for_each_part(out.plane(), first, count, [&](int64_t picture, int64_t at, int64_t done, int64_t length) {
       for (int64_t i = 0; i < rows; ++i)
         std::copy_n(sums + i * kColumns + done, length, y + (picture * out.channels + row + i) * out.plane() + at);
@@ -80,9 +95,11 @@ void multiply_panel(const std::vector<float>& factors, const float* x, const Sha
 void multiply_maps(const std::vector<float>& factors, const float* x, const Shape& in, float* y, const Shape& out) {
   const int64_t columns = in.batch * in.plane(), panels = (columns + kColumns - 1) / kColumns;
   const kernels::Scratch scratch(in.channels * kColumns);
+  const bool streams = out.streams(y);
   kernels::for_each(panels, (in.channels + out.channels) * kColumns, [&](int64_t panel) {
     const int64_t first = panel * kColumns;
-    multiply_panel(factors, x, in, y, out, first, std::min<int64_t>(kColumns, columns - first), scratch.mine());
+    multiply_panel(factors, x, in, y, out, first, std::min<int64_t>(kColumns, columns - first), scratch.mine(),
+                   streams);
   });
 }
 
