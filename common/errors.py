@@ -68,6 +68,10 @@ class JoinError(JobFailed):
     """The other ranks could not be reached; another start may have more luck."""
 
 
+class PeersLostError(JobFailed):
+    """Another rank has ended while this one was waiting for it."""
+
+
 class DownloadError(JobFailed):
     """A file that no address gives, or not with the bytes that were published."""
 

@@ -1,12 +1,14 @@
-"""Which of a launcher's lines a user should see."""
+"""What a user should see of the lines of MindSpore's launcher and scheduler."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 _CHATTER = re.compile(r"^\[(ERROR|WARNING|INFO)\] (ME|DISTRIBUTED|PS)\(|^Start (scheduler|worker) process")
 _TRACEBACK = "Traceback (most recent call last):"
+_SILENT = re.compile(r"The node: (\d+) is timed out")
 _IN_MSRUN = re.compile(r'\s+File ".*/msrun", line')
 
 
@@ -33,3 +35,11 @@ def worth_showing(lines: Iterable[str]) -> Iterator[str]:
             yield line
     if held:
         yield held
+
+
+def silent_ranks(scheduler_log: Path) -> list[int]:
+    """Return the ranks of which MindSpore's scheduler has had no sign of life for too long, in the order it says so."""
+    if not scheduler_log.exists():
+        return []
+    text = scheduler_log.read_text(encoding="utf-8", errors="replace")
+    return list(dict.fromkeys(map(int, _SILENT.findall(text))))

@@ -31,7 +31,7 @@ from common.launcher_protocol import (
 )
 from common.lifetime import LAUNCHER_VARIABLE, end_with_parent, process_name
 from common.signals import STOP_SIGNALS, handling, hold_signals, let_signals_end, stop_code, stop_words
-from launch.console import worth_showing
+from launch.console import silent_ranks, worth_showing
 from launch.plan import Plan
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -191,7 +191,7 @@ class Execution:
         if self._asked_again:
             return Outcome(stop_code(self.stopping), seconds=seconds)
         if self._scheduler_lost:
-            return Outcome(137, host=platform.node(), seconds=seconds, program="scheduler")
+            return self._outcome_of_scheduler(seconds)
         if self._killed and self.plan.starts_ranks:
             return Outcome(137, host=platform.node(), seconds=seconds, program=self.plan.command[0])
         if not hung and self._all_finished():
@@ -210,6 +210,14 @@ class Execution:
         own = worker_log(self.plan.log_dir, record.rank)
         log = own if own.exists() else self.plan.log_dir / "launcher.log"
         return Outcome(code, record.rank, record.host, _tail(log), seconds)
+
+    def _outcome_of_scheduler(self, seconds: float) -> Outcome:
+        """The scheduler ends by itself when it loses a node, and says which; one that was killed has said nothing."""
+        scheduler = read_scheduler(self.plan.log_dir)
+        code = scheduler.code if scheduler is not None and scheduler.code else 137
+        silent = silent_ranks(self.plan.log_dir / "scheduler.log")
+        tail = [f"rank {rank} is not heard any more: the launcher of its node says why" for rank in silent]
+        return Outcome(code, None, platform.node(), tuple(tail), seconds, "scheduler")
 
     def _all_finished(self) -> bool:
         """Whether every rank has said that it ended well: its process may still die in MindSpore's own exit handler."""

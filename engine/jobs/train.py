@@ -54,6 +54,7 @@ from engine.run.run_data import RunData
 from engine.run.run_folder import RunFolder
 from engine.run.summary import Costs, Stopwatch, write_summary
 from engine.runtime.ascend import npu_reader
+from engine.runtime.peers import naming_lost_ranks
 from engine.runtime.start import Runtime, check_device
 from engine.step.amp import describe_precision
 from engine.step.evaluation import Evaluator
@@ -136,7 +137,8 @@ def train_on(splits: Splits, config: Config, runtime: Runtime, start: Start) -> 
                     beginning.write_inputs(run)
                     keep_made_split(splits, run.splits)
                 beginning.settle(run, prepared.progress)
-                results = _train_in_folder(config, splits, runtime, run, prepared, resources, watch, start)
+                with naming_lost_ranks(runtime.rank, runtime.world_size):
+                    results = _train_in_folder(config, splits, runtime, run, prepared, resources, watch, start)
     finally:
         if resources is not None:
             resources.close()

@@ -23,6 +23,7 @@ from common.signals import ending_at_once
 from engine.config.optimizer_section import AmpConfig
 from engine.config.runtime_section import RuntimeConfig
 from engine.runtime.ascend import describe_ascend
+from engine.runtime.peers import naming_lost_ranks
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -155,12 +156,22 @@ def _join_ranks(device: str) -> Runtime:
         with ending_at_once():  # there is nothing to save, and MindSpore keeps the interpreter
             init()
     except RuntimeError as error:
+        if role == "MS_SCHED":
+            raise JoinError(
+                f"MindSpore's scheduler at {master} has ended: not all ranks came in time, or one of them was lost"
+            ) from error
         raise JoinError(
             f"rank {os.environ.get('RANK_ID', '?')} on {platform.node()} could not join the job at {master}: is that "
             "the first node's address, is the port free there and open to here, did every node start its ranks, with "
             "the same --nodes and --workers?"
         ) from error
-    runtime = Runtime(device, get_rank(), get_group_size(), all_gather)
+    rank, size = get_rank(), get_group_size()
+
+    def gather(content: bytes) -> list[bytes]:
+        with naming_lost_ranks(rank, size):
+            return all_gather(content)
+
+    runtime = Runtime(device, rank, size, gather)
     logger.info("rank %d of %d on %s", runtime.rank, runtime.world_size, platform.node())
     return runtime
 

@@ -130,6 +130,26 @@ time.sleep(60)
     assert time.monotonic() - clock < 10
 
 
+def test_a_scheduler_that_lost_a_node_says_which(tmp_path: Path) -> None:
+    body = """
+import json, os, pathlib, platform, subprocess, time
+logs = pathlib.Path(os.environ["LAUNCH_LOG_DIR"])
+gone = subprocess.Popen(["true"]); gone.wait()
+(logs / "scheduler.log").write_text("[ERROR] DISTRIBUTED(1) UpdateTopoState] The node: 1 is timed out.\\n" * 2)
+(logs / "rank_0.json").write_text(json.dumps({"rank": 0, "host": platform.node(), "pid": os.getpid()}))
+(logs / "scheduler.json").write_text(json.dumps({"rank": 0, "host": platform.node(), "pid": gone.pid, "code": 1}))
+time.sleep(60)
+"""
+    processes = (Process("rank 0", (), {"MS_ROLE": "MS_WORKER"}),)
+
+    outcome = Execution(
+        Plan((sys.executable, "-c", body), {"LAUNCH_LOG_DIR": str(tmp_path)}, processes, tmp_path)
+    ).run()
+
+    assert str(outcome).startswith(f"scheduler on {os.uname().nodename}: exit code 1 after")
+    assert outcome.tail == ("rank 1 is not heard any more: the launcher of its node says why",)
+
+
 def test_a_job_that_made_steps_does_not_wait_longer_and_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four kills a day are no reason to wait; a job that does not come up is."""
     waits: list[float] = []
