@@ -29,9 +29,11 @@ def main(argv: Sequence[str]) -> int:
     from deploy.opening import open_classifier
     from deploy.use.picture_files import describe_others, find_pictures
     from deploy.use.prediction import predict_files
-    from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
+    from deploy.use.prediction_output import check_targets, console, contact_sheet, csv_file, json_file
 
     options = _parse(argv)
+    targets = {f"--{name}": getattr(options, name) for name in ("json", "csv", "contact_sheet")}
+    check_targets(targets, options.pictures)
     classifier = open_classifier(options.model, options.format, options.batch_size, threads=1)
     top_k = min(options.top_k, len(classifier.classes))
     failed, count, others = [], 0, Counter[str]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.columns import cells, padded
 from common.decode import to_rgb
+from common.errors import BundleError
 from common.files import atomic_path
 from common.names import printable, table_cell
+from deploy.use.picture_files import find_pictures
 from deploy.use.prediction import Prediction
 
 THUMBNAIL = 128
@@ -29,6 +31,28 @@ class Output(Protocol):
 
     def __call__(self, prediction: Prediction) -> None:
         """Take the next one."""
+
+
+def check_targets(targets: Mapping[str, Path | None], pictures: Sequence[str]) -> None:
+    """Refuse files that could not be written, or that would be written over a picture, before any picture is read.
+
+    Args:
+        targets: the files by their flags; None where one was not given.
+        pictures: what is to be predicted, as `find_pictures` takes it.
+
+    Raises:
+        BundleError: one of them cannot be.
+    """
+    given = {flag: path for flag, path in targets.items() if path is not None}
+    for flag, path in given.items():
+        if not path.parent.is_dir():
+            raise BundleError(f"{flag} {printable(path)}: there is no folder {printable(path.parent)}; make it first")
+        if path.is_dir():
+            raise BundleError(f"{flag} {printable(path)}: is a folder; name a file in it")
+        if path.exists() and any(other.exists() and other.samefile(path) for other in find_pictures(pictures)):
+            raise BundleError(f"{flag} {printable(path)}: is one of the pictures; name another file")
+    if len({path.resolve() for path in given.values()}) < len(given):
+        raise BundleError(f"{', '.join(given)}: name a file of its own for each")
 
 
 def console(classes: Sequence[str]) -> Output:

@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 
 from common.errors import ConfigError
+from common.names import printable
+
+_EXPORTED = (".onnx", ".mindir", ".ms", ".air")
 
 
 def add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +38,14 @@ def recipe_of(options: argparse.Namespace) -> Path:
     Raises:
         ConfigError: it does not lie where train.py puts it.
     """
-    recipe = (options.run or checkpoint_of(options).parent.parent) / "config.yaml"
+    checkpoint = checkpoint_of(options)
+    named = options.run if options.checkpoint in ("best", "last") else checkpoint
+    if named.suffix in _EXPORTED or (named / "manifest.json").is_file():
+        raise ConfigError(
+            f"{printable(named)} was made by export.py, which has scored it (see its README.md); this needs the run "
+            "(--run DIR) or a checkpoint (--checkpoint FILE.ckpt)"
+        )
+    recipe = (options.run or checkpoint.parent.parent) / "config.yaml"
     if not recipe.is_file():
         raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
     return recipe

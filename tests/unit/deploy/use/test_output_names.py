@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import BundleError
 from deploy.use.classifier import Answer
 from deploy.use.prediction import Prediction
-from deploy.use.prediction_output import console, contact_sheet, csv_file, json_file
+from deploy.use.prediction_output import check_targets, console, contact_sheet, csv_file, json_file
 
 LABEL = "=HYPERLINK(\x1b[2J)"
 FILE = Path("+a\n\udcb9.png")
@@ -50,3 +51,28 @@ def test_a_contact_sheet_is_drawn_of_any_name(tmp_path: Path) -> None:
     with contact_sheet(tmp_path / "a.png") as write:
         write(Prediction(FILE, error="not a picture"))
     assert (tmp_path / "a.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "says"),
+    [
+        ("--csv", "photos/a.png", "is one of the pictures"),
+        ("--json", "photos/../photos/a.png", "is one of the pictures"),
+        ("--contact_sheet", "photos/a.png", "is one of the pictures"),
+        ("--csv", "nowhere/a.csv", "there is no folder"),
+        ("--json", "photos", "is a folder"),
+    ],
+)
+def test_a_file_that_must_not_be_written_is_refused_first(flag: str, name: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"a picture")
+
+    with pytest.raises(BundleError, match=f"{flag} .*{says}"):
+        check_targets({flag: tmp_path / name, "--other": None}, [str(tmp_path / "photos")])
+
+
+def test_outputs_are_files_of_their_own(tmp_path: Path) -> None:
+    check_targets({"--csv": tmp_path / "a", "--json": tmp_path / "b"}, [])
+
+    with pytest.raises(BundleError, match="--csv, --json: name a file of its own for each"):
+        check_targets({"--csv": tmp_path / "a", "--json": tmp_path / "a"}, [])

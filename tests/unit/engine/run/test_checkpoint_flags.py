@@ -1,0 +1,35 @@
+"""Which checkpoint and recipe a door is asked for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigError
+from engine.run.checkpoint_flags import recipe_of
+
+
+def options(run: Path | None = None, checkpoint: str = "best") -> argparse.Namespace:
+    return argparse.Namespace(run=run, checkpoint=checkpoint)
+
+
+def test_the_recipe_of_a_run_lies_in_it(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+
+    assert recipe_of(options(tmp_path)) == tmp_path / "config.yaml"
+    assert recipe_of(options(None, str(tmp_path / "checkpoints" / "last.ckpt"))) == tmp_path / "config.yaml"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.mindir", "model.ms"])
+def test_an_exported_file_is_no_checkpoint(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"was made by export.py, which has scored it \(see its README.md\)"):
+        recipe_of(options(None, str(tmp_path / name)))
+
+
+def test_a_bundle_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").touch()
+
+    with pytest.raises(ConfigError, match="this needs the run"):
+        recipe_of(options(tmp_path))
