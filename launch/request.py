@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,10 @@ class JobRequest:
             (
                 "--master_addr is needed with several nodes: the address of node 0 as the others see it",
                 self.nodes > 1 and self.launcher == "msrun" and self.master_addr in ("127.0.0.1", "localhost"),
+            ),
+            (
+                f"--master_addr {self.master_addr}: no address of one machine, as the other nodes see it",
+                self.master_addr in ("0.0.0.0", "::") or not re.fullmatch(r"\S+", self.master_addr),
             ),
             (
                 "--hosts HOST:SLOTS,... is needed for mpirun on several nodes; start it on the first one only",

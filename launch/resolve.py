@@ -81,6 +81,8 @@ def resolve(
     if platform != "Ascend":
         given = [f"--{name}" for name in _OF_CARDS if getattr(options, name) is not None]
         return request, [*notes, *([f"{', '.join(given)}: without effect, there are no cards on CPU"] if given else [])]
+    if request.world_size > 1 and any(_named(word) in ("device_id", "runtime.device_id") for word in words):
+        notes.append("--device_id: without effect, each rank gets the card of its place in --devices")
     if request.rank_table:
         _check_rank_table(request, known, options.devices)
     if cards is None:
@@ -98,6 +100,11 @@ def _check_platform(words: Sequence[str], platform: str) -> None:
         if flag.lstrip("-") in ("device_target", "runtime.platform") and value.lower() not in ("", platform.lower()):
             script = "run_distribute_cpu.sh" if value.lower() == "cpu" else "run_distribute_ascend.sh"
             raise LaunchError(f"{flag} {value}: this script is for {platform}; use bash launch/{script}")
+
+
+def _named(word: str) -> str:
+    """The flag or key that a word of the command line names, if it does."""
+    return word.removeprefix("--").partition("=")[0]
 
 
 def _check_rank_table(request: JobRequest, table: Allocation, devices: str | None) -> None:

@@ -37,7 +37,7 @@ def master(request: JobRequest) -> Check:
             "master",
             "fail",
             f"{request.master_addr}: {error.strerror}",
-            "give --master_addr as an IP address of node 0",
+            "give --master_addr as an IPv4 address of node 0, or a name that leads to one",
         )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

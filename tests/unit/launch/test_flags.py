@@ -64,6 +64,14 @@ def test_the_scripts_own_device_may_be_named() -> None:
     assert made.platform == "Ascend"
 
 
+@pytest.mark.parametrize("words", [["--device_id", "3"], ["--runtime.device_id=3"]])
+def test_a_card_for_all_ranks_is_said_to_do_nothing(words: list[str]) -> None:
+    _, notes = request({}, "--workers", "2", *words)
+
+    assert notes == ["--device_id: without effect, each rank gets the card of its place in --devices"]
+    assert request({}, "--workers", "1", *words)[1] == []
+
+
 def test_a_list_of_cards_says_how_many_workers() -> None:
     made, _ = request({}, "--devices", "0,4-6")
 

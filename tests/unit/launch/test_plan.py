@@ -83,6 +83,7 @@ def test_the_printed_command_can_be_pasted_into_a_shell() -> None:
         ({"workers": 9, "platform": "Ascend", "cards_per_node": 8}, r"this node has 8 card\(s\)"),
         ({"nodes": 2, "node_rank": 2, "master_addr": "10.0.0.1"}, "numbered 0 to 1"),
         ({"nodes": 2}, "--master_addr is needed"),
+        *(({"nodes": 2, "master_addr": name}, "no address of one machine") for name in ("0.0.0.0", "::", "my host")),
         ({"nodes": 2, "launcher": "mpirun"}, "--hosts"),
         ({"hosts": "a:1,b:1"}, "--hosts is mpirun's"),
         ({"nodes": 2, "launcher": "mpirun", "hosts": "a:1,b:1", "node_rank": 1}, "leave --node_rank out"),
