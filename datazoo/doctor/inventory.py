@@ -12,7 +12,8 @@ from common.names import printable
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.archive import inside, is_archive, no_data_file, unpack
 from datazoo.sources.dataset_root import dataset_root
-from datazoo.sources.list_file import LIST_ENDINGS, file_of, read_entries
+from datazoo.sources.list_file import LIST_ENDINGS, read_entries
+from datazoo.sources.listed_files import files_of
 from datazoo.sources.shards import holds_shards, is_glob
 from datazoo.sources.split_names import SPLITS, split_meant_by, sub_folders
 
@@ -89,8 +90,9 @@ def take_inventory(path: Path, archive_dir: Path) -> Inventory:
 
 def _of_list(path: Path) -> Inventory:
     found = _Found()
-    for entry in read_entries(path):
-        item = Item(Path(file_of(entry, path)), entry.split or WHOLE, entry.label)
+    entries = read_entries(path)
+    for entry, (file, _) in zip(entries, files_of(entries, path), strict=True):
+        item = Item(Path(file), entry.split or WHOLE, entry.label)
         if item.path.suffix.lower() in EXTENSIONS:
             found.items.append(item)
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -140,17 +139,3 @@ def _entry(path: Path, number: int, row: Sequence[str], places: tuple[int, int, 
             "a column that means something else needs another name"
         )
     return Entry(name, unicodedata.normalize("NFC", label), meant, number)
-
-
-def file_of(entry: Entry, path: Path) -> str:
-    """Where an entry's picture lies, though the list has a Windows path or spells its letters in another form.
-
-    Args:
-        entry: of a list.
-        path: the list.
-    """
-    slashed = entry.path.replace("\\", "/")
-    # macOS writes an é as two characters (NFD), other systems as one (NFC).
-    names = (entry.path, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
-    files = [os.path.join(path.parent, name) for name in names]
-    return os.path.normpath(next(filter(os.path.isfile, files), files[1]))

@@ -21,7 +21,8 @@ from datazoo.pictures import PictureSet, Splits
 from datazoo.pipeline.decode import EXTENSIONS
 from datazoo.sources.found_by_name import found_by_name
 from datazoo.sources.image_folder import check_class_list
-from datazoo.sources.list_file import Entry, file_of, read_entries
+from datazoo.sources.list_file import Entry, read_entries
+from datazoo.sources.listed_files import files_of
 from datazoo.sources.missing_splits import Shares, complete
 
 _NAMED = 3
@@ -68,9 +69,8 @@ def _with_pictures(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], l
     found: dict[str, Entry] = {}
     missing: list[Entry] = []
     left_out: Counter[str] = Counter()
-    for entry in entries:
-        file = file_of(entry, path)
-        if not os.path.isfile(file):
+    for entry, (file, there) in zip(entries, files_of(entries, path), strict=True):
+        if not there:
             missing.append(entry)
         elif (ending := os.path.splitext(file)[1].lower()) not in EXTENSIONS:
             left_out[ending or "no ending"] += 1
@@ -100,7 +100,8 @@ def _with_pictures(path: Path, entries: Sequence[Entry]) -> tuple[list[Entry], l
 
 
 def _remedy(path: Path, entry: Entry) -> str:
-    if os.path.isfile(file_of(replace(entry, path=entry.label), path)):
+    _, swapped = next(files_of([replace(entry, path=entry.label)], path))
+    if swapped:
         return "are the columns the other way round? a first line says what they are: label,path"
     return f"paths count from {printable(path.parent)}; a first line that names the columns says path,label,split"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 
 from common.errors import DataError
 from datazoo.pictures import PictureSet, Splits
+from datazoo.sources.list_file import read_entries
+from datazoo.sources.listed_files import files_of
 from datazoo.sources.picture_list import write_list
 from datazoo.sources.splits import SplitChoice, load_splits
 
@@ -214,3 +217,44 @@ def test_any_name_and_label_survive_a_list(tmp_path: Path, name: str, label: str
 
     again = load_splits("image_folder", target)
     assert (again.train.paths, again.val.paths, again.train.classes) == (train.paths, val.paths, (label,))
+
+
+def test_a_folder_of_many_listed_pictures_is_listed_and_none_of_them_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "img").mkdir()
+    names = [f"img{sign}{index}.png" for sign in "/\\" for index in range(100)]
+    for index in range(100):
+        (tmp_path / f"img/{index}.png").write_bytes(b"x")
+    path = listed(tmp_path, [f"{name},cat" for name in names])
+    asked: list[object] = []
+    monkeypatch.setattr(os, "stat", lambda file, *rest, **options: asked.append(file))
+
+    found = list(files_of(read_entries(path), path))
+
+    assert found == [(str(tmp_path / f"img/{index}.png"), True) for _ in range(2) for index in range(100)]
+    assert asked == []
+
+
+def test_links_and_folders_are_told_from_pictures(tmp_path: Path) -> None:
+    (tmp_path / "there.png").write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    for index in range(100):
+        (tmp_path / f"link{index}.png").symlink_to("there.png" if index else "nowhere.png")
+    names = ["there.png", "folder.png", "missing.png", "no/folder.png", *(f"link{index}.png" for index in range(100))]
+    path = listed(tmp_path, [f"{name},cat" for name in names])
+
+    found = [there for _, there in files_of(read_entries(path), path)]
+
+    assert found == [True, False, False, False, False, *[True] * 99]
+
+
+def test_a_list_in_the_working_folder_finds_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(100):
+        (tmp_path / f"{index}.png").write_bytes(b"x")
+    listed(tmp_path, [f"{index}.png,cat" for index in range(100)])
+    monkeypatch.chdir(tmp_path)
+
+    assert all(there for _, there in files_of(read_entries(Path("list.csv")), Path("list.csv")))
