@@ -6,14 +6,15 @@ import functools
 import json
 import os
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.contest import Contender, Script, Values
 
 ROOT = Path(__file__).resolve().parents[2]
+SMALL_PARENT = str(Path(__file__).with_name("small_parent.py"))
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -55,23 +56,25 @@ def report_of(script: Script, threads: int, rounds: int) -> object:
 
 
 def run_alone(contender: Contender, threads: int) -> tuple[Values, str]:
-    """Run a contender in a fresh process; returns what it cost, as seen from outside, and what it printed."""
+    """Run a contender in a fresh process; returns what it cost, as seen from outside, and what it printed.
+
+    Raises:
+        ContenderFailed: it does not end with code 0, or cannot be started.
+    """
     cores = sorted(os.sched_getaffinity(0))[: threads * contender.processes]
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            contender.command, cwd=ROOT, env=environment(threads), stdout=output, stderr=errors,
+    with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("w+") as cost:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", SMALL_PARENT, cost.name, *contender.command], cwd=ROOT,
+            env=environment(threads), stdout=output, stderr=subprocess.PIPE, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )  # fmt: skip
-        _, status, used = os.wait4(process.pid, 0)  # with the time and memory of the processes that it started
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0), errors.seek(0)
-        text = output.read()
-        if process.returncode:
-            last_words = " / ".join((errors.read() or text).strip().splitlines()[-3:])
-            raise ContenderFailed(f"{contender.name} ended with {process.returncode}: {last_words}")
-    return {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "memory": used.ru_maxrss / 1024}, text
+        output.seek(0)
+        text, told = output.read(), cost.read()
+    values = json.loads(told) if told else {"code": done.returncode}
+    if code := values.pop("code"):
+        last_words = " / ".join((done.stderr or text).strip().splitlines()[-3:])
+        raise ContenderFailed(f"{contender.name} ended with {code}: {last_words}")
+    return values, text
 
 
 def own_figures(output: str) -> dict[str, float]:
