@@ -60,6 +60,11 @@ class TimeKeeper(RunCallback):
         """Take the time of its evaluation."""
         self._evaluation += epoch.record.eval_seconds
 
+    @property
+    def steps(self) -> int:
+        """Steps that this process made, or windows of them."""
+        return self._later_steps + (self._first_step is not None)
+
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """What passes inside the block is evaluation."""

@@ -30,6 +30,7 @@ from engine.config.step_range import StepRange
 from engine.jobs.agreement import check_same_pictures, check_same_recipe
 from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
+from engine.jobs.input_hint import input_hint
 from engine.jobs.loops import Loop, make_loop
 from engine.jobs.network import build_network, load_published_weights, with_width_of_weights
 from engine.jobs.parts import (
@@ -198,7 +199,7 @@ def _train_in_folder(
         budget = keeper.budget(watch.total, watch.features, saver.seconds)
         costs = Costs(parameter_counts(network), resources.summary(), watch, budget, saved_bytes)
         write_summary(run, config, progress, results, costs, None if refit is None else refit.pictures)
-        print("\n".join(filter(None, (budget.line(), budget.hint()))))
+        print("\n".join(filter(None, (budget.line(), input_hint(budget, keeper.steps, config, splits.train)))))
     return results
 
 

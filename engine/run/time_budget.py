@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HINT_ABOVE = 0.1  # share of the time in which training waited for input
 _WORDS = {
     "prepare": "prepare",
     "compile": "compile",
@@ -58,14 +57,3 @@ class TimeBudget:
         unseen = " (with input wait, which the sink hides)" if self.input_wait is None else ""
         words = {**_WORDS, "step": f"step{unseen}"}
         return f"time: {self.total:.1f} s: " + ", ".join(f"{words[name]} {share:.0%}" for name, share in ordered)
-
-    def hint(self) -> str | None:
-        """What to do about input that training waited for; None where that is no matter."""
-        share = self.shares().get("input_wait", 0.0)
-        if share <= HINT_ABOVE:
-            return None
-        return (
-            f"hint: training waited for input in {share:.0%} of the time: raise data.workers if cores are idle, store "
-            "pictures at about data.preprocessing.resize, draw less in data.augmentation, or, with frozen layers, set "
-            "data.features.enabled"
-        )

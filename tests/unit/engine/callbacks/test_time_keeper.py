@@ -40,6 +40,10 @@ def test_waiting_and_computing_are_told_apart() -> None:
     assert budget == TimeBudget(prepare=4, compile=9, input_wait=6, step=9, evaluation=0, checkpoint=1, other=1)
 
 
+def test_the_steps_of_this_process_are_counted() -> None:
+    assert (TimeKeeper().steps, keeper_after([[(1, 12), (2, 3)], [(3, 3)]]).steps) == (0, 3)
+
+
 def test_what_is_waited_inside_of_steps_that_run_together_is_input() -> None:
     times, waited = iter([0.0, 0.0, 12.0, 12.0, 17.0]), iter([0.0, 2.0, 2.0, 5.0, 5.0])
     keeper = TimeKeeper(lambda: next(waited), lambda: next(times))
@@ -65,7 +69,6 @@ def test_where_the_device_takes_its_batches_no_wait_is_told() -> None:
 
     assert "input_wait" not in budget.seconds()
     assert "step (with input wait, which the sink hides) 100%" in budget.line()
-    assert budget.hint() is None
 
 
 def test_evaluations_of_this_process_count_and_those_before_a_resume_do_not() -> None:
@@ -107,12 +110,3 @@ def test_the_line_begins_with_the_largest_share() -> None:
     assert budget.line() == (
         "time: 10.0 s: step 60%, compile 20%, prepare 10%, evaluation 5%, checkpoint 5%, input wait 0%, other 0%"
     )
-
-
-@pytest.mark.parametrize(("waited", "told"), [(1.0, False), (1.2, True)])
-def test_a_hint_comes_above_a_tenth(waited: float, told: bool) -> None:
-    hint = TimeBudget(0, 0, waited, 10 - waited, 0, 0, 0).hint()
-
-    assert (hint is not None) == told
-    if hint:
-        assert "waited for input in 12% of the time" in hint
