@@ -18,7 +18,9 @@ from common import decode
 from common.decode import open_picture, reason_of, to_rgb
 from common.errors import DataError
 from common.files import sha256_of
-from datazoo.doctor.png_proof import proven_size
+from datazoo.doctor.png_proof import proven_size, stated_size
+from datazoo.photos.look import Look, look_at_opened
+from datazoo.photos.near_copies import SMALLEST
 from datazoo.pipeline import picture_bytes
 from datazoo.pipeline.picture_bytes import FileKey, Identity, identity_of, read_identified
 from datazoo.pipeline.pillow_path import resized_size
@@ -39,6 +41,7 @@ class Finding(NamedTuple):
         decoded: whether it was decoded, or tried to.
         lasting: whether the next look would find the same as long as the file does not change.
         identity: of the file; None where it changed while it was read, or could not be.
+        look: what it looks like, where that was asked for and it is large enough to have near copies.
     """
 
     sha256: bytes | None
@@ -47,6 +50,7 @@ class Finding(NamedTuple):
     decoded: bool = True
     lasting: bool = True
     identity: Identity | None = None
+    look: Look | None = None
 
 
 def strip_fault(width: int, height: int, resize: int) -> str | None:
@@ -73,12 +77,13 @@ def unopened(file: FileKey) -> Finding:
     return Finding(hashlib.sha256(repr(key).encode("utf-8", "surrogateescape")).digest(), decoded=False)
 
 
-def examine(file: FileKey, decoding: bool = True) -> Finding:
+def examine(file: FileKey, decoding: bool = True, looking: bool = False) -> Finding:
     """Read a file once.
 
     Args:
         file: path, or a part of a shard.
         decoding: find whether training, evaluation and prediction can decode it; otherwise only its hash is taken.
+        looking: take its look on the way, which needs its pixels.
     """
     try:
         raw, identity = read_identified(file)
@@ -87,26 +92,32 @@ def examine(file: FileKey, decoding: bool = True) -> Finding:
     sha256 = hashlib.sha256(raw).digest()
     if not decoding:
         return Finding(sha256, decoded=False, identity=identity)
-    if proven := proven_size(raw):
+    seen_whole = looking and min(stated_size(raw) or (0, 0)) >= SMALLEST
+    if not seen_whole and (proven := proven_size(raw)):
         return Finding(sha256, proven, identity=identity)
-    size = None
+    size = look = None
     try:
         image = open_picture(io.BytesIO(raw))
         size, kind = image.size, image.format
-        if kind == "JPEG":  # what it refuses, it refuses at any scale, and the smallest costs the least
-            image.draft(None, (1, 1))
-        to_rgb(image)
-        return Finding(sha256, size, png_damage(raw) if kind == "PNG" else None, identity=identity)
+        if looking and min(size) >= SMALLEST:
+            look = look_at_opened(image)
+        else:
+            if kind == "JPEG":  # what it refuses, it refuses at any scale, and the smallest costs the least
+                image.draft(None, (1, 1))
+            to_rgb(image)
+        return Finding(sha256, size, png_damage(raw) if kind == "PNG" else None, identity=identity, look=look)
     except Exception as error:  # whatever it is, it is the reason
         lasting = not isinstance(error, MemoryError)
         return Finding(sha256, size, reason_of(error), lasting=lasting, identity=identity)
 
 
-def examine_all(files: Sequence[FileKey], decoding: bool, workers: int | None) -> Iterator[list[Finding]]:
+def examine_all(
+    files: Sequence[FileKey], decoding: bool, workers: int | None, looking: bool = False
+) -> Iterator[list[Finding]]:
     """Look at files by threads; yield what was found in `_BLOCK` of them at a time."""
 
     def look(task: Sequence[FileKey]) -> list[Finding]:
-        return [examine(file, decoding) for file in task]
+        return [examine(file, decoding, looking) for file in task]
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for start in range(0, len(files), _BLOCK):

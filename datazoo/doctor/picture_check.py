@@ -17,6 +17,7 @@ from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.sharing import look_together
 from datazoo.doctor.verdicts import Verdicts
 from datazoo.packed import PictureFile
+from datazoo.photos.look import Look
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.picture_bytes import FileKey
 from datazoo.pipeline.ranks import ALONE, Ranks
@@ -40,6 +41,9 @@ class PictureCheck:
         resize: shorter side after the preprocessing's resize, pixels.
         workers: threads; None takes the number of cores.
         ranks: that share the work.
+
+    Attributes:
+        looks: what the pictures of a hold-out look like that were decoded for it, where this is the only rank.
     """
 
     def __init__(
@@ -58,13 +62,17 @@ class PictureCheck:
         self._pool_decoded = False
         self._counts: Counter[str] = Counter()
         self._unopened: dict[str, int] = {}
+        self.looks: dict[FileKey, Look] = {}
         self._started = time.perf_counter()
 
     def hashed(self, pictures: PictureSet) -> PictureSet:
-        """Return the pictures with their content hashes and sizes; parts of them are then known without a look."""
+        """Return the pictures of a hold-out with their content hashes and sizes.
+
+        Parts of them are then known without a look at the files, and so is what those look like that were decoded.
+        """
         if pictures.files is None:
             return pictures
-        found = self._verdicts(pictures)
+        found = self._verdicts(pictures, looking=self._mode == "changed" and self._ranks.shard.world_size == 1)
         if self._mode != "off":
             self._pool = {file: place for place, file in enumerate(pictures.file_keys)}
             self._of_pool, self._pool_decoded = found, pictures.split in self._needed
@@ -102,35 +110,38 @@ class PictureCheck:
             self._mode, counts["decoded"], counts["hashed"], counts["remembered"], part, seconds,
         )  # fmt: skip
 
-    def _verdicts(self, pictures: PictureSet) -> Verdicts:
+    def _verdicts(self, pictures: PictureSet, looking: bool = False) -> Verdicts:
         files, decoding = pictures.file_keys, pictures.split in self._needed
         if self._mode == "off":
             self._unopened[pictures.split] = len(files)
             return _entered(len(files), map(unopened, files))
         if (self._pool_decoded or not decoding) and all(file in self._pool for file in files):
             return self._of_pool.take([self._pool[file] for file in files])
-        found = look_together(files, self._ranks, partial(self._look, decoding=decoding, title=pictures.split))
+        look = partial(self._look, decoding=decoding, looking=looking, title=pictures.split)
+        found = look_together(files, self._ranks, look)
         if self._resize:
             found.judge(self._resize)
         return found
 
-    def _look(self, files: Sequence[FileKey], decoding: bool, title: str) -> Verdicts:
+    def _look(self, files: Sequence[FileKey], decoding: bool, looking: bool, title: str) -> Verdicts:
         """Remember or examine."""
         found = Verdicts(len(files)) if self._mode == "full" else self._memory.recall(files, decoding)
         todo = found.unknown().tolist()
         self._counts["remembered"] += len(files) - len(todo)
-        found.fill(todo, self._examine([files[place] for place in todo], decoding, f"checking {title}"))
+        found.fill(todo, self._examine([files[place] for place in todo], decoding, looking, f"checking {title}"))
         return found
 
-    def _examine(self, files: Sequence[FileKey], decoding: bool, title: str) -> Verdicts:
+    def _examine(self, files: Sequence[FileKey], decoding: bool, looking: bool, title: str) -> Verdicts:
         self._counts["decoded" if decoding else "hashed"] += len(files)
         started, found, done = self._memory.clock(), Verdicts(len(files)), 0
         show = None if self._ranks.shard.rank == 0 else True  # None: where there is a terminal
         with tqdm(total=len(files), desc=title, unit="img", delay=_PATIENCE, disable=show) as bar:
-            for block in examine_all(files, decoding, self._workers):
+            for block in examine_all(files, decoding, self._workers, looking):
                 self._memory.remember(zip(files[done : done + len(block)], block, strict=True), started)
                 for place, one in enumerate(block, done):
                     found.put(place, one)
+                    if one.look is not None:
+                        self.looks[files[place]] = one.look
                 done += len(block)
                 bar.update(len(block))
         return found

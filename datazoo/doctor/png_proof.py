@@ -40,6 +40,13 @@ def proven_size(content: bytes) -> tuple[int, int] | None:
     return (width, height) if _unpacks(packed, 1 + width * _CHANNELS[header[9]], height) else None
 
 
+def stated_size(content: bytes) -> tuple[int, int] | None:
+    """Return width and height as a PNG's header says them, true or not; None for another file."""
+    if not content.startswith(_SIGNATURE) or len(content) < 24:
+        return None
+    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
+
+
 def _chunks(content: bytes) -> list[tuple[bytes, bytes]] | None:
     """Return kind and data of all chunks, if the file holds chunks with right checksums and nothing else."""
     if not content.startswith(_SIGNATURE) or len(content) > _LARGEST:

@@ -69,8 +69,9 @@ def look_at(picture: Image.Image, size: tuple[int, int] | None = None) -> Look:
     """Look at an upright RGB picture; `size` is the stored one where a smaller one was decoded."""
     pixels = np.asarray(picture.resize((_GRID, _GRID), Image.Resampling.BOX))
     frequencies = _BASIS @ (pixels @ _LUMA) @ _BASIS.T
-    step = _GRID // SIDE
-    thumbnail = pixels.reshape(SIDE, step, SIDE, step, 3).mean((1, 3)).round().astype(np.uint8)
+    # Means of four, in a seventh of the time that NumPy's `mean` takes over two axes.
+    rows = pixels[::2].astype(np.float32) + pixels[1::2]
+    thumbnail = np.rint((rows[:, ::2] + rows[:, 1::2]) / 4).astype(np.uint8)
     return Look(frequencies, thumbnail, size or picture.size)
 
 
@@ -84,7 +85,15 @@ def look_into(raw: bytes, decoded: Image.Image | None = None) -> Look:
     Raises:
         Exception: whatever decoders raise on damaged files.
     """
-    image = open_picture(io.BytesIO(raw))
+    return look_at_opened(open_picture(io.BytesIO(raw)), decoded)
+
+
+def look_at_opened(image: Image.Image, decoded: Image.Image | None = None) -> Look:
+    """The same for a picture whose header alone was read: it is decoded as far as a look needs it.
+
+    Raises:
+        Exception: as above; what one scale of a JPEG refuses, all do.
+    """
     width, height = image.size
     if image.format != "JPEG" or min(width, height) < 2 * _ENOUGH:
         return look_at(to_rgb(image) if decoded is None else decoded)

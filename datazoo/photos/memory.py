@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import PIL
 
 from common.files import atomic_path
 from common.names import printable
+from datazoo.packed import PictureFile
 from datazoo.photos.groups import groups_of
 from datazoo.photos.look import Look, looks_of
 from datazoo.photos.near_copies import SMALLEST
 from datazoo.pictures import PictureSet
+from datazoo.pipeline.picture_bytes import FileKey
 from datazoo.pipeline.ranks import ALONE, Ranks
 
 _log = logging.getLogger(__name__)
@@ -29,10 +33,13 @@ class PhotoMemory:
     Args:
         folder: that they are remembered in; None remembers nothing.
         ranks: that share the work; every one holds the same pictures.
+        known: looks that somebody has taken already.
     """
 
-    def __init__(self, folder: Path | None, ranks: Ranks = ALONE) -> None:
-        self._folder, self._ranks = folder, ranks
+    def __init__(
+        self, folder: Path | None, ranks: Ranks = ALONE, known: Mapping[FileKey, Look] = MappingProxyType({})
+    ) -> None:
+        self._folder, self._ranks, self._known = folder, ranks, known
 
     def groups(self, pictures: PictureSet) -> np.ndarray:
         """Number the photos behind pictures, int64 (N,), see `photo_groups`."""
@@ -55,11 +62,18 @@ class PhotoMemory:
             return looks
         places = _large_enough(pictures)
         rank, count = self._ranks.shard.rank, self._ranks.shard.world_size
-        mine = looks_of([pictures.files[place] for place in places[rank::count]])
+        mine = self._taken(pictures.files, pictures.file_keys, places[rank::count])
         answers = [mine] if count == 1 else map(_unpacked_looks, self._ranks.gather(_packed_looks(mine)))
         for other, part in enumerate(answers):
             for place, look in zip(places[other::count], part, strict=True):
                 looks[place] = look
+        return looks
+
+    def _taken(self, files: Sequence[PictureFile], keys: Sequence[FileKey], places: Sequence[int]) -> list[Look | None]:
+        looks = [self._known.get(keys[place]) for place in places]
+        missing = [at for at, look in enumerate(looks) if look is None]
+        for at, look in zip(missing, looks_of([files[places[at]] for at in missing]), strict=True):
+            looks[at] = look
         return looks
 
 

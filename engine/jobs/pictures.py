@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from common.errors import DataError
@@ -14,9 +15,11 @@ from datazoo.doctor.check import check_splits
 from datazoo.doctor.copies import drop_leaks, log_leaks, refuse_leaks
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
+from datazoo.photos.look import Look
 from datazoo.photos.memory import PhotoMemory
 from datazoo.pictures import DataFinding, PictureSet, Splits
 from datazoo.pipeline.order import Shard
+from datazoo.pipeline.picture_bytes import FileKey
 from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.picture_list import write_list
@@ -57,6 +60,7 @@ def listed_splits(
     config: DataConfig,
     hashed: Callable[[PictureSet], PictureSet] = lambda pictures: pictures,
     ranks: Ranks = ALONE,
+    looks: Mapping[FileKey, Look] = MappingProxyType({}),
 ) -> Splits:
     """Load the splits; no picture is checked.
 
@@ -64,13 +68,14 @@ def listed_splits(
         config: the recipe's `data` section.
         hashed: adds content hashes to pictures in files, for a hold-out.
         ranks: that load the same, and share the work.
+        looks: what `hashed` saw of pictures, by file.
 
     Raises:
         DataError: what is asked for is not there, damaged or contradictory.
     """
     keys = set(SplitChoice.__dataclass_fields__) - {"chosen"}
     choice = SplitChoice(chosen=config.model_fields_set, **config.model_dump(include=keys))
-    photos = PhotoMemory(config.cache_dir / "photos", ranks)
+    photos = PhotoMemory(config.cache_dir / "photos", ranks, looks)
     return load_splits(config.source, config.path, choice, hashed, photos.groups, ranks)
 
 
@@ -124,7 +129,7 @@ def open_splits(config: DataConfig, runtime: Runtime | None = None, needed: Coll
 def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -> Splits:
     with PictureMemory(config.cache_dir / "pictures.sqlite") as memory:
         check = PictureCheck(memory, config.check, needed, config.preprocessing.resize, ranks=ranks)
-        splits = listed_splits(config, check.hashed, ranks)
+        splits = listed_splits(config, check.hashed, ranks, check.looks)
         refuse_one_class(splits, config.path if config.path is not None else config.source)
         readable = check_splits(splits, config.on_bad_image, check)
     if config.on_leak == "fail":
