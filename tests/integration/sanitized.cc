@@ -53,6 +53,8 @@ DECLARE(ZeroPaddingForward)
 DECLARE(CrossEntropyForward)
 DECLARE(CrossEntropyBackward)
 DECLARE(AdamWStep)
+extern "C" int ResizeRgb(const uint8_t*, int64_t, int64_t, int64_t, const int32_t*, const int32_t*, int64_t, int64_t,
+                         const int32_t*, const int32_t*, int64_t, int64_t, uint8_t*);
 
 // `labels`: the tensor that is int32, all zeros, if there is one.
 static void run(Kernel kernel, std::vector<Sizes> shapes, size_t labels = -1) {
@@ -111,6 +113,27 @@ static void convolution(Sizes x, int64_t outputs) {
   run(Convolution5x5WeightGradient, {y, x, weight, weight, bias});
 }
 
+// A window of a picture that has ten more columns, to another size, each sample mixed of five or fewer.
+static void resize(int64_t height, int64_t width, int64_t size_y, int64_t size_x) {
+  const int64_t pitch = 3 * (width + 10), used = pitch * (height - 1) + 3 * width;
+  const int64_t taps_y = height < 5 ? height : 5, taps_x = width < 5 ? width : 5;
+  auto* pixels = static_cast<uint8_t*>(std::malloc(used));
+  auto* out = static_cast<uint8_t*>(std::malloc(3 * size_y * size_x));
+  for (int64_t i = 0; i < used; ++i) pixels[i] = i % 256;
+  const auto starts = [](int64_t length, int64_t taps, int64_t size) {
+    std::vector<int32_t> first(size);
+    for (int64_t i = 0; i < size; ++i) first[i] = (length - taps) * i / size;
+    first.back() = length - taps;
+    return first;
+  };
+  const auto starts_x = starts(width, taps_x, size_x), starts_y = starts(height, taps_y, size_y);
+  const std::vector<int32_t> weights_x(taps_x * size_x, (1 << 22) / taps_x), weights_y(taps_y * size_y, -(1 << 20));
+  if (ResizeRgb(pixels, pitch, height, width, starts_x.data(), weights_x.data(), taps_x, size_x, starts_y.data(),
+                weights_y.data(), taps_y, size_y, out))
+    std::exit(1);
+  std::free(pixels), std::free(out);
+}
+
 int main() {
   for (int64_t height : {1, 2, 3, 4, 7, 8, 15, 16, 33, 40}) {
     for (int64_t width : {1, 2, 3, 5, 7, 8, 14, 17, 32, 41}) {
@@ -123,6 +146,7 @@ int main() {
       depthwise_block(DepthwiseBlockForwardStride2, DepthwiseBlockBackwardStride2, x, 2, true);
       depthwise_block(FrozenDepthwiseBlockForwardStride1, FrozenDepthwiseBlockBackwardStride1, x, 1, false);
       depthwise_block(FrozenDepthwiseBlockForwardStride2, FrozenDepthwiseBlockBackwardStride2, x, 2, false);
+      for (int64_t size : {1, 6, 37}) resize(height, width, size, height + size);
       for (int64_t outputs : {1, 6, 15}) convolution(x, outputs);
       for (int64_t outputs : {1, 8, 101}) pointwise(x, outputs);
       for (Kernel kernel : {BatchNormForward, BatchNormRelu6Forward}) run(kernel, {x, c, c, c, c, {2}, x, c, c, c, c});
