@@ -17,11 +17,12 @@ _RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
 _CHIP = re.compile(r"^\s*\d+\s+\d+\s+\d+\s+\S", re.MULTILINE)
 
 
-def count_cards(devices: Path = DEVICES) -> int | None:
+def count_cards(devices: Path = DEVICES, timeout: float = 20) -> int | None:
     """Count the cards of this node, or of this container of it.
 
     Args:
         devices: the folder of device files.
+        timeout: seconds after which npu-smi is ended; without its driver it may wait for ever.
 
     Returns:
         None where neither device files nor npu-smi tell, as on a login node.
@@ -31,7 +32,12 @@ def count_cards(devices: Path = DEVICES) -> int | None:
     program = shutil.which("npu-smi")
     if program is None:
         return None
-    done = subprocess.run([program, "info", "-m"], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            [program, "info", "-m"], capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     return len(_CHIP.findall(done.stdout)) or None
 
 

@@ -178,7 +178,8 @@ class Execution:
     def _noted(self, stream: Iterator[str], log: object) -> Iterator[str]:
         """Pass lines on, after writing them down and looking for whom the launcher blames."""
         for line in stream:
-            print(line, end="", file=log, flush=True)  # type: ignore[call-overload]
+            with contextlib.suppress(OSError):  # a full disk: the console is still there
+                print(line, end="", file=log, flush=True)  # type: ignore[call-overload]
             if found := _MSRUN_BLAMES.search(line):
                 self._blamed |= {"pid": int(found[1]), "code": int(found[2])}
             elif found := _MPIRUN_BLAMES.search(line):

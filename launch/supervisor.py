@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from launch.request import JobRequest
 
 DEFAULT_PORT = 8118
 _LONGEST_WAIT = 60.0
+_LEAST_SPACE = 1_000_000  # bytes
 # Ended well; input that another start cannot mend; a stop signal, after which whoever sent it starts the job again.
 _FINAL_CODES = (0, 2, *map(stop_code, STOP_SIGNALS))
 
@@ -90,7 +92,10 @@ class Supervisor:
         return port
 
     def _report(self, outcome: Outcome, execution: Execution) -> None:
-        self.say(f"job: {outcome}; all logs in {execution.plan.log_dir}")
+        folder = execution.plan.log_dir
+        self.say(f"job: {outcome}; all logs in {folder}")
+        if shutil.disk_usage(folder).free < _LEAST_SPACE:
+            self.say(f"no space is left for logs at {folder}, so ranks could not go on: make room, or give --log_dir")
         # A job that was asked to stop has said where it stands, if there was still someone to pass it on.
         last = [line for line in outcome.tail[-1:] if not execution.shown(line)]
         for line in last if outcome.stopped else outcome.tail:

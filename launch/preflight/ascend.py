@@ -17,6 +17,7 @@ from launch.request import JobRequest
 
 _HCCN_TOOL = "/usr/local/Ascend/driver/tools/hccn_tool"
 _NOT_RUN = "npu-smi info: missing, or it fails"
+_NO_CARDS = "npu-smi info lists no card that can be read"
 
 # `npu-smi info`: below the cards, a row of NPU, chip, process, its name and memory for what runs on them.
 _PROCESS = re.compile(r"^\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s*\|\s*(\S*)\s*\|\s*(\d+)\s*\|", re.MULTILINE)
@@ -155,7 +156,7 @@ def health(listing: str | None) -> Check:
         return Check("health", "warn", _NOT_RUN, "put /usr/local/sbin on the PATH, or reinstall the driver")
     npus = parse_npu_smi(listing)
     if not npus:
-        return Check("health", "warn", "npu-smi info lists no card that can be read", "look yourself: npu-smi info")
+        return Check("health", "warn", _NO_CARDS, "look yourself: npu-smi info")
     ill = [f"NPU {npu.npu}: {npu.health}" for npu in npus if npu.health.upper() != "OK"]
     if ill:
         return Check("health", "fail", ", ".join(ill), "npu-smi info -t health -i <NPU>; reset it or leave it out")
@@ -171,6 +172,8 @@ def free_cards(listing: str | None, request: JobRequest) -> Check:
     """
     if listing is None:
         return Check("free cards", "warn", _NOT_RUN, "look yourself that nobody else computes here")
+    if not parse_npu_smi(listing):
+        return Check("free cards", "warn", _NO_CARDS, "look yourself that nobody else computes here")
     taken = {int(card) for card in request.devices.split(",")} if request.devices else set(range(request.workers))
     numbers = {(npu.npu, npu.chip): number for number, npu in enumerate(parse_npu_smi(listing))}  # as CANN counts them
     busy = [
@@ -190,8 +193,9 @@ def links(request: JobRequest, machine: Machine) -> list[Check]:
     if not (program.is_file() or machine.has(name)):
         return [Check("links", "warn", "hccn_tool not found: not looked at", f"it is in {_HCCN_TOOL} on the host")]
     numbers = request.devices.split(",") if request.devices else [str(card) for card in range(request.workers)]
-    state = {card: machine.run(name, "-i", card, "-link", "-g") or "no answer" for card in numbers}
-    down = [f"card {card}: {text.strip().splitlines()[-1]}" for card, text in state.items() if not _is_up(text)]
+    answers = {card: machine.run(name, "-i", card, "-link", "-g") or "" for card in numbers}
+    state = {card: text.strip() or "no answer" for card, text in answers.items()}
+    down = [f"card {card}: {text.splitlines()[-1]}" for card, text in state.items() if not _is_up(text)]
     checks = [
         Check("links", "fail" if request.nodes > 1 else "warn", "; ".join(down), "look at cable, optics and switch")
         if down

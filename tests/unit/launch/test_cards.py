@@ -39,6 +39,21 @@ def test_without_device_files_npu_smi_is_asked(tmp_path: Path, monkeypatch: pyte
     assert count_cards(tmp_path / "none") == 2
 
 
+@pytest.mark.parametrize(
+    "script",
+    ["sleep 60", "head -c 999 /dev/urandom", "echo dcmi failed >&2; exit 255", "", "\x7fELF of another processor"],
+)
+def test_an_npu_smi_that_does_not_answer_counts_nothing(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "npu-smi"
+    program.write_text(script if "ELF" in script else f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    assert count_cards(tmp_path / "none", timeout=0.5) is None
+
+
 def test_a_login_node_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -150,8 +150,20 @@ def test_of_two_chips_on_a_card_each_counts_as_one_that_the_job_may_take() -> No
     assert (state("10,11"), state("4,5")) == ("fail", "ok")
 
 
-def test_a_table_that_cannot_be_read_is_not_called_sound() -> None:
-    assert ascend.health("a table of another kind").state == "warn"
+@pytest.mark.parametrize("listing", ["", "a table of another kind", "\ufffd\x00\ufffd"])
+def test_a_table_that_cannot_be_read_is_not_called_sound(listing: str) -> None:
+    assert ascend.health(listing).state == "warn"
+    assert ascend.free_cards(listing, JobRequest("train.py", platform="Ascend", workers=2)).state == "warn"
+
+
+def test_a_link_of_which_nothing_is_said_is_not_called_up(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    machine = node.machine()
+    (tmp_path / "usr/local/Ascend/driver/tools/hccn_tool").write_text("#!/bin/sh\necho\n")
+
+    (check, *_) = ascend.links(JobRequest("train.py", platform="Ascend", workers=2), machine)
+
+    assert (check.state, check.details) == ("warn", "card 0: no answer; card 1: no answer")
 
 
 def test_sixteen_cards_are_a_node_too(tmp_path: Path) -> None:

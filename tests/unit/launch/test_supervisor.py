@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -71,6 +72,15 @@ def test_a_job_that_would_end_the_same_way_is_not_started_again(
     assert supervisor.run() == 1
     assert len(supervisor.outcomes) == 1
     assert "not started again, it would end the same way: the loss is nan" in said
+
+
+def test_a_full_disk_under_the_logs_is_named(
+    supervise: Callable[..., Supervisor], said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=4096))
+
+    assert supervise("sys.exit(1)").run() == 1
+    assert any(line.startswith(f"no space is left for logs at {tmp_path / 'logs'}") for line in said)
 
 
 def test_it_gives_up_with_a_summary(supervise: Callable[..., Supervisor], said: list[str]) -> None:
