@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from common.code import code_fingerprint, framework_version
 from common.errors import BadInput, ConfigError, DataError, JobFailed
 from datazoo.pictures import Splits
 from engine.config import Config, dump_config
@@ -65,6 +66,16 @@ def _said(failure: str) -> BadInput | JobFailed:
 
 def _words(error: Exception) -> str:
     return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+
+
+def check_same_code(runtime: Runtime) -> None:
+    """Compare the project's sources and MindSpore's version over the ranks: each node may have a clone of its own.
+
+    Raises:
+        ConfigError: on every rank, if one differs from the main rank.
+    """
+    if runtime.world_size > 1:
+        _compare(runtime, "code", f"sources {code_fingerprint()}, MindSpore {framework_version()}", show=True)
 
 
 def check_same_recipe(runtime: Runtime, config: Config) -> None:

@@ -27,7 +27,7 @@ from engine.callbacks.stop_on_signal import StopOnSignal
 from engine.callbacks.time_keeper import TimeKeeper
 from engine.config import Config
 from engine.config.step_range import StepRange
-from engine.jobs.agreement import check_same_pictures, check_same_recipe
+from engine.jobs.agreement import check_same_code, check_same_pictures, check_same_recipe
 from engine.jobs.begin import Beginning
 from engine.jobs.feed import Feed
 from engine.jobs.input_hint import input_hint
@@ -92,6 +92,7 @@ def checked(config: Config, runtime: Runtime) -> Config:
     """Refuse what this machine cannot run, before any picture is read; take the network's width from its weights."""
     check_device(runtime.device, config.amp, config.train.bn_sync)
     config = with_width_of_weights(config, config.finetune.pretrained)
+    check_same_code(runtime)
     check_same_recipe(runtime, config)
     return config
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import BadInput, DataError, JobFailed
+from engine.jobs import agreement
 from engine.jobs.agreement import failing_together
 from tests.unit.datazoo.doctor.pictures import on_ranks
 
@@ -59,3 +60,17 @@ def test_ranks_that_succeed_get_what_all_said() -> None:
     results = together(2, lambda rank, gather: gather(bytes([rank])))
 
     assert results == [[b"\0", b"\1"]] * 2
+
+
+def test_ranks_of_other_code_are_refused_with_both_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = iter(["1" * 16, "2" * 16])
+    monkeypatch.setattr(agreement, "code_fingerprint", lambda: next(own))
+
+    def compare(rank: int, gather: Callable[[bytes], list[bytes]]) -> None:
+        agreement.check_same_code(SimpleNamespace(world_size=2, gather=gather))  # type: ignore[arg-type]
+
+    results = on_ranks(2, compare)
+
+    assert all(isinstance(result, BadInput) for result in results)
+    assert "the code of rank 1 is not the main rank's: all ranks must read the same" in str(results[0])
+    assert all("1" * 16 in str(result) and "2" * 16 in str(result) for result in results)
