@@ -48,7 +48,7 @@ class Sidecar:
         Raises:
             RunError: no sidecar, or not one of ours.
         """
-        path = checkpoint.resolve().with_suffix(".json")
+        path = _linked(checkpoint).with_suffix(".json")
         try:
             values = read_json(path, strict=False)
             if not isinstance(values["classes"], list):
@@ -81,6 +81,15 @@ class Sidecar:
         refit = self.refit_of is None or isinstance(self.refit_of, str)
         if not (whole and named and described and scored and refit and isinstance(self.sha256, str)):
             raise TypeError("a value is of another type than was written")
+
+
+def _linked(checkpoint: Path) -> Path:
+    """Follow a link to the checkpoint it names, also where a copy of the run made whole files of its links."""
+    path = checkpoint.resolve()
+    if path.with_suffix(".json").is_file() or not path.is_file():
+        return path
+    twins = (other for other in _with_sidecar(path.parent) if other.stat().st_size == path.stat().st_size)
+    return next((other for other in twins if sha256_of(other) == sha256_of(path)), path)
 
 
 def verify(checkpoint: Path) -> Sidecar:
@@ -271,7 +280,7 @@ def load_state(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, objec
     Raises:
         RunError: missing or damaged.
     """
-    path = checkpoint.resolve().with_suffix(".state")
+    path = _linked(checkpoint).with_suffix(".state")
     if not path.is_file() or sha256_of(path) != Sidecar.read(checkpoint).state_sha256:
         raise RunError(f"checkpoint {checkpoint}: the training state {path.name} is missing or damaged")
     try:

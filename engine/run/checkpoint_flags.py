@@ -36,7 +36,7 @@ def recipe_of(options: argparse.Namespace) -> Path:
     """The recipe that the checkpoint's run was started with.
 
     Raises:
-        ConfigError: it does not lie where train.py puts it.
+        ConfigError: there is no such run or checkpoint, or its recipe does not lie where train.py puts it.
     """
     checkpoint = checkpoint_of(options)
     named = options.run if options.checkpoint in ("best", "last") else checkpoint
@@ -46,6 +46,8 @@ def recipe_of(options: argparse.Namespace) -> Path:
             "(--run DIR) or a checkpoint (--checkpoint FILE.ckpt)"
         )
     recipe = (options.run or checkpoint.parent.parent) / "config.yaml"
+    if not recipe.is_file() and not named.exists():
+        raise ConfigError(f"{printable(named)} is not there; name a run folder (--run DIR) or a checkpoint")
     if not recipe.is_file():
-        raise ConfigError(f"{recipe} is missing; name the recipe of the data with --config FILE")
+        raise ConfigError(f"{printable(recipe)} is missing; name the recipe of the data with --config FILE")
     return recipe

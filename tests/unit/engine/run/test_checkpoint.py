@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -50,6 +51,18 @@ def test_a_refit_is_the_best_has_seen_val_and_names_the_checkpoint_that_was_scor
     kept = verify(tmp_path / "best.ckpt")
     assert (kept.refit_of, kept.score, kept.has_seen("val"), kept.has_seen("test")) == (scored.name, None, True, False)
     assert not verify(scored).has_seen("val")
+
+
+def test_a_copy_that_made_files_of_the_links_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    store = CheckpointStore(tmp_path / "run", DESCRIPTION)
+    save(store, 3, best=True, state={"moment": np.zeros(2, np.float32)}, state_notes={})
+    save(store, 4)
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")  # follows links, as clouds and sticks do
+
+    assert not (tmp_path / "copy/best.ckpt").is_symlink()
+    assert [verify(tmp_path / "copy" / name).epoch for name in ("best.ckpt", "last.ckpt")] == [3, 4]
+    assert load_state(tmp_path / "copy/best.ckpt")[0].keys() == {"moment"}
 
 
 def test_the_newest_the_best_and_every_nth_stay(tmp_path: Path) -> None:

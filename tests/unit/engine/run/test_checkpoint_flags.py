@@ -33,3 +33,20 @@ def test_a_bundle_is_no_run(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="this needs the run"):
         recipe_of(options(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (options(), r"which network\? add --run DIR"),
+        (options(Path("nowhere")), r"nowhere is not there; name a run folder \(--run DIR\) or a checkpoint"),
+        (options(None, "nowhere.ckpt"), r"nowhere\.ckpt is not there"),
+        (options(Path(".")), r"config\.yaml is missing; name the recipe of the data with --config FILE"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: argparse.Namespace, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=says):
+        recipe_of(asked)
