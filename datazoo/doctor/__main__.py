@@ -51,6 +51,7 @@ def _report(options: argparse.Namespace) -> bool:
     # Here, not above: Ctrl-C is answered from `open_door` on, and these take a while.
     from datazoo.doctor.examination import examine
     from datazoo.doctor.findings import find_problems
+    from datazoo.doctor.fixing import check_target
     from datazoo.doctor.inventory import take_inventory
     from datazoo.doctor.page import Verdict, write_verdict_json, write_verdict_page
     from datazoo.doctor.trainable import find_refusal
@@ -59,14 +60,16 @@ def _report(options: argparse.Namespace) -> bool:
     inventory = take_inventory(options.data, options.archive_dir)
     if not inventory.items:
         raise DataError(f"{printable(options.data)}: no pictures in class folders{level_hint(inventory.root)}")
+    if options.fix is not None:
+        check_target(options.fix, inventory)
+    output = options.output or Path("runs/doctor") / options.data.resolve().name
+    output.mkdir(parents=True, exist_ok=True)
     _print_understood(inventory)
     examined = examine([item.path for item in inventory.items], options.workers)
     refused = find_refusal(options.data, options.archive_dir, inventory, examined)
     verdict = Verdict(inventory, (*refused, *find_problems(inventory, examined)))
     _print_verdict(verdict)
 
-    output = options.output or Path("runs/doctor") / options.data.resolve().name
-    output.mkdir(parents=True, exist_ok=True)
     write_verdict_json(verdict, output / "doctor.json")
     write_verdict_page(verdict, output / "doctor.html", options.lang, str(options.data))
     print(f"page: {printable(output / 'doctor.html')}")

@@ -82,6 +82,22 @@ def _leave_out_emptied_classes(inventory: Inventory, left: dict[int, LeftOut]) -
             left[i] = LeftOut(f"its class has no picture left{where}")
 
 
+def check_target(target: Path, inventory: Inventory) -> None:
+    """Refuse a folder for the clean copy that cannot be one, which is worth knowing before pictures are looked at.
+
+    Raises:
+        DataError: it is a file, not empty, or inside the data set.
+    """
+    if os.path.lexists(target) and not target.is_dir():
+        raise DataError(f"--fix {printable(target)} is no folder; name a new one")
+    if target.is_dir() and any(target.iterdir()):
+        raise DataError(f"--fix {printable(target)} is not empty; name a new folder")
+    if target.resolve().is_relative_to(inventory.root.resolve()):
+        raise DataError(
+            f"--fix {printable(target)} lies inside the data set, which is never touched; name another folder"
+        )
+
+
 def write_clean(inventory: Inventory, left: dict[int, LeftOut], target: Path, by: By) -> int:
     """Write the pictures that stay into a new folder, with manifest.csv; return their number.
 
@@ -94,12 +110,7 @@ def write_clean(inventory: Inventory, left: dict[int, LeftOut], target: Path, by
     Raises:
         DataError: the folder cannot be used, or nothing would be in it.
     """
-    if target.is_dir() and any(target.iterdir()):
-        raise DataError(f"--fix {printable(target)} is not empty; name a new folder")
-    if target.resolve().is_relative_to(inventory.root.resolve()):
-        raise DataError(
-            f"--fix {printable(target)} lies inside the data set, which is never touched; name another folder"
-        )
+    check_target(target, inventory)
     if len(left) == len(inventory.items):
         raise DataError("--fix: every picture would be left out; see the reasons in doctor.html")
     taken: set[Path] = set()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from common.errors import DataError
+from datazoo.doctor import examination
 from datazoo.doctor.__main__ import main as doctor
 
 
@@ -68,3 +70,26 @@ def test_a_broken_picture_is_told_as_broken_and_not_as_refused(
     assert code == 1
     assert "Cannot be decoded: 2" in out
     assert "refuse" not in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--fix", "full"), "--fix full is not empty"),
+        (("--fix", "pets/clean"), "lies inside the data set"),
+        (("--fix", "file"), "--fix file is no folder; name a new one"),
+        (("--output", "file"), "File exists: 'file'"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_refused_before_pictures_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], says: str
+) -> None:
+    write_class(tmp_path / "pets/cat", 0, 7)
+    write_class(tmp_path / "pets/dog", 90, 7)
+    write_class(tmp_path / "full", 0, 0)
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(examination, "examine", lambda paths, workers: pytest.fail("pictures were looked at"))
+
+    with pytest.raises((DataError, OSError), match=says):
+        doctor(["pets", *flags])
