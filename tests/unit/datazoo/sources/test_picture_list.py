@@ -197,13 +197,14 @@ def test_pictures_in_memory_have_no_list(tmp_path: Path) -> None:
         write_list(load_splits("digits"), tmp_path / "splits.csv")
 
 
+_OF_FILES = st.characters(codec="utf-8", exclude_characters="/\0")
 _LETTERS = st.characters(
     codec="utf-8", exclude_characters="/\\\0", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cf")
 )
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.text(_LETTERS, min_size=1, max_size=12), label=st.text(_LETTERS, min_size=1, max_size=12))
+@given(name=st.text(_OF_FILES, min_size=1, max_size=12), label=st.text(_LETTERS, min_size=1, max_size=12))
 def test_any_name_and_label_survive_a_list(tmp_path: Path, name: str, label: str) -> None:
     files = (tmp_path / f"{name}.png", tmp_path / f"{name}+.png")
     for file in files:
