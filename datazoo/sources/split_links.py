@@ -11,6 +11,18 @@ from common.names import printable, readable
 from datazoo.pictures import Splits
 
 
+def check_target(target: Path) -> None:
+    """Refuse a folder for the links that cannot be one.
+
+    Raises:
+        DataError: it is a file, or not empty.
+    """
+    if os.path.lexists(target) and not target.is_dir():
+        raise DataError(f"--write_split {printable(target)} is no folder; name a new one, or a list: splits.csv")
+    if target.is_dir() and any(target.iterdir()):
+        raise DataError(f"--write_split {printable(target)} is not empty; name a new folder")
+
+
 def write_links(splits: Splits, target: Path) -> int:
     """Write `<target>/<split>/<class>/<picture>`, a symbolic link to every picture; return how many.
 
@@ -22,8 +34,7 @@ def write_links(splits: Splits, target: Path) -> int:
         DataError: pictures in memory or in shards, a class that cannot name a folder, or a folder that is not empty or
             cannot be written.
     """
-    if target.is_dir() and any(target.iterdir()):
-        raise DataError(f"--write_split {printable(target)} is not empty; name a new folder")
+    check_target(target)
     for name in splits.train.classes:
         if name in (".", "..") or "/" in name or "\0" in name:
             raise DataError(f"class {readable(name)} cannot name a folder; write a list: --write_split splits.csv")

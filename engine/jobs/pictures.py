@@ -23,7 +23,7 @@ from datazoo.pipeline.picture_bytes import FileKey
 from datazoo.pipeline.ranks import ALONE, Ranks
 from datazoo.sources.list_file import LIST_ENDINGS
 from datazoo.sources.picture_list import write_list
-from datazoo.sources.split_links import write_links
+from datazoo.sources.split_links import check_target, write_links
 from datazoo.sources.split_names import SPLITS
 from datazoo.sources.splits import SplitChoice, load_splits, refuse_one_class
 from engine.config.data_section import DataConfig
@@ -89,10 +89,16 @@ def write_split(config: DataConfig, target: Path) -> Path:
     Raises:
         DataError: see `listed_splits`; pictures in memory; or it cannot be written.
     """
-    splits = listed_splits(config)
+    is_list = target.suffix.lower() in LIST_ENDINGS
+    # What cannot be written is refused before pictures are looked at.
     if not target.resolve().parent.is_dir():
         raise DataError(f"--write_split {printable(target)}: {printable(target.resolve().parent)} does not exist")
-    if target.suffix.lower() in LIST_ENDINGS:
+    if is_list and target.is_dir():
+        raise DataError(f"--write_split {printable(target)} is a folder, and its name is a list's; choose another name")
+    if not is_list:
+        check_target(target)
+    splits = listed_splits(config)
+    if is_list:
         write_list(splits, target)
     else:
         write_links(splits, target)

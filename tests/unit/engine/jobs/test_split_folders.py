@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from common import log
 from common.errors import DataError
 from datazoo.pictures import DataFinding
 from engine.config import Config, dump_config, load_config
@@ -122,6 +123,7 @@ def test_splits_that_were_found_are_not_written_down_again(tmp_path: Path) -> No
 def test_write_split_writes_the_list_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = write_recipe(tmp_path, write_data(tmp_path, "data") / "data")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(log, "log_to_console", lambda: None)  # it would stay for the tests that follow
 
     assert train(["--config", str(recipe), "--write_split", "splits.csv"]) == 0
 
@@ -132,6 +134,7 @@ def test_write_split_writes_the_list_and_trains_nothing(tmp_path: Path, monkeypa
 def test_write_split_writes_links_where_the_name_is_no_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = write_recipe(tmp_path, write_data(tmp_path, "data") / "data")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(log, "log_to_console", lambda: None)  # it would stay for the tests that follow
 
     assert train(["--config", str(recipe), "--write_split", "linked"]) == 0
 
@@ -139,10 +142,22 @@ def test_write_split_writes_links_where_the_name_is_no_lists(tmp_path: Path, mon
     assert not (tmp_path / "runs").exists()
 
 
-def test_write_split_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
-    config = load_config(write_recipe(tmp_path, write_data(tmp_path, "data") / "data")).data
-    with pytest.raises(DataError, match="gone does not exist"):
-        write_split(config, tmp_path / "gone/splits.csv")
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("gone/splits.csv", "gone does not exist"),
+        ("full", "full is not empty; name a new folder"),
+        ("file", "file is no folder; name a new one, or a list: splits.csv"),
+        ("folder.csv", "folder.csv is a folder, and its name is a list's"),
+    ],
+)
+def test_write_split_refuses_its_place_before_it_looks_at_pictures(tmp_path: Path, target: str, says: str) -> None:
+    (tmp_path / "full/a").mkdir(parents=True)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").touch()
+    config = load_config(write_recipe(tmp_path, tmp_path / "no_data")).data
+    with pytest.raises(DataError, match=says):
+        write_split(config, tmp_path / target)
 
 
 def write_leak(data: Path) -> None:
