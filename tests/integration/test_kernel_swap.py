@@ -79,7 +79,7 @@ def test_mobilenetv2_exchanges_every_convolution_but_the_first_and_every_batch_n
     network = small_mobilenet()
     report = apply_kernels(network)
     assert (report.depthwise, report.pointwise, report.batch_norms) == (3, 6, 10)
-    assert (report.with_relu6, report.poolings) == (7, 0)
+    assert (report.with_relu6, report.poolings, report.blocks) == (7, 0, 2)
     assert nn.ReLU6 not in kinds(network)
     assert nn.BatchNorm2d not in kinds(network)
     assert str(report) == (
@@ -88,11 +88,11 @@ def test_mobilenetv2_exchanges_every_convolution_but_the_first_and_every_batch_n
     )
 
 
-def test_without_avx_512_convolutions_1x1_stay_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_avx_512_convolutions_1x1_stay_and_no_layers_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels.swap, "register_bytes", lambda library: 32)
     network = small_mobilenet()
     report = apply_kernels(network)
-    assert (report.depthwise, report.pointwise, report.pointwise_left) == (3, 0, 6)
+    assert (report.depthwise, report.pointwise, report.pointwise_left, report.blocks) == (3, 0, 6, 0)
     assert PointwiseConv2d not in kinds(network)
     assert str(report).endswith("; 6 convolutions 1x1 stay MindSpore's: the kernel gains with AVX-512 only")
 
