@@ -12,18 +12,24 @@ from datazoo.pipeline.reader import Opener, View, opener
 from datazoo.pipeline.reduce import decoded_bytes
 from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
 from datazoo.pipeline.transforms import evaluation_view
-from datazoo.pipeline.window import Picture, size_of
+from datazoo.pipeline.window import Picture, Resize, resize_by_pillow, size_of
 
 
-def crop_source(pictures: PictureSet, augment: AugmentationConfig, choice: DecodedCacheChoice) -> Opener:
+def crop_source(
+    pictures: PictureSet,
+    augment: AugmentationConfig,
+    choice: DecodedCacheChoice,
+    resize: Resize = resize_by_pillow,
+) -> Opener:
     """Return what gives the pictures that random crops are cut from, kept or decoded.
 
     Args:
         pictures: the set.
         augment: `reduce_to`.
         choice: whether and where decoded pictures are kept.
+        resize: reduces them.
     """
-    decoded = opener(pictures, augment.reduce_to)
+    decoded = opener(pictures, augment.reduce_to, resize)
     lengths = None if pictures.sizes is None else decoded_bytes(pictures.sizes, augment.reduce_to)
     cache = open_decoded(pictures, {"reduce_to": augment.reduce_to}, lengths, choice)
     return decoded if cache is None else _kept(cache, lambda index: np.asarray(decoded(index)))

@@ -80,7 +80,7 @@ class TrainLoader:
         workers: dataset threads; None takes the number of cores.
         on_bad: what becomes of a picture that cannot be read any more: fail, or replace.
         decoded: whether and where decoded pictures are kept, which changes no pixel.
-        resize: makes squares of random crops.
+        resize: makes squares of random crops, and reduces pictures.
 
     Raises:
         DataError: the global batch is larger than the data.
@@ -177,7 +177,7 @@ class TrainLoader:
 
     @cached_property
     def _crop_source(self) -> Opener:
-        return crop_source(self._pictures, self._augment, self._decoded)
+        return crop_source(self._pictures, self._augment, self._decoded, self._resize)
 
     def _rows(self, reader: PictureReader, order: np.ndarray, positions: np.ndarray) -> Dataset:
         def read(row: int) -> tuple[np.ndarray, ...]:

@@ -16,9 +16,8 @@ from common.errors import DataError
 from datazoo.packed import PictureFile
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.decode import decode_file
-from datazoo.pipeline.pillow_path import resized
 from datazoo.pipeline.reduce import decode_reduced, reduced_size
-from datazoo.pipeline.window import Picture
+from datazoo.pipeline.window import Picture, Resize, resize_by_pillow
 
 if TYPE_CHECKING:
     from mindspore.dataset import Dataset
@@ -40,12 +39,15 @@ _MOST_IN_A_ROW = 20  # pictures that cannot be read one after the other: the fol
 _DECODED = "common.errors.DataError: "
 
 
-def opener(pictures: PictureSet, reduce_to: int | None = None) -> Callable[[int], Image.Image]:
+def opener(
+    pictures: PictureSet, reduce_to: int | None = None, resize: Resize = resize_by_pillow
+) -> Callable[[int], Image.Image]:
     """Return what decodes the pictures of a set.
 
     Args:
         pictures: the set.
         reduce_to: largest shorter side of what is decoded, pixels; None decodes all of it.
+        resize: reduces them.
     """
     arrays, paths = pictures.arrays, pictures.files
 
@@ -54,13 +56,13 @@ def opener(pictures: PictureSet, reduce_to: int | None = None) -> Callable[[int]
         array = arrays[index]
         image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
         size = reduced_size(*image.size, reduce_to)
-        return image if image.size == size else resized(image, *size)
+        return image if image.size == size else Image.fromarray(resize(image, *size, "bicubic"))
 
     if paths is None:
         return of_array
     if reduce_to is None:
         return lambda index: decode_file(paths[index])
-    return lambda index: decode_file(paths[index], lambda raw: decode_reduced(raw, reduce_to))
+    return lambda index: decode_file(paths[index], lambda raw: decode_reduced(raw, reduce_to, resize))
 
 
 class PictureReader:

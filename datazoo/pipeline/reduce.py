@@ -9,7 +9,8 @@ from PIL import Image
 
 from common.decode import open_picture, reason_of, to_rgb
 from common.errors import DataError
-from datazoo.pipeline.pillow_path import resized, resized_size
+from datazoo.pipeline.pillow_path import resized_size
+from datazoo.pipeline.window import Resize, resize_by_pillow
 
 
 def reduced_size(width: int, height: int, shorter: int | None) -> tuple[int, int]:
@@ -19,7 +20,7 @@ def reduced_size(width: int, height: int, shorter: int | None) -> tuple[int, int
     return resized_size(width, height, shorter)
 
 
-def decode_reduced(raw: bytes, shorter: int) -> Image.Image:
+def decode_reduced(raw: bytes, shorter: int, resize: Resize = resize_by_pillow) -> Image.Image:
     """Return the upright RGB picture that a file's content holds, its shorter side reduced.
 
     A JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size that is not below what is wanted, which saves
@@ -29,6 +30,7 @@ def decode_reduced(raw: bytes, shorter: int) -> Image.Image:
     Args:
         raw: the file.
         shorter: largest shorter side, pixels; a smaller picture stays as it is.
+        resize: goes the rest of the way.
 
     Raises:
         DataError: why it cannot be decoded.
@@ -41,7 +43,7 @@ def decode_reduced(raw: bytes, shorter: int) -> Image.Image:
         rgb = to_rgb(image)
         if (rgb.width < rgb.height) != (wanted[0] < wanted[1]):  # EXIF has turned it
             wanted = wanted[::-1]
-        return rgb if rgb.size == wanted else resized(rgb, *wanted)
+        return rgb if rgb.size == wanted else Image.fromarray(resize(rgb, *wanted, "bicubic"))
     except DataError:
         raise
     except Exception as error:

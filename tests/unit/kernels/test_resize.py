@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from datazoo.pipeline.window import resize_by_pillow, window_of
+from datazoo.pictures import PictureSet
+from datazoo.pipeline.loader import TrainLoader
+from datazoo.pipeline.spec import AugmentationConfig, PreprocessingSpec
+from datazoo.pipeline.window import Resize, resize_by_pillow, window_of
 from kernels.resize import KernelResize
 
 LENGTHS = st.integers(1, 90)
@@ -69,3 +72,17 @@ def test_threads_do_not_disturb_each_other(resize: KernelResize) -> None:
 
     for picture, one in zip(pictures, found, strict=True):
         np.testing.assert_array_equal(one, resize_by_pillow(picture, 48, 48, "bicubic"))
+
+
+def test_training_sees_the_same_pixels_by_either(resize: KernelResize, tmp_path: Path) -> None:
+    for index, (height, width) in enumerate([(90, 70), (64, 120), (40, 41)]):
+        Image.fromarray(noise(height, width, index)).save(tmp_path / f"{index}.png")
+    pictures = PictureSet("train", ("a",), np.zeros(3, np.int32), paths=sorted(tmp_path.iterdir()))
+    augment = AugmentationConfig(random_resized_crop=True, horizontal_flip=0.5, color_jitter=0.4, reduce_to=60)
+
+    def pixels(by: Resize) -> np.ndarray:
+        spec = PreprocessingSpec(resize=40, image_size=32)
+        loader = TrainLoader(pictures, spec, augment, batch_size=3, seed=0, workers=2, resize=by)
+        return np.stack([next(loader.epoch(epoch).create_tuple_iterator(output_numpy=True))[0] for epoch in range(2)])
+
+    np.testing.assert_array_equal(pixels(resize), pixels(resize_by_pillow))
