@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -67,13 +68,21 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `target` that becomes `target` if the block succeeds, and vanishes if not.
 
     `target` is not there, or an empty folder.
+
+    Raises:
+        FileExistsError: another process has made `target` meanwhile.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(target)
     temporary.mkdir()
     try:
         yield temporary
-        os.replace(temporary, target)
+        try:
+            os.replace(temporary, target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise FileExistsError(errno.EEXIST, "another process has made it meanwhile", str(target)) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from deploy.export.mindir_runtime import open_runtime
 from deploy.use.classifier import Classifier
 from deploy.use.fitting import check_declaration, check_input, proven
 from deploy.use.runtimes import Runtime
+from engine.run.checkpoint_flags import file_behind
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -47,7 +48,7 @@ def open_classifier(
     if (source / "checkpoints").is_dir():
         source = source / "checkpoints" / "best.ckpt"
     if source.suffix == ".ckpt":
-        return _of_checkpoint(source, batch_size, threads)
+        return _of_checkpoint(file_behind(source), batch_size, threads)
     raise BundleError(
         f"{source}: {'nothing to predict with' if source.exists() else 'no such file or folder'}; "
         "name a run folder of train.py, a .ckpt file or a bundle of export.py"

@@ -26,10 +26,15 @@ def checkpoint_of(options: argparse.Namespace) -> Path:
         ConfigError: neither a run nor a file is named.
     """
     if options.checkpoint not in ("best", "last"):
-        return Path(options.checkpoint)
+        return file_behind(Path(options.checkpoint))
     if options.run is None:
         raise ConfigError("which network? add --run DIR (a run folder) or --checkpoint FILE")
-    return Path(options.run) / "checkpoints" / f"{options.checkpoint}.ckpt"
+    return file_behind(Path(options.run) / "checkpoints" / f"{options.checkpoint}.ckpt")
+
+
+def file_behind(checkpoint: Path) -> Path:
+    """Return the file that `best.ckpt` or `last.ckpt` is a link to now: a run in training points them elsewhere."""
+    return checkpoint.parent / checkpoint.readlink() if checkpoint.is_symlink() else checkpoint
 
 
 def recipe_of(options: argparse.Namespace) -> Path:

@@ -57,3 +57,19 @@ def test_what_cannot_be_written_is_called_by_the_name_that_was_given(tmp_path: P
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match=re.escape(f"'{tmp_path / name}'")):
         write_json(tmp_path / name, [1])
+
+
+def test_of_two_processes_that_make_one_folder_the_second_names_it(tmp_path: Path) -> None:
+    target = tmp_path / "bundle"
+
+    def make() -> None:
+        with atomic_folder(target) as folder:
+            (folder / "mine").touch()
+            target.mkdir()
+            (target / "theirs").touch()
+
+    with pytest.raises(FileExistsError, match="another process has made it meanwhile") as refused:
+        make()
+
+    assert refused.value.filename == str(target)
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "theirs"]

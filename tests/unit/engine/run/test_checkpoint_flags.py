@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError
-from engine.run.checkpoint_flags import recipe_of
+from engine.run.checkpoint_flags import checkpoint_of, recipe_of
 
 
 def options(run: Path | None = None, checkpoint: str = "best") -> argparse.Namespace:
@@ -50,3 +50,14 @@ def test_what_is_not_there_is_named(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=says):
         recipe_of(asked)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_link_of_a_run_in_training_is_followed_once(by_name: bool, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "best.ckpt").symlink_to("epoch_0003.ckpt")
+
+    chosen = checkpoint_of(options(tmp_path) if by_name else options(None, str(checkpoints / "best.ckpt")))
+
+    assert chosen == checkpoints / "epoch_0003.ckpt"
