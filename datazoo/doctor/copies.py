@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import combinations
 
 from common.errors import DataError
-from datazoo.pictures import PictureSet, Splits
+from common.names import printable
+from datazoo.pictures import PictureSet, Splits, short_name
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,26 @@ def log_leaks(splits: Splits) -> dict[tuple[str, str], int]:
     for line in _told(splits, leaks):
         _log.warning("%s: its accuracy is inflated", line)
     return leaks
+
+
+def log_contradictions(splits: Splits) -> int:
+    """Log one warning about byte-identical pictures of different classes; return how many pictures that are."""
+    first: dict[bytes, tuple[int, str]] = {}
+    members: dict[bytes, list[str]] = {}
+    for part in splits:
+        for digest, label, file in zip(part.content_hashes(), part.labels.tolist(), part.file_keys, strict=False):
+            known, name = first.setdefault(digest, (label, short_name(file)))
+            if label != known:
+                members.setdefault(digest, [name]).append(short_name(file))
+    count = sum(map(len, members.values()))
+    if members:
+        example = " = ".join(map(printable, next(iter(members.values()))[:2]))
+        _log.warning(
+            "%d pictures are byte-identical to one of another class, the first is %s: a label of each is wrong; "
+            "python -m datazoo.doctor names them all",
+            count, example,
+        )  # fmt: skip
+    return count
 
 
 def refuse_leaks(splits: Splits) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from common.errors import DataError
 from common.names import printable
 from datazoo.doctor.check import check_splits
-from datazoo.doctor.copies import drop_leaks, log_leaks, refuse_leaks
+from datazoo.doctor.copies import drop_leaks, log_contradictions, log_leaks, refuse_leaks
 from datazoo.doctor.memory import PictureMemory
 from datazoo.doctor.picture_check import PictureCheck
 from datazoo.photos.look import Look
@@ -141,6 +141,7 @@ def _checked_splits(config: DataConfig, ranks: Ranks, needed: Collection[str]) -
     if config.on_leak == "fail":
         refuse_leaks(readable)
     kept = drop_leaks(readable) if config.on_leak == "drop" else readable
+    log_contradictions(kept)
     copies = log_leaks(kept)
     findings = (
         *_left_out("unreadable", splits, readable),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from common.door import run_door
 from common.errors import DataError
 from datazoo.doctor.__main__ import main
 from datazoo.doctor.check import check_pictures, check_splits
-from datazoo.doctor.copies import drop_leaks, leaks_between, refuse_leaks, unseen_part
+from datazoo.doctor.copies import drop_leaks, leaks_between, log_contradictions, refuse_leaks, unseen_part
 from datazoo.sources.splits import load_splits
 
 
@@ -131,6 +132,25 @@ def test_copies_are_counted_across_splits(dataset: Path) -> None:
     leaks = leaks_between(load_splits("image_folder", dataset))
 
     assert leaks == {("train", "val"): 0, ("train", "test"): 1, ("val", "test"): 0}
+
+
+def test_one_picture_in_two_classes_is_said(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copy(dataset / "train/a/1.png", dataset / "train/b/new.png")
+    shutil.copy(dataset / "train/a/1.png", dataset / "train/a/again.png")
+
+    assert log_contradictions(load_splits("image_folder", dataset)) == 2
+
+    assert (
+        "2 pictures are byte-identical to one of another class, the first is a/1.png = b/new.png: a label of each is "
+        "wrong; python -m datazoo.doctor names them all"
+    ) in caplog.text
+
+
+def test_copies_of_one_class_are_no_contradiction(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copy(dataset / "train/a/1.png", dataset / "val/a/again.png")
+
+    assert log_contradictions(load_splits("image_folder", dataset)) == 0
+    assert caplog.text == ""
 
 
 def test_healthy_folder_exits_0(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
