@@ -92,7 +92,7 @@ def predict_out_of_fold(
         DataError: a class has too few photos.
     """
     photos = photos_of(values, labels)
-    check_enough_photos(labels, photos, folds)
+    check_enough_photos(labels, photos, folds, classes)
     finetune, counts = config.finetune, ClassificationCounts(len(classes))
     rows, of_fold, top1 = [], [], []
     for fold, (train, held) in enumerate(grouped_folds(labels, photos, folds, config.data.split_seed), 1):

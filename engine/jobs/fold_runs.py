@@ -34,6 +34,7 @@ from report.predictions import read_predictions
 logger = logging.getLogger(__name__)
 
 RUNS = "runs"
+_NAMED = 5
 
 
 def train_folds(config: Config, runtime: Runtime, folds: int, resume: str | None, force: bool) -> Path:
@@ -58,7 +59,7 @@ def train_folds(config: Config, runtime: Runtime, folds: int, resume: str | None
     splits = open_splits(config.data, runtime, needed=("train", "val"))
     pool = pooled((splits.train, splits.val), "train")
     photos = _photos(config, pool, runtime)
-    check_enough_photos(pool.labels, photos, folds)
+    check_enough_photos(pool.labels, photos, folds, pool.classes)
     folder = _folder(config, folds, resume)
     lock = RunLock(folder)
     lock.sign()
@@ -75,24 +76,25 @@ def train_folds(config: Config, runtime: Runtime, folds: int, resume: str | None
     return folder
 
 
-def check_enough_photos(labels: np.ndarray, photos: np.ndarray, folds: int) -> None:
+def check_enough_photos(labels: np.ndarray, photos: np.ndarray, folds: int, classes: Sequence[str]) -> None:
     """Refuse more folds than a class has photos.
 
     Args:
         labels: (N,).
         photos: (N,), each picture's photo.
         folds: number of folds.
+        classes: their names, in label order.
 
     Raises:
-        DataError: a class has too few; the message says how many folds go.
+        DataError: a class has too few; the message says which, and how many folds go.
     """
-    if fewest_groups(labels, photos) >= folds:
+    fewest = fewest_groups(labels, photos)
+    if fewest >= folds:
         return
-    few = [int(c) for c in np.unique(labels) if len(np.unique(photos[labels == c])) < folds]
-    raise DataError(
-        f"--folds {folds}: {len(few)} class(es) show fewer than {folds} photos (copies of one count once); "
-        f"use --folds {max(2, fewest_groups(labels, photos))} or add pictures"
-    )
+    few = [classes[int(c)] for c in np.unique(labels) if len(np.unique(photos[labels == c])) < folds]
+    named = ", ".join(map(printable, few[:_NAMED])) + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else "")
+    remedy = f"use --folds {fewest} or add pictures" if fewest > 1 else "add pictures, or leave such classes out"
+    raise DataError(f"--folds {folds}: fewer than {folds} photos of {named} (copies of one count once); {remedy}")
 
 
 def _without_choosing(config: Config) -> Config:
