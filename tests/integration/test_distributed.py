@@ -78,7 +78,7 @@ def test_two_hosts_train_as_one(
     script = f"""
         set -e
         ip link set lo up
-        unshare -n sleep 150 & host=$!
+        unshare -n sleep 560 & host=$!
         sleep 0.5
         ip link add va type veth peer name vb
         ip link set vb netns $host
@@ -96,7 +96,7 @@ def test_two_hosts_train_as_one(
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=550,
     )
 
     assert job.returncode == 0, job.stdout + job.stderr
