@@ -80,7 +80,7 @@ inline Lanes in_register(Lanes lanes) {
 }
 
 #if defined(__AVX512F__)
-inline __mmask16 first_lanes(int64_t count) { return count < kLanes ? (1u << (count > 0 ? count : 0)) - 1 : ~0u; }
+inline __mmask16 first_lanes(int64_t count) { return count < kLanes ? (1u << (count > 0 ? count : 0)) - 1 : 0xffffu; }
 #endif
 
 // The first `count` lanes of a register, and zeros behind them; all for a count beyond, none for one below zero.
