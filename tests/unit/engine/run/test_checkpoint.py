@@ -131,7 +131,10 @@ def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path: Pat
         folder.mkdir()
         writer = context.Process(target=_save_for_ever, args=(folder,))
         writer.start()
-        time.sleep(0.1 + rng.random() * 0.25)
+        # The first ones are killed before anything is whole, or while it is made.
+        while attempt > 2 and writer.is_alive() and not (folder / "best.ckpt").exists():
+            time.sleep(0.001)
+        time.sleep(rng.random() * 0.25)
         assert writer.pid is not None
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
@@ -142,4 +145,4 @@ def test_killing_the_writer_at_any_moment_leaves_whole_checkpoints(tmp_path: Pat
                 epoch = verify(folder / name).epoch
                 loaded = ms.load_checkpoint(str((folder / name).resolve()))
                 assert (loaded["layer.weight"].asnumpy() == epoch).all()
-    assert seen > 12, "the writer was killed before it had written anything"
+    assert seen >= 18, "the writer was killed before it had written anything"

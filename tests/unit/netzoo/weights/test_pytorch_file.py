@@ -37,7 +37,7 @@ def test_every_tensor_has_the_shape_and_the_numbers_that_torch_saved(kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.97])
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.7, 0.97])
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kind: str, share: float) -> None:
     content = (FIXTURES / f"torch_{kind}.pth").read_bytes()
     (tmp_path / "cut.pth").write_bytes(content[: int(len(content) * share)])

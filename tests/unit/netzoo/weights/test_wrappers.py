@@ -116,7 +116,7 @@ OPTIMIZER = {"state": {0: {"exp_avg": np.ones(2)}}, "param_groups": [{"lr": 0.1}
 
 
 def load(state: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    (tmp_path / "net.pth").touch()
+    (tmp_path / "net.pth").write_bytes(b"read by the next line")
     monkeypatch.setattr("netzoo.weights.files.read_pytorch_file", lambda path: state)
     return read_weights(tmp_path / "net.pth")
 
