@@ -150,6 +150,7 @@ def write_list(splits: Splits, target: Path) -> None:
     folder = target.resolve().parent
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
+    quoting = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(("path", "label", "split"))
     for part in splits:
         if part.paths is None:
@@ -159,5 +160,6 @@ def write_list(splits: Splits, target: Path) -> None:
             if problem := encoding_problem(name):
                 raise DataError(f"{printable(path)}: the file's name {problem}")
             guarded = f"./{name}" if name.startswith(_FORMULA_SIGNS) or name[0].isspace() else name
-            writer.writerow((guarded, part.classes[label], part.split))
+            # Python quotes no carriage return, though it reads one as the end of a line.
+            (quoting if "\r" in name else writer).writerow((guarded, part.classes[label], part.split))
     write_text(target, stream.getvalue())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -204,6 +204,8 @@ _LETTERS = st.characters(
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(name="\r", label="cat")
+@example(name=" a\n\u2028b", label="cat")
 @given(name=st.text(_OF_FILES, min_size=1, max_size=12), label=st.text(_LETTERS, min_size=1, max_size=12))
 def test_any_name_and_label_survive_a_list(tmp_path: Path, name: str, label: str) -> None:
     files = (tmp_path / f"{name}.png", tmp_path / f"{name}+.png")
