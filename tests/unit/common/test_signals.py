@@ -193,7 +193,8 @@ def test_nothing_is_said_after_the_last_line() -> None:
 def test_a_door_that_is_only_being_opened_is_no_exception(line: int) -> None:
     """The signal comes after so many lines of `open_door` and what it calls."""
     code = f"""
-import os, sys, time
+import os, signal, sys, time
+signal.signal(2, signal.default_int_handler)  # a shell's background job is started with Ctrl-C ignored
 from common import door
 lines = 0
 def trace(frame, event, argument):
