@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,6 @@ from deploy.opening import open_classifier
 from deploy.use.server_app import create_app
 from deploy.use.service import SWEEP_SECONDS, Limits
 from tests.unit.deploy.small_bundle import colour_model, picture_bytes, write_bundle
-from tests.unit.deploy.use.running_server import running
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +28,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(bundle: Path) -> Iterator[TestClient]:
     with TestClient(create_app(open_classifier(bundle), Limits(body_bytes=1_000_000))) as client:
         yield client
-
-
-def test_nothing_is_answered_that_is_not_documented(bundle: Path, tmp_path: Path) -> None:
-    # How fast a busy machine makes up requests is nothing that the server could promise.
-    options = ["--max-examples=15", "--generation-deterministic", "--no-color", "--suppress-health-check=too_slow"]
-    with running(create_app(open_classifier(bundle))) as port:
-        address = f"http://127.0.0.1:{port}/openapi.json"
-        command = [str(Path(sys.executable).with_name("schemathesis")), "run", address, *options]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 selected / 3 total" in done.stdout
 
 
 def test_every_status_that_is_sent_is_declared_with_its_form(client: TestClient) -> None:
