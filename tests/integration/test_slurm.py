@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def reach(slurm: Slurm, job: str, run: Path, step: int) -> None:
     """Return once the job has made a step."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not any(line["step"] >= step for line in metrics(run)):
         assert time.monotonic() < deadline, f"step {step} was not reached:\n{slurm.output(job)}"
         time.sleep(0.02)
