@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _PATIENCE = 2.0  # seconds that the main thread gets to tidy up
 _WAKE_UP = signal.SIGRTMIN + 3  # from our thread to the main thread, out of a system call if need be
+_GO_ON = signal.SIGRTMIN + 4  # between our threads that wait for signals
 _WORDS = {
     signal.SIGINT: "Ctrl-C",
     signal.SIGTERM: "SIGTERM",
@@ -81,12 +82,12 @@ def watch_signals(handler: StopHandler, *, once: bool = False) -> None:
         once: let further signals go unanswered, where they are the first one told twice.
     """
     watched = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [*watched, _GO_ON])
     for number in watched:
         signal.signal(number, handler)
     signal.signal(_WAKE_UP, handler.interrupt)
     os.register_at_fork(after_in_child=let_signals_end)
-    threading.Thread(target=_dispatch, args=(watched, once), name="signals", daemon=True).start()
+    _Dispatcher(watched, once).start()
 
 
 def hold_signals() -> None:
@@ -107,18 +108,38 @@ def ending_at_once() -> Iterator[None]:
     """Inside the block the stop signals end the process by themselves.
 
     For a library that keeps the interpreter while it waits: no handler of Python's would be called before it is back.
+    The main thread goes on blocking them, and so do the threads that the library starts; one of ours lets them in.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    let_signals_end()
+    for number, handler in handlers.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    aside, open_to_all = threading.Event(), threading.Event()
+    dispatcher = next((thread for thread in threading.enumerate() if isinstance(thread, _Dispatcher)), None)
+    if dispatcher is not None:
+        dispatcher.step_aside(aside)
+    victim = threading.Thread(target=_let_in, args=(open_to_all,), name="signals end", daemon=True)
+    victim.start()
+    open_to_all.wait()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.pthread_kill(victim.ident or 0, _GO_ON)
+        victim.join()
         restore(handlers)
+        if dispatcher is not None:
+            dispatcher.come_back()
+
+
+def _let_in(ready: threading.Event) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [_GO_ON])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    ready.set()
+    signal.sigwait([_GO_ON])
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
 @contextlib.contextmanager
@@ -181,12 +202,37 @@ def last_line(text: str) -> None:
             os.write(console, f"{text}\n".encode())
 
 
-def _dispatch(watched: Sequence[int], once: bool) -> None:
-    answered = False
-    while not (once and answered):
-        answered = True
-        number = signal.sigwait(watched)
-        try:
-            pass_to(signal.getsignal(number), number, None)
-        except BaseException:  # a handler that raises wants the main thread to end, and this is not it
-            os._exit(stop_code(number))
+class _Dispatcher(threading.Thread):
+    """Waits for the watched signals and calls the handlers that Python knows."""
+
+    def __init__(self, watched: Sequence[int], once: bool) -> None:
+        super().__init__(name="signals", daemon=True)
+        self._watched = watched
+        self._once = once
+        self._aside: threading.Event | None = None
+
+    def run(self) -> None:
+        """Answer signals, or only the first one."""
+        answered = False
+        while not (self._once and answered):
+            number = signal.sigwait([*self._watched, _GO_ON])
+            if number == _GO_ON:
+                assert self._aside is not None
+                self._aside.set()
+                signal.sigwait([_GO_ON])
+                continue
+            answered = True
+            try:
+                pass_to(signal.getsignal(number), number, None)
+            except BaseException:  # a handler that raises wants the main thread to end, and this is not it
+                os._exit(stop_code(number))
+
+    def step_aside(self, done: threading.Event) -> None:
+        """Leave the signals to others, from when `done` is set."""
+        self._aside = done
+        self.come_back()
+        done.wait()
+
+    def come_back(self) -> None:
+        """Answer them again."""
+        signal.pthread_kill(self.ident or 0, _GO_ON)

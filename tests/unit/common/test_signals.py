@@ -124,6 +124,19 @@ def test_afterwards_signals_have_their_line_again() -> None:
     assert end(program) == (143, "stopped by SIGTERM\n")
 
 
+def test_what_such_a_library_starts_leaves_signals_to_the_door() -> None:
+    """Else they would come to its threads, past the rule that a rank heeds the first one only."""
+    program = start(
+        "from common.signals import ending_at_once, STOP_SIGNALS\n"
+        "def look(): print({*STOP_SIGNALS} <= signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
+        "ready()\n"
+        "with ending_at_once():\n"
+        "    thread = threading.Thread(target=look); thread.start(); thread.join()"
+    )
+
+    assert end(program) == (0, "True\n")
+
+
 def test_files_that_were_being_written_are_removed(tmp_path: Path) -> None:
     program = start(f"import pathlib\nwith atomic_path(pathlib.Path({str(tmp_path)!r}) / 'x') as p:\n"
                     "    p.touch(); ready(); time.sleep(60)")  # fmt: skip
