@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -152,8 +153,10 @@ def _join_ranks(device: str) -> Runtime:
     if role == "MS_WORKER" and os.environ.get("RANK_ID", "0") == "0":
         count, wait = (os.environ.get(name, "?") for name in ("MS_WORKER_NUM", "MS_TOPO_TIMEOUT"))
         print(f"waiting for {count} rank(s) at {master}, for {wait} s at the most (MS_ROLE={role})", flush=True)
+    # A rank has nothing to save yet, and MindSpore keeps the interpreter; the scheduler is in there for the whole job.
+    waiting = contextlib.nullcontext() if role == "MS_SCHED" else ending_at_once()
     try:
-        with ending_at_once():  # there is nothing to save, and MindSpore keeps the interpreter
+        with waiting:
             init()
     except RuntimeError as error:
         if role == "MS_SCHED":
