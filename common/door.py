@@ -34,8 +34,8 @@ from common.streams import EXIT_READER_GONE, ReaderGone, guard_console
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 EXIT_INTERRUPTED = 130  # Ctrl-C; SIGTERM is 143, a closed terminal 129: see common.signals
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DoorParser(argparse.ArgumentParser):

@@ -117,24 +117,25 @@ def ending_at_once() -> Iterator[None]:
     for number, handler in handlers.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    aside, open_to_all = threading.Event(), threading.Event()
     dispatcher = next((thread for thread in threading.enumerate() if isinstance(thread, _Dispatcher)), None)
     if dispatcher is not None:
-        dispatcher.step_aside(aside)
-    victim = threading.Thread(target=_let_in, args=(open_to_all,), name="signals end", daemon=True)
-    victim.start()
-    open_to_all.wait()
+        dispatcher.step_aside()
+    ready = threading.Event()
+    doorman = threading.Thread(target=_let_in, args=(ready,), name="signals end", daemon=True)
+    doorman.start()
+    ready.wait()
     try:
         yield
     finally:
-        signal.pthread_kill(victim.ident or 0, _GO_ON)
-        victim.join()
+        signal.pthread_kill(doorman.ident or 0, _GO_ON)
+        doorman.join()
         restore(handlers)
         if dispatcher is not None:
             dispatcher.come_back()
 
 
 def _let_in(ready: threading.Event) -> None:
+    """Be the one thread that blocks no stop signal, until it is told to go on."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [_GO_ON])
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     ready.set()
@@ -209,7 +210,7 @@ class _Dispatcher(threading.Thread):
         super().__init__(name="signals", daemon=True)
         self._watched = watched
         self._once = once
-        self._aside: threading.Event | None = None
+        self._aside = threading.Event()
 
     def run(self) -> None:
         """Answer signals, or only the first one."""
@@ -217,7 +218,6 @@ class _Dispatcher(threading.Thread):
         while not (self._once and answered):
             number = signal.sigwait([*self._watched, _GO_ON])
             if number == _GO_ON:
-                assert self._aside is not None
                 self._aside.set()
                 signal.sigwait([_GO_ON])
                 continue
@@ -227,12 +227,15 @@ class _Dispatcher(threading.Thread):
             except BaseException:  # a handler that raises wants the main thread to end, and this is not it
                 os._exit(stop_code(number))
 
-    def step_aside(self, done: threading.Event) -> None:
-        """Leave the signals to others, from when `done` is set."""
-        self._aside = done
-        self.come_back()
-        done.wait()
+    def step_aside(self) -> None:
+        """Leave the signals to others until `come_back`."""
+        self._aside.clear()
+        self._tell()
+        self._aside.wait()
 
     def come_back(self) -> None:
         """Answer them again."""
+        self._tell()
+
+    def _tell(self) -> None:
         signal.pthread_kill(self.ident or 0, _GO_ON)
