@@ -11,6 +11,8 @@ from common.errors import LaunchError
 
 MOST_CARDS = 16
 """Of any node that is sold: an Atlas 800T A2 has 8, an A3 has 16."""
+MEETING = 600
+"""Seconds to wait for all ranks, which is msrun's default too."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class JobRequest:
     devices: str | None = None
     cards_per_node: int | None = None
     rank_table: Path | None = None
-    cluster_timeout: int = 600
+    cluster_timeout: int = MEETING
     bind_cores: bool = False
 
     def __post_init__(self) -> None:

@@ -11,14 +11,13 @@ from typing import TypeVar
 from common.environment import whole_number
 from common.errors import LaunchError
 from launch.cards import VISIBLE, choose_cards, count_cards, parse_cards
-from launch.request import MOST_CARDS, JobRequest
+from launch.request import MEETING, MOST_CARDS, JobRequest
 from launch.schedulers.allocation import Allocation
 from launch.schedulers.find import find_allocation
 
 _T = TypeVar("_T")
 _ONE_NODE = Allocation("this machine")
 _OF_CARDS = ("devices", "cards_per_node", "rank_table_file")
-_MEETING = 600  # seconds to wait for all ranks, which is msrun's default too
 _FROM_ALLOCATION = ("workers", "nodes", "node_rank", "master_addr", "master_port")
 
 
@@ -75,7 +74,7 @@ def resolve(
         hosts=options.hosts,
         cards_per_node=cards,
         rank_table=known.rank_table if platform == "Ascend" else None,
-        cluster_timeout=options.cluster_timeout or whole_number("MS_TOPO_TIMEOUT", environ) or _MEETING,
+        cluster_timeout=options.cluster_timeout or whole_number("MS_TOPO_TIMEOUT", environ) or MEETING,
         bind_cores=options.bind_cores,
     )
     if platform != "Ascend":
