@@ -109,9 +109,7 @@ def rows(comparison: Comparison, over: Sequence[Column], word: Words = ENGLISH) 
         kind = "run" if len(group.runs) == 1 else "seed"
         for run in group.runs:
             seed = word["seed_unknown"] if run.seed is None else word["seed"].format(run.seed)
-            twin = labels[run.path].removeprefix(
-                run.label(word)
-            )  # the folder, where name and seed are another run's too
+            twin = labels[run.path].removeprefix(run.label(word))  # the folder, where a run has the same name and seed
             yield Row(kind, run.name, seed + twin, tuple(_run_cell(run, column, word) for column in over), run.path)
 
 
