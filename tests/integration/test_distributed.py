@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,8 @@ def test_two_hosts_by_mpirun_train_as_one(tmp_path: Path, two_processes: tuple[P
     agent = tmp_path / "agent"
     agent.write_text(  # a login finds little of the first host's environment
         "#!/bin/bash\nshift\n"
-        'exec env -i PATH=/usr/bin:/bin HOME=/root USER=root SHELL=/bin/bash nsenter -t "$FAR" -n -u sh -c "$*"\n'
+        'exec env -i PATH=/usr/bin:/bin HOME=/root USER=root SHELL=/bin/bash TMPDIR="$TMPDIR" '
+        'nsenter -t "$FAR" -n -u sh -c "$*"\n'
     )
     agent.chmod(0o755)
     arguments = shlex.join(
@@ -130,14 +132,16 @@ def test_two_hosts_by_mpirun_train_as_one(tmp_path: Path, two_processes: tuple[P
           'hostname hostb; ip link set lo up; ip addr add 10.9.0.2/24 dev vb; ip link set vb up'
         bash launch/run_distribute_cpu.sh {arguments}
     """
-    job = subprocess.run(
-        [*space, "bash", "-c", script],
-        cwd=ROOT,
-        env=environment(PRTE_MCA_plm_ssh_agent=str(agent)),
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
+    # Open MPI names folders by pid, and in a pid namespace one that was killed has left a folder of the same number.
+    with tempfile.TemporaryDirectory(prefix="mpi") as scratch:
+        job = subprocess.run(
+            [*space, "bash", "-c", script],
+            cwd=ROOT,
+            env=environment(PRTE_MCA_plm_ssh_agent=str(agent), TMPDIR=scratch),
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
 
     assert job.returncode == 0, job.stdout + job.stderr
     assert "mpirun: 2 ranks on 2 host(s), MindSpore's scheduler at 10.9.0.1:" in job.stdout
