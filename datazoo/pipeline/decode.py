@@ -9,7 +9,7 @@ from PIL import Image
 from common.decode import decode
 from common.errors import DataError
 from datazoo.packed import PackedFile, PictureFile
-from datazoo.pipeline.picture_bytes import read_identified
+from datazoo.pipeline.picture_bytes import read_identified, read_packed
 
 JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")  # Windows saves pictures from the web as .jfif
 EXTENSIONS = frozenset({*JPEG_ENDINGS, ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff"})
@@ -21,7 +21,7 @@ def read_file(path: PictureFile) -> bytes:
     Raises:
         DataError: why it cannot be one, see `read_identified`.
     """
-    return read_identified(path if isinstance(path, PackedFile) else str(path))[0]
+    return read_packed(path) if isinstance(path, PackedFile) else read_identified(str(path))[0]
 
 
 def decode_file(path: PictureFile, decoder: Callable[[bytes], Image.Image] = decode) -> Image.Image:

@@ -40,9 +40,8 @@ def read_identified(file: FileKey) -> tuple[bytes, Identity | None]:
     """
     try:
         if isinstance(file, PackedFile):
-            _check_size(file.size)
             before = identity_of(file)
-            return file.read_bytes(), before if identity_of(file) == before else None
+            return read_packed(file), before if identity_of(file) == before else None
         # A pipe without a writer would never open otherwise.
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -52,6 +51,19 @@ def read_identified(file: FileKey) -> tuple[bytes, Identity | None]:
     except (OSError, ValueError) as error:
         dangling = isinstance(error, FileNotFoundError) and isinstance(file, str) and os.path.islink(file)
         raise DataError("dangling link" if dangling else str(getattr(error, "strerror", None) or error)) from error
+
+
+def read_packed(file: PackedFile) -> bytes:
+    """Read a part of a shard, which is compared with its index when it is opened.
+
+    Raises:
+        DataError: why it cannot be a picture, see `read_identified`; or the shard is another one.
+    """
+    _check_size(file.size)
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(str(error.strerror or error)) from error
 
 
 def _read(descriptor: int) -> tuple[bytes, Identity | None]:
