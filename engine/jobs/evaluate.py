@@ -40,7 +40,7 @@ def evaluate(
         runtime: device and rank.
         checkpoint: what to evaluate.
         split: train, val or test.
-        run: where the result is saved; None only prints it.
+        run: where the result is saved; without one, or where it cannot be written, it is only printed.
         name: what the result calls the checkpoint.
         start_mindspore: called before MindSpore is needed, where it was not started yet.
 
@@ -67,6 +67,9 @@ def evaluate(
             "val: this head was solved on val too, and has seen these pictures: the score of the head before it is in "
             "eval_val.json, which is kept"
         )
+    if run is not None and not run.is_writable():
+        logger.warning("%s cannot be written: the result is printed, and not saved", printable(run.path))
+        run = None
     result = evaluator(splits.named(split))
     require_finite_loss(result, f"{split}, evaluated with {printable(checkpoint)}")
     print(f"{printable(checkpoint)}: epoch {sidecar.epoch}")

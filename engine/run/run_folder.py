@@ -75,6 +75,10 @@ class RunFolder:
                 raise RunError(f"run {path}: {name} is missing, so this is not a run folder of train.py")
         return cls(path)
 
+    def is_writable(self) -> bool:
+        """Whether results can be saved in it: another user's run, or one on a read-only mount, can only be read."""
+        return os.access(self.path, os.W_OK | os.X_OK)
+
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
