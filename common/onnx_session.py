@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,7 @@ def open_session(
 
 
 class OnnxNetwork:
-    """An ONNX file with one input and one output: (B, ...) to (B, ...); safe to be called by threads.
+    """An ONNX file with one input, and its first output: (B, ...) to (B, ...); safe to be called by threads.
 
     Args:
         model: the file's bytes.
@@ -47,8 +48,15 @@ class OnnxNetwork:
     def __init__(self, model: bytes, threads: int | None = None) -> None:
         self._session = open_session(model, threads)
         self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    def ending_at(self, output: str) -> OnnxNetwork:
+        """Return the same network in the same session, with another output."""
+        other = copy(self)
+        other._output = output
+        return other
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Compute the outputs of one batch."""
-        outputs: np.ndarray = self._session.run(None, {self._input: batch})[0]
+        outputs: np.ndarray = self._session.run([self._output], {self._input: batch})[0]
         return outputs

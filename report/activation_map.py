@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from common.pages import data_address
+from common.thumbnails import data_address
 
 _LEVELS = 16
 _FAINT, _STRONG = (255, 214, 0), (214, 20, 20)  # yellow to red

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from math import cos, radians, sin
 from xml.etree.ElementTree import Element
 
-from common.pages import data_address
+from common.thumbnails import data_address
 from report.confusion_picture import confusion_points
 from report.markup import element
 from report.svg import line, picture, shorten, text, text_width

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from common.errors import ReportError
-from common.pages import data_address, file_thumbnail
+from common.thumbnails import data_address, file_thumbnail
 from report.activation_map import ActivationMap, overlay
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from common.files import write_json, write_text
 from common.names import printable
-from common.pages import file_thumbnail, page_environment
+from common.pages import page_environment
+from common.thumbnails import file_thumbnail
 from datazoo.doctor.findings import Entry, Finding
 from datazoo.doctor.inventory import Inventory, shown
 from datazoo.doctor.words import Lang, meaning_of, title_of, words

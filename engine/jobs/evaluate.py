@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import Config
 from engine.jobs.agreement import check_same_recipe
-from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
+from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator, pooled_network
 from engine.jobs.pictures import open_splits
-from engine.jobs.pooled_network import PooledNetwork, pooled_in_checkpoint, pooled_in_model
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.jobs.wrong_pictures import keep_wrong_pictures
 from engine.run.checkpoint import check_classes, verify
@@ -59,9 +59,6 @@ def evaluate(
     fast = checkpoint_evaluator(checkpoint, config, runtime, spec, classes, start_mindspore)
     evaluator = fast or mindspore_evaluator(checkpoint, config, runtime, spec, classes)
 
-    def pooled() -> PooledNetwork | None:
-        return pooled_in_checkpoint(checkpoint, runtime.device) if fast is None else pooled_in_model(fast.model)
-
     if sidecar.has_seen(split):
         logger.warning(
             "val: this head was solved on val too, and has seen these pictures: the score of the head before it is in "
@@ -79,5 +76,6 @@ def evaluate(
         leaking, chosen_on = split in splits.leaking, split in splits.chosen_on
         saved = run.write_evaluation(result, split, name, sidecar.sha256, leaking, chosen_on=chosen_on)
         predictions = write_predictions(run.path, splits.named(split), result)
-        keep_wrong_pictures(run.path, splits.named(split), predictions, spec, sidecar.sha256, pooled)
+        explained = partial(pooled_network, fast, checkpoint, runtime)
+        keep_wrong_pictures(run.path, splits.named(split), predictions, spec, sidecar.sha256, explained)
         print(f"saved in {printable(saved)}")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.environment import compute_threads
-from common.onnx_session import OnnxNetwork
 from common.results import EvaluationResult
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.evaluation import outputs_of
@@ -16,6 +15,7 @@ from datazoo.pipeline.reader import OnBadPicture
 from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import Config
 from engine.jobs.inference import InferenceNetwork, open_in_mindspore, open_network
+from engine.jobs.pooled_network import PooledNetwork, open_pooled, pooled_in_checkpoint
 from engine.runtime.start import Runtime
 from engine.step.metrics import ClassificationCounts
 
@@ -36,8 +36,7 @@ class OnnxEvaluator:
     def __init__(
         self, model: bytes, spec: PreprocessingSpec, classes: Sequence[str], config: Config, runtime: Runtime
     ) -> None:
-        self.model = model
-        self._network = OnnxNetwork(model, threads=1)
+        self._network, self.pooled = open_pooled(model, threads=1)
         self._spec, self._classes, self._runtime = spec, classes, runtime
         self._on_bad: OnBadPicture = "fail" if config.data.on_bad_image == "fail" else "blank"
         self._threads = config.data.workers or compute_threads()
@@ -88,6 +87,17 @@ def checkpoint_evaluator(
     if not model:
         return None
     return OnnxEvaluator(model, spec, classes, config, runtime)
+
+
+def pooled_network(evaluator: OnnxEvaluator | None, checkpoint: Path, runtime: Runtime) -> PooledNetwork | None:
+    """Return the parts that explain an answer, if the network has them.
+
+    Args:
+        evaluator: what evaluated the checkpoint; None for MindSpore.
+        checkpoint: that was evaluated.
+        runtime: device; it is started where there is no evaluator.
+    """
+    return pooled_in_checkpoint(checkpoint, runtime.device) if evaluator is None else evaluator.pooled
 
 
 def mindspore_evaluator(

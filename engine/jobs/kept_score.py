@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from datazoo.doctor.copies import held_out_parts
 from datazoo.pictures import Splits
-from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator
-from engine.jobs.pooled_network import PooledNetwork, pooled_in_checkpoint, pooled_in_model
+from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator, pooled_network
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.jobs.wrong_pictures import keep_wrong_pictures
 from engine.run.checkpoint import verify
@@ -33,15 +34,13 @@ def score_on_test(run: RunFolder, splits: Splits, runtime: Runtime) -> dict[str,
     fast = checkpoint_evaluator(best, config, runtime, spec, classes)
     evaluator = fast or mindspore_evaluator(best, config, runtime, spec, classes)
 
-    def pooled() -> PooledNetwork | None:
-        return pooled_in_checkpoint(best, runtime.device) if fast is None else pooled_in_model(fast.model)
-
+    explained = partial(pooled_network, fast, best, runtime)
     top1 = {}
     for split, part in pictures.items():
         result = evaluator(part)
         require_finite_loss(result, f"{split}, evaluated with {best}")
         run.write_evaluation(result, split, "best", sha256, split in splits.leaking)
-        keep_wrong_pictures(run.path, part, write_predictions(run.path, part, result), spec, sha256, pooled)
+        keep_wrong_pictures(run.path, part, write_predictions(run.path, part, result), spec, sha256, explained)
         print(result_line(split, result, splits))
         top1[split] = result.top1
     return top1

@@ -18,7 +18,7 @@ from engine.jobs.inference import NotExportable, made_pictures, open_in_mindspor
 
 if TYPE_CHECKING:
     from mindspore import nn
-    from onnx import ModelProto, NodeProto
+    from onnx import NodeProto
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def pooled_in_checkpoint(checkpoint: Path, device: str) -> PooledNetwork | None:
         return pooled
     try:
         model, _ = to_onnx(opened.cell, made_pictures(opened.spec))
-        return pooled_in_model(model) or pooled
+        return open_pooled(model)[1] or pooled
     except NotExportable as reason:
         logger.warning("activation maps by MindSpore, which is slower than onnxruntime: %s", reason)
         return pooled
@@ -99,11 +99,15 @@ def pooled_in_cell(network: nn.Cell) -> PooledNetwork | None:
     return PooledNetwork(features, head.dense.weight.asnumpy(), head.dense.bias.asnumpy())
 
 
-def pooled_in_model(model: bytes) -> PooledNetwork | None:
-    """Find the parts in an ONNX file with one output; None where it ends otherwise.
+def open_pooled(model: bytes, threads: int | None = None) -> tuple[OnnxNetwork, PooledNetwork | None]:
+    """Open an ONNX file with one output, and find the parts in it; None where it ends otherwise.
 
     Args:
         model: the file's bytes.
+        threads: of one call; None takes all cores.
+
+    Returns:
+        The network and its parts, which compute in one session.
     """
     import onnx
 
@@ -112,19 +116,14 @@ def pooled_in_model(model: bytes) -> PooledNetwork | None:
     constants = {one.name: onnx.numpy_helper.to_array(one) for one in graph.graph.initializer}
     linear = makers.get(graph.graph.output[0].name)
     if linear is None or not _is_linear(linear) or not set(linear.input[1:]) <= set(constants):
-        return None
+        return OnnxNetwork(model, threads), None
     mean = makers.get(linear.input[0])
     if mean is None or not _is_mean_over_maps(mean, constants):
-        return None
-    return PooledNetwork(_network_to(graph, mean.input[0]), *(constants[name] for name in linear.input[1:3]))
-
-
-def _network_to(graph: ModelProto, name: str) -> OnnxNetwork:
-    import onnx
-
-    del graph.graph.output[:]
-    graph.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    return OnnxNetwork(graph.SerializeToString())
+        return OnnxNetwork(model, threads), None
+    maps = mean.input[0]
+    graph.graph.output.append(onnx.helper.make_tensor_value_info(maps, onnx.TensorProto.FLOAT, None))
+    network = OnnxNetwork(graph.SerializeToString(), threads)
+    return network, PooledNetwork(network.ending_at(maps), *(constants[name] for name in linear.input[1:3]))
 
 
 def _attributes(node: NodeProto) -> dict[str, object]:

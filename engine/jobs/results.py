@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from mindspore import nn
 
@@ -12,9 +13,8 @@ from common.results import EvaluationResult
 from datazoo.doctor.copies import held_out_parts
 from datazoo.pictures import Splits
 from engine.config import Config
-from engine.jobs.evaluators import checkpoint_evaluator
+from engine.jobs.evaluators import checkpoint_evaluator, pooled_network
 from engine.jobs.feed import Feed
-from engine.jobs.pooled_network import PooledNetwork, pooled_in_checkpoint, pooled_in_model
 from engine.jobs.refit import Refit
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.jobs.wrong_pictures import keep_wrong_pictures
@@ -54,11 +54,7 @@ def evaluate_best(
     of_pictures = None
     if not config.data.features.enabled:
         of_pictures = checkpoint_evaluator(best, config, runtime, config.data.preprocessing, splits.train.classes)
-
-    def pooled() -> PooledNetwork | None:
-        model = None if of_pictures is None else of_pictures.model
-        return pooled_in_checkpoint(best, runtime.device) if model is None else pooled_in_model(model)
-
+    explained = partial(pooled_network, of_pictures, best, runtime)
     results: dict[str, EvaluationResult] = {}
     parts = held_out_parts(splits)
     *_, shown = (part.split for part in parts if part.split == "val" or part.split not in splits.leaking)
@@ -73,7 +69,7 @@ def evaluate_best(
             run.write_evaluation(result, split, "best", sha256, leaking, before_refit, chosen_on)
             predictions = write_predictions(run.path, pictures, result)
             if split == shown:  # by the report
-                keep_wrong_pictures(run.path, pictures, predictions, config.data.preprocessing, sha256, pooled)
+                keep_wrong_pictures(run.path, pictures, predictions, config.data.preprocessing, sha256, explained)
         print(result_line(split, result, splits))
         if refit is not None and split == "val":
             refit.keep(best)

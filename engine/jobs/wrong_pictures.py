@@ -14,7 +14,7 @@ from PIL import Image
 from common.errors import DataError
 from common.files import write_text
 from common.names import printable
-from common.pages import thumbnail
+from common.thumbnails import thumbnail
 from datazoo.pictures import PictureSet
 from datazoo.pipeline.pillow_path import seen_part, square, to_tensor
 from datazoo.pipeline.reader import opener

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from common.onnx_session import OnnxNetwork
 from engine.jobs.inference import open_in_mindspore, open_network
-from engine.jobs.pooled_network import PooledNetwork, pooled_in_cell, pooled_in_checkpoint, pooled_in_model
+from engine.jobs.pooled_network import PooledNetwork, open_pooled, pooled_in_cell, pooled_in_checkpoint
 from engine.run.exported_networks import ExportedNetworks
 from tests.unit.engine.jobs.test_inference import LENET, MOBILENET, RGB, SPEC, save
 
@@ -46,11 +46,12 @@ def test_maps_explain_what_onnxruntime_answers(
 ) -> None:
     exported = open_network(save(tmp_path / "run", model, RGB, lora), logits=True, exports=ExportedNetworks(tmp_path))
 
-    pooled = pooled_in_model(exported.model)
+    network, pooled = open_pooled(exported.model)
 
     assert pooled is not None
     maps, _ = pooled.explain(PICTURES, CLASSES)
-    answers = OnnxNetwork(exported.model)(PICTURES)[np.arange(5), CLASSES]
+    assert np.array_equal(network(PICTURES), OnnxNetwork(exported.model)(PICTURES))
+    answers = network(PICTURES)[np.arange(5), CLASSES]
     assert maps.mean((1, 2)) + pooled.bias[CLASSES] == pytest.approx(answers, abs=1e-4)
 
 
@@ -77,4 +78,4 @@ def test_a_network_that_ends_otherwise_has_no_exact_maps(tmp_path: Path, model: 
     assert pooled_in_cell(opened.cell) is None
     assert pooled_in_checkpoint(checkpoint, "CPU") is None
     exported = open_network(checkpoint, logits=True, exports=ExportedNetworks(tmp_path))
-    assert pooled_in_model(exported.model) is None
+    assert open_pooled(exported.model)[1] is None
