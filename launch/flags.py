@@ -51,6 +51,14 @@ def parse_flags(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = DoorParser(prog="python -m launch.job", description=DESCRIPTION)
+    _add_place(parser)
+    _add_cards(parser)
+    _add_course(parser)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    """What is started, on which machines."""
     add = parser.add_argument
     add("--door", default="train.py", help=argparse.SUPPRESS)
     add("--platform", choices=("CPU", "Ascend"), help=argparse.SUPPRESS)
@@ -88,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--launcher", choices=("msrun", "mpirun"), default="msrun", help="(default: msrun)")
     add("--hosts", metavar="HOST:SLOTS,...", help="mpirun on several nodes: where")
+
+
+def _add_cards(parser: argparse.ArgumentParser) -> None:
+    """Which card and which cores a process gets."""
+    add = parser.add_argument
     add(
         "--devices",
         metavar="0,1,...",
@@ -102,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--rank_table_file", type=Path, metavar="FILE", help="Ascend: HCCL's rank table, which then describes the job")
     add("--bind_cores", action="store_true", help="msrun: give every process cores of its own")
+
+
+def _add_course(parser: argparse.ArgumentParser) -> None:
+    """How the job starts, and what becomes of one that dies."""
+    add = parser.add_argument
     add(
         "--cluster_timeout",
         type=whole_number(1),
@@ -124,4 +142,3 @@ def _parser() -> argparse.ArgumentParser:
     add("--hang_seconds", type=number_above_zero, metavar="S", help="take a job without a step for so long for dead")
     add("--skip_preflight", action="store_true", help="start without checking the machine")
     add("--dry_run", action="store_true", help="print the exact commands and environment of every process, then exit")
-    return parser

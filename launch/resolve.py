@@ -37,21 +37,9 @@ def resolve(
     Raises:
         LaunchError: flags, cards and scheduler do not fit together.
     """
-    found = None
-    if options.launcher == "mpirun" and options.rank_table_file:
-        raise LaunchError("--rank_table_file is for msrun: leave out --launcher mpirun, or the rank table")
-    if options.launcher == "msrun" and (options.scheduler == "auto" or options.rank_table_file):
-        tables = options.platform == "Ascend"  # they number cards
-        found = find_allocation(environ, options.rank_table_file if tables else None, options.node_rank, tables)
-    notes = [] if found is None else [str(found)]
-    words = [word for word in arguments if word != "--"]
-    if found is not None and found.restarts and not _resumes(words):
-        words += ["--resume", "auto"]
-        notes.append(f"{found.scheduler} has started this job again: --resume auto")
     platform = options.platform or "CPU"
-    if options.platform:
-        _check_platform(words, platform)
-        words += ["--runtime.platform", platform]
+    found = _allocation(options, environ)
+    words, notes = _words_of_door(options, arguments, found)
     cards = (options.cards_per_node or count_cards()) if platform == "Ascend" else None
     if found is not None:
         notes += _overruled(options, found)
@@ -78,18 +66,54 @@ def resolve(
         bind_cores=options.bind_cores,
     )
     if platform != "Ascend":
-        given = [f"--{name}" for name in _OF_CARDS if getattr(options, name) is not None]
-        return request, [*notes, *([f"{', '.join(given)}: without effect, there are no cards on CPU"] if given else [])]
-    if request.world_size > 1 and any(_named(word) in ("device_id", "runtime.device_id") for word in words):
-        notes.append("--device_id: without effect, each rank gets the card of its place in --devices")
+        return request, [*notes, *_without_cards(options)]
     if request.rank_table:
         _check_rank_table(request, known, options.devices)
-    if cards is None:
+    devices, note = choose_cards(wanted, request.workers, cards, environ, where)
+    return replace(request, devices=devices), [*notes, *_about_cards(request), *filter(None, [note])]
+
+
+def _allocation(options: argparse.Namespace, environ: Mapping[str, str]) -> Allocation | None:
+    """What the scheduler says of the job, where it is to be asked."""
+    if options.launcher == "mpirun" and options.rank_table_file:
+        raise LaunchError("--rank_table_file is for msrun: leave out --launcher mpirun, or the rank table")
+    if options.launcher != "msrun" or (options.scheduler != "auto" and not options.rank_table_file):
+        return None
+    tables = options.platform == "Ascend"  # they number cards
+    return find_allocation(environ, options.rank_table_file if tables else None, options.node_rank, tables)
+
+
+def _words_of_door(
+    options: argparse.Namespace, arguments: Sequence[str], found: Allocation | None
+) -> tuple[list[str], list[str]]:
+    """The door's arguments with what platform and scheduler add, and lines about that."""
+    notes = [] if found is None else [str(found)]
+    words = [word for word in arguments if word != "--"]
+    if found is not None and found.restarts and not _resumes(words):
+        words += ["--resume", "auto"]
+        notes.append(f"{found.scheduler} has started this job again: --resume auto")
+    if options.platform:
+        _check_platform(words, options.platform)
+        words += ["--runtime.platform", options.platform]
+    return words, notes
+
+
+def _without_cards(options: argparse.Namespace) -> list[str]:
+    """Which flags say nothing on a CPU."""
+    given = [f"--{name}" for name in _OF_CARDS if getattr(options, name) is not None]
+    return [f"{', '.join(given)}: without effect, there are no cards on CPU"] if given else []
+
+
+def _about_cards(request: JobRequest) -> list[str]:
+    """What a user may not expect of the cards that are asked for."""
+    notes = []
+    if request.world_size > 1 and any(_named(word) in ("device_id", "runtime.device_id") for word in request.arguments):
+        notes.append("--device_id: without effect, each rank gets the card of its place in --devices")
+    if request.cards_per_node is None:
         notes.append(
             f"no cards are seen here: up to {MOST_CARDS} are accepted; --cards_per_node says how many there are"
         )
-    devices, note = choose_cards(wanted, request.workers, cards, environ, where)
-    return replace(request, devices=devices), [*notes, *filter(None, [note])]
+    return notes
 
 
 def _check_platform(words: Sequence[str], platform: str) -> None:

@@ -53,12 +53,7 @@ def export_bundle(
     chosen_on = _choosing_pictures(request, proof, validation)
     with new_bundle(target) as folder, tempfile.TemporaryDirectory(prefix="export-") as scratch:
         trained, sidecar = _restore(request.checkpoint)
-        spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
-        if spec.interpolation != "bicubic":
-            raise BundleError(
-                f"{request.checkpoint} was trained with data.preprocessing.interpolation {spec.interpolation}, "
-                "which not every exported format has; train with bicubic"
-            )
+        spec = _portable_preprocessing(request.checkpoint, sidecar)
         reference = parity.compute_reference(trained, proof, spec, Path(scratch))
         logger.info("trained network: %s", accuracy_text(reference.accuracy))
         network, merged, folded = inference_network(request.checkpoint, spec if request.fold_batch_norm else None)
@@ -103,6 +98,17 @@ def _restore(checkpoint: Path) -> tuple[nn.Cell, Sidecar]:
     if problem := labels_problem(sidecar.classes):
         raise BundleError(f"the class names of {checkpoint} fit in no {LABELS}: {problem}")
     return trained, sidecar
+
+
+def _portable_preprocessing(checkpoint: Path, sidecar: Sidecar) -> PreprocessingSpec:
+    """What turns a picture into input, if every format can do it."""
+    spec = PreprocessingSpec.model_validate(sidecar.preprocessing)
+    if spec.interpolation != "bicubic":
+        raise BundleError(
+            f"{checkpoint} was trained with data.preprocessing.interpolation {spec.interpolation}, "
+            "which not every exported format has; train with bicubic"
+        )
+    return spec
 
 
 def _choosing_pictures(request: ExportRequest, proof: PictureSet, validation: PictureSet | None) -> PictureSet | None:
