@@ -11,7 +11,7 @@ from common.names import printable
 from datazoo.pipeline.spec import PreprocessingSpec
 from engine.config import Config
 from engine.jobs.agreement import check_same_recipe
-from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator, pooled_network
+from engine.jobs.evaluators import checkpoint_evaluator, explaining_network, mindspore_evaluator
 from engine.jobs.pictures import open_splits
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.jobs.wrong_pictures import keep_wrong_pictures
@@ -76,6 +76,6 @@ def evaluate(
         leaking, chosen_on = split in splits.leaking, split in splits.chosen_on
         saved = run.write_evaluation(result, split, name, sidecar.sha256, leaking, chosen_on=chosen_on)
         predictions = write_predictions(run.path, splits.named(split), result)
-        explained = partial(pooled_network, fast, checkpoint, runtime)
+        explained = partial(explaining_network, fast, checkpoint, runtime)
         keep_wrong_pictures(run.path, splits.named(split), predictions, spec, sidecar.sha256, explained)
         print(f"saved in {printable(saved)}")

@@ -89,7 +89,7 @@ def checkpoint_evaluator(
     return OnnxEvaluator(model, spec, classes, config, runtime)
 
 
-def pooled_network(evaluator: OnnxEvaluator | None, checkpoint: Path, runtime: Runtime) -> PooledNetwork | None:
+def explaining_network(evaluator: OnnxEvaluator | None, checkpoint: Path, runtime: Runtime) -> PooledNetwork | None:
     """Return the parts that explain an answer, if the network has them.
 
     Args:

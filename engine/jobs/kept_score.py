@@ -6,7 +6,7 @@ from functools import partial
 
 from datazoo.doctor.copies import held_out_parts
 from datazoo.pictures import Splits
-from engine.jobs.evaluators import checkpoint_evaluator, mindspore_evaluator, pooled_network
+from engine.jobs.evaluators import checkpoint_evaluator, explaining_network, mindspore_evaluator
 from engine.jobs.result_lines import require_finite_loss, result_line
 from engine.jobs.wrong_pictures import keep_wrong_pictures
 from engine.run.checkpoint import verify
@@ -34,7 +34,7 @@ def score_on_test(run: RunFolder, splits: Splits, runtime: Runtime) -> dict[str,
     fast = checkpoint_evaluator(best, config, runtime, spec, classes)
     evaluator = fast or mindspore_evaluator(best, config, runtime, spec, classes)
 
-    explained = partial(pooled_network, fast, best, runtime)
+    explained = partial(explaining_network, fast, best, runtime)
     top1 = {}
     for split, part in pictures.items():
         result = evaluator(part)

@@ -13,7 +13,7 @@ from common.results import EvaluationResult
 from datazoo.doctor.copies import held_out_parts
 from datazoo.pictures import Splits
 from engine.config import Config
-from engine.jobs.evaluators import checkpoint_evaluator, pooled_network
+from engine.jobs.evaluators import checkpoint_evaluator, explaining_network
 from engine.jobs.feed import Feed
 from engine.jobs.refit import Refit
 from engine.jobs.result_lines import require_finite_loss, result_line
@@ -54,7 +54,7 @@ def evaluate_best(
     of_pictures = None
     if not config.data.features.enabled:
         of_pictures = checkpoint_evaluator(best, config, runtime, config.data.preprocessing, splits.train.classes)
-    explained = partial(pooled_network, of_pictures, best, runtime)
+    explained = partial(explaining_network, of_pictures, best, runtime)
     results: dict[str, EvaluationResult] = {}
     parts = held_out_parts(splits)
     *_, shown = (part.split for part in parts if part.split == "val" or part.split not in splits.leaking)
