@@ -53,7 +53,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
             error.filename, error.filename2 = str(target), None
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only mount refuses this too, which would hide why
+            temporary.unlink(missing_ok=True)
 
 
 def _is_stream(target: Path) -> bool:

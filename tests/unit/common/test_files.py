@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -57,6 +58,18 @@ def test_what_cannot_be_written_is_called_by_the_name_that_was_given(tmp_path: P
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match=re.escape(f"'{tmp_path / name}'")):
         write_json(tmp_path / name, [1])
+
+
+def test_a_read_only_mount_is_told_by_the_name_that_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    for name in ("open", "unlink"):  # such a mount does not even look whether there is something to take away
+        monkeypatch.setattr(Path, name, refuse)
+
+    with pytest.raises(OSError, match="Read-only") as caught:
+        write_json(tmp_path / "report.json", 1)
+    assert caught.value.filename == str(tmp_path / "report.json")
 
 
 def test_of_two_processes_that_make_one_folder_the_second_names_it(tmp_path: Path) -> None:
