@@ -35,13 +35,15 @@ def measure(steps: int) -> dict[str, float]:
     from engine.step.loss import NetworkWithLoss
     from engine.step.optimizer import GroupedOptimizer
     from engine.step.train_step import TrainStep
+    from kernels.swap import apply_kernels
     from netzoo import create_net
 
     runtime = start_runtime(RuntimeConfig(threads=1, platform="CPU"), seed=0)
     network = create_net("mobilenetv2", num_classes=26)
+    library = apply_kernels(network).library
     parameters = network.trainable_params()
-    optimizer = GroupedOptimizer(OptimizerConfig(), parameters, [1.0] * len(parameters))
-    step = TrainStep(NetworkWithLoss(network), optimizer, ranks=runtime.world_size).set_train()
+    optimizer = GroupedOptimizer(OptimizerConfig(), parameters, [1.0] * len(parameters), library)
+    step = TrainStep(NetworkWithLoss(network, library=library), optimizer, ranks=runtime.world_size).set_train()
     image = ms.Tensor(np.random.default_rng(runtime.rank).normal(size=(BATCH, 3, SIZE, SIZE)).astype(np.float32))
     label = ms.Tensor(np.arange(BATCH, dtype=np.int32))
 
