@@ -23,7 +23,7 @@ PictureEvaluator = Callable[[PictureSet], EvaluationResult]
 
 
 class OnnxEvaluator:
-    """Evaluates pictures by onnxruntime; every rank takes part.
+    """Evaluates pictures by onnxruntime; every rank takes part. `pooled`: the parts that explain an answer, if any.
 
     Args:
         model: an ONNX file's bytes; pictures to logits.
