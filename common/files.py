@@ -43,18 +43,26 @@ def atomic_path(target: Path) -> Iterator[Path]:
         return
     temporary = _beside(target)
     try:
-        yield temporary
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, target)
-    except OSError as error:
-        if error.filename == str(temporary):  # a name that nobody knows
-            error.filename, error.filename2 = str(target), None
-        raise
+        with _errors_naming(target, temporary):
+            yield temporary
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
+            temporary.chmod(0o644)
+            os.replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):  # a read-only mount refuses this too, which would hide why
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _errors_naming(target: Path, temporary: Path) -> Iterator[None]:
+    """Let errors name `target`, and not a name that nobody knows."""
+    try:
+        yield
+    except OSError as error:
+        if str(temporary) in (error.filename, error.filename2):
+            error.filename, error.filename2 = str(target), None
+        raise
 
 
 def _is_stream(target: Path) -> bool:
@@ -75,7 +83,8 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(target)
-    temporary.mkdir()
+    with _errors_naming(target, temporary):
+        temporary.mkdir()
     try:
         yield temporary
         try:
@@ -91,9 +100,10 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 def atomic_link(name: Path, target: str) -> None:
     """Point the symbolic link `name` at `target` (a name in the same folder), replacing an older link at once."""
     temporary = _beside(name)
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target)
-    os.replace(temporary, name)
+    with _errors_naming(name, temporary):
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        os.replace(temporary, name)
 
 
 def write_text(target: Path, content: str) -> None:

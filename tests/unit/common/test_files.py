@@ -7,12 +7,13 @@ import json
 import os
 import re
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from common.files import atomic_folder, write_json
+from common.files import atomic_folder, atomic_link, write_json
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "n" * 250 + ".json", "猫" * 85, "a b.json", "(x)+,=~#%'\"&;[].json"])
@@ -60,15 +61,30 @@ def test_what_cannot_be_written_is_called_by_the_name_that_was_given(tmp_path: P
         write_json(tmp_path / name, [1])
 
 
-def test_a_read_only_mount_is_told_by_the_name_that_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def make_folder(target: Path) -> None:
+    with atomic_folder(target):
+        pass
+
+
+@pytest.mark.parametrize(
+    "make", [lambda target: write_json(target, 1), make_folder, lambda target: atomic_link(target, "a")]
+)
+def test_a_read_only_mount_is_told_by_the_name_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    for name in ("open", "unlink"):  # such a mount does not even look whether there is something to take away
+    def refuse_new(path: Path, *_: object, exist_ok: bool = False, **__: object) -> None:
+        if not exist_ok:
+            refuse(path)
+
+    for name in ("open", "unlink", "symlink_to"):  # a mount refuses to unlink even what is not there
         monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse_new)
 
     with pytest.raises(OSError, match="Read-only") as caught:
-        write_json(tmp_path / "report.json", 1)
+        make(tmp_path / "report.json")
     assert caught.value.filename == str(tmp_path / "report.json")
 
 
